@@ -1,0 +1,60 @@
+# Tests: cmocka programs and bash scripts, both TAP, run by prove.
+
+UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
+CONNECTOR_TESTS := $(sort $(wildcard tests/connectors/test_*.c))
+E2E_TESTS := $(sort $(wildcard tests/e2e/*.t))
+programs = $(patsubst %.c,build/$(1)/%,$(2))
+
+# Which archives a connector test is linked with: both connectors define the same entry points.
+connector_archives = $(if $(filter test_source_%,$(1)),postgres_source postgres_common,$(if $(filter \
+    test_dest_%,$(1)),postgres_dest postgres_common,postgres_common)) sdk_native sdk
+
+define test_program
+build/$(1)/$(2:.c=): build/$(1)/obj/$(2:.c=.o) $(call archives,$(1),testsupport $(3) $(SHARED_ARCHIVES))
+	@mkdir -p $$(@D)
+	$$(call say,LD $(1),$$@)
+	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	    -lcmocka $$(HOST_LIBS)
+endef
+$(foreach v,$(NATIVE_VARIANTS),$(foreach t,$(UNIT_TESTS),$(eval $(call test_program,$(v),$(t),$(HOST_ARCHIVES)))))
+$(foreach v,$(NATIVE_VARIANTS),$(foreach t,$(CONNECTOR_TESTS),$(eval $(call test_program,$(v),$(t),$(call \
+    connector_archives,$(notdir $(t)))))))
+
+NATIVE_TESTS := $(UNIT_TESTS) $(CONNECTOR_TESTS)
+
+# T=name: the one test of that name (test_name.c or name.t), without the checks.
+chosen = $(if $(T),$(filter %/test_$(T:test_%=%).c %/$(T:%.t=%).t,$(1)),$(1))
+need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no test named "$(T)")))
+
+.PHONY: test e2e sanitize coverage bench-connector-postgres fresh test-programs
+## test-programs: build everything that the tests run
+test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
+
+## test: checks, unit, connector and end-to-end tests; T=name runs one
+test: test-programs
+	$(call need_chosen,$(NATIVE_TESTS) $(E2E_TESTS))
+	@tools/run-tests $(if $(T),,tools/check) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(call \
+	    chosen,$(E2E_TESTS))
+
+## e2e: the end-to-end tests alone; T=name runs one
+e2e: test-programs
+	@tools/run-tests $(call chosen,$(E2E_TESTS))
+
+## sanitize: unit and connector tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
+	@tools/run-tests $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
+
+## coverage: line coverage of the unit and connector tests, by folder
+coverage: $(call programs,cov,$(NATIVE_TESTS))
+	@find build/cov -name '*.gcda' -delete
+	@tools/run-tests $(call programs,cov,$(NATIVE_TESTS))
+	@$(PYTHON) tools/coverage build/cov
+
+## bench-connector-postgres: load speed beside psql's, by COPY and INSERT; ROWS=n (default 1000000)
+ROWS ?= 1000000
+bench-connector-postgres: build
+	@bench/connector-postgres $(ROWS)
+
+## fresh: demo and test in freshly debootstrapped Debian 12 and 13; FRESH=bookworm|trixie, KEEP=1
+fresh:
+	@tools/fresh $(FRESH)
