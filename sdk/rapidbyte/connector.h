@@ -1,0 +1,181 @@
+/*
+ * What a connector is: a table of functions, and one macro that exports them.
+ *
+ *     static const struct rb_connector numbers = {.open = numbers_open, .read = numbers_read, …};
+ *     RB_EXPORT_SOURCE(numbers)
+ *
+ * The SDK parses what the host sends, calls the function and writes the ConnectorResult. Contexts
+ * are borrowed for the call.
+ */
+#ifndef RB_SDK_CONNECTOR_H
+#define RB_SDK_CONNECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "rapidbyte/json.h"
+
+struct rb_open_context {
+    struct rb_json_value config; /* the operator's configuration, an object */
+    const char *connector_id;
+    const char *connector_version;
+    const char *pipeline; /* "" when the host did not say */
+    int64_t connect_timeout_ms, statement_timeout_ms, idle_timeout_ms,
+        lock_timeout_ms; /* 0: none */
+};
+
+enum rb_context_sync_mode { RB_CONTEXT_FULL_REFRESH, RB_CONTEXT_INCREMENTAL, RB_CONTEXT_CDC };
+enum rb_context_write_mode { RB_CONTEXT_APPEND, RB_CONTEXT_REPLACE, RB_CONTEXT_UPSERT };
+
+/* One stream of a run, or a unit of one. Strings are "" where the host said nothing, values absent.
+ */
+struct rb_stream_context {
+    const char *stream_name;
+    enum rb_context_sync_mode sync_mode;
+    enum rb_context_write_mode write_mode;
+    struct rb_json_value primary_key;    /* of upsert: array of names */
+    struct rb_json_value schema_columns; /* [{name,data_type,nullable}] */
+    struct rb_json_value cursor_info;    /* absent unless incremental */
+    struct rb_json_value policies;
+    struct rb_json_value columns; /* chosen names; absent: all */
+    struct rb_json_value snapshot;
+    struct rb_json_value peer_features;
+    const char *where;
+    const char *source_schema;
+    const char *source_table;      /* stream_name when the host did not say */
+    const char *destination_table; /* likewise */
+    const char *replace_method;    /* "swap" when the host did not say */
+    const char *load_id;
+    const char *pipeline;
+    int64_t attempt;
+    int64_t unit_index, unit_count; /* 0 and 1 when the host did not say */
+    const char *unit_range;         /* "": the whole stream */
+    int64_t max_batch_bytes, max_record_bytes;
+    int64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
+    struct rb_json_value json; /* all of it */
+};
+
+bool rb_stream_context_peer_has(const struct rb_stream_context *context, const char *feature);
+
+struct rb_read_summary {
+    int64_t records_read, bytes_read, batches_emitted, checkpoint_count, records_skipped;
+    bool has_checksum;
+    uint64_t checksum;
+    double connect_secs, query_secs, fetch_secs, encode_secs;
+};
+
+struct rb_write_summary {
+    int64_t records_written, bytes_written, batches_written, checkpoint_count, records_failed;
+    bool has_checksum;
+    uint64_t checksum;
+    bool already_loaded; /* the unit's receipt stood in the ledger: nothing was written again */
+    double connect_secs, decode_secs, flush_secs, commit_secs;
+};
+
+struct rb_transform_summary {
+    int64_t records_in, records_out, bytes_in, bytes_out, batches_processed;
+};
+
+/* Functions return 0 or a negative status with `err` set. Those that write JSON write one object's
+ * members; the SDK wraps it. A function that the connector's macro does not export may be NULL. */
+struct rb_connector {
+    const char *const *features; /* NULL-ended; NULL: none */
+    /* Makes the connector's own state from the configuration. Does not connect. */
+    int (*open)(const struct rb_open_context *context, void **ret_self, struct rb_error *err);
+    /* Called once, also after a failure of another function. */
+    void (*close)(void *self);
+    /* Writes "status" and "message". */
+    int (*validate)(void *self, struct rb_json *ret, struct rb_error *err);
+    /* Writes the streams, each as an object, into the open array. */
+    int (*discover)(void *self, struct rb_json *ret, struct rb_error *err);
+    int (*read)(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
+                struct rb_error *err);
+    int (*write)(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
+                 struct rb_error *err);
+    int (*transform)(void *self, const struct rb_stream_context *context,
+                     struct rb_transform_summary *ret, struct rb_error *err);
+    /* `streams`: n contexts. Writes the members of Plan. */
+    int (*plan)(void *self, const char *load_id, int64_t parallelism,
+                const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                struct rb_error *err);
+    /* Writes the members of BeginInfo. */
+    int (*begin)(void *self, const char *load_id, const char *pipeline,
+                 const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                 struct rb_error *err);
+    /* stream NULL: the load ends. request: PublishRequest. */
+    int (*publish)(void *self, const char *load_id, const char *pipeline,
+                   const struct rb_stream_context *stream, struct rb_json_value request,
+                   struct rb_write_summary *ret, struct rb_error *err);
+    int (*abandon)(void *self, const char *load_id, const char *pipeline, struct rb_error *err);
+};
+
+/* The entry points behind the exports: each takes and returns what docs/protocol.md says. Natively
+ * (tests) they are called directly. */
+enum rb_sdk_call {
+    RB_SDK_OPEN,
+    RB_SDK_VALIDATE,
+    RB_SDK_DISCOVER,
+    RB_SDK_READ,
+    RB_SDK_WRITE,
+    RB_SDK_TRANSFORM,
+    RB_SDK_PLAN,
+    RB_SDK_BEGIN,
+    RB_SDK_PUBLISH,
+    RB_SDK_ABANDON,
+};
+/* Appends the ConnectorResult to `ret`; RB_ENOMEM when it does not fit RB_ABI_JSON_MAX. */
+int rb_sdk_dispatch(const struct rb_connector *connector, enum rb_sdk_call call, const char *json,
+                    size_t len, struct rb_buf *ret);
+int rb_sdk_close(const struct rb_connector *connector);
+
+#ifdef __wasm__
+uint64_t rb_sdk_export(const struct rb_connector *connector, enum rb_sdk_call call,
+                       const char *json, uint32_t len);
+#define RB_SDK_EXPORT(symbol, call, connector)                                                     \
+    uint64_t symbol(const char *json, uint32_t len);                                               \
+    __attribute__((export_name(#symbol))) uint64_t symbol(const char *json, uint32_t len)          \
+    {                                                                                              \
+        return rb_sdk_export(&(connector), call, json, len);                                       \
+    }
+#define RB_SDK_EXPORT_COMMON(connector)                                                            \
+    RB_SDK_EXPORT(rb_open, RB_SDK_OPEN, connector)                                                 \
+    RB_SDK_EXPORT(rb_validate, RB_SDK_VALIDATE, connector)                                         \
+    int32_t rb_close(void);                                                                        \
+    __attribute__((export_name("rb_close"))) int32_t rb_close(void)                                \
+    {                                                                                              \
+        return rb_sdk_close(&(connector));                                                         \
+    }
+#define RB_EXPORT_SOURCE(connector)                                                                \
+    RB_SDK_EXPORT_COMMON(connector)                                                                \
+    RB_SDK_EXPORT(rb_discover, RB_SDK_DISCOVER, connector)                                         \
+    RB_SDK_EXPORT(rb_run_read, RB_SDK_READ, connector)
+/* Beside RB_EXPORT_SOURCE. */
+#define RB_EXPORT_PLAN(connector) RB_SDK_EXPORT(rb_plan, RB_SDK_PLAN, connector)
+#define RB_EXPORT_DESTINATION(connector)                                                           \
+    RB_SDK_EXPORT_COMMON(connector)                                                                \
+    RB_SDK_EXPORT(rb_run_write, RB_SDK_WRITE, connector)
+/* Beside RB_EXPORT_DESTINATION. */
+#define RB_EXPORT_LEDGER(connector)                                                                \
+    RB_SDK_EXPORT(rb_begin, RB_SDK_BEGIN, connector)                                               \
+    RB_SDK_EXPORT(rb_publish, RB_SDK_PUBLISH, connector)                                           \
+    RB_SDK_EXPORT(rb_abandon, RB_SDK_ABANDON, connector)
+#define RB_EXPORT_TRANSFORM(connector)                                                             \
+    RB_SDK_EXPORT_COMMON(connector)                                                                \
+    RB_SDK_EXPORT(rb_run_transform, RB_SDK_TRANSFORM, connector)
+#else
+/* Natively a connector is its table: a test reaches it as `rb_connector_<name>`. */
+#define RB_SDK_NATIVE(connector)                                                                   \
+    extern const struct rb_connector *const rb_connector_##connector;                              \
+    const struct rb_connector *const rb_connector_##connector = &(connector);
+#define RB_EXPORT_SOURCE(connector) RB_SDK_NATIVE(connector)
+#define RB_EXPORT_PLAN(connector)
+#define RB_EXPORT_DESTINATION(connector) RB_SDK_NATIVE(connector)
+#define RB_EXPORT_LEDGER(connector)
+#define RB_EXPORT_TRANSFORM(connector) RB_SDK_NATIVE(connector)
+#endif
+
+#endif
