@@ -1,11 +1,28 @@
-.PHONY: check fmt lint
-## check: format, layers, banned functions, sizes, shell lint, static analysis
+# Checks of the source tree. Warnings are errors in every build; the rest is here.
+
+.PHONY: check fmt lint tidy archives
+
+## check: format, layers, banned functions, sizes, names, shell lint, warnings, static analysis
 check: | setup
 	@tools/check
 
-## fmt: format all C files
-fmt: | setup
-	@git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' | xargs -0 -r $(CLANG_FORMAT) -i
-
 ## lint: the same as check
 lint: check
+
+## fmt: format all C files
+fmt: | setup
+	@find . -path ./build -prune -o -name '*.[ch]' -print0 | xargs -0 -r $(CLANG_FORMAT) -i
+
+archives: $(call archives,host,$(ARCHIVES_host))
+
+# clang-tidy, again only for what changed: an object that was rebuilt is the sign.
+TIDY_SOURCES := $(filter-out build/%,$(foreach a,$(filter-out nanoarrow,$(ARCHIVES_host)),$(call \
+    sources_of,$(a)))) $(MAIN) $(EXAMPLES) $(NATIVE_TESTS)
+tidy: $(TIDY_SOURCES:%.c=build/check/tidy/%.ok)
+
+build/check/tidy/%.ok: build/host/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$*.c)
+	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu17 $(CPPFLAGS_all) -Wall -Wextra >$@.log 2>&1 || \
+	    { grep -v ' warnings\? generated' $@.log; rm -f $@.log; exit 1; }
+	@mv $@.log $@

@@ -20,4 +20,5 @@ endif
 
 # V=1 shows the commands.
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-9s %s\n' '$(1)' '$(2)')
+quiet := $(V)$(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(quiet),,@printf '  %-9s %s\n' '$(1)' '$(2)')

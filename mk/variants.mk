@@ -6,7 +6,7 @@ VARIANTS := host asan cov guest
 NATIVE_VARIANTS := host asan cov
 
 # An empty value, so that a file's own `#define _GNU_SOURCE` is the same definition.
-CPPFLAGS_all := -I. -Ibuild -isystem build/deps/include -D_GNU_SOURCE=
+CPPFLAGS_all := -I. -Isdk -Ibuild -isystem build/deps/include -D_GNU_SOURCE=
 
 CC_host = $(CC)
 CFLAGS_host := -O2 -g -fPIE -pthread -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
