@@ -1,0 +1,77 @@
+/* Statements: simple and extended query. Results are small and held in memory; tables go by COPY.
+ */
+#ifndef RB_CONNECTORS_POSTGRES_COMMON_QUERY_H
+#define RB_CONNECTORS_POSTGRES_COMMON_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "connectors/postgres/common/conn.h"
+
+enum {
+    RB_QUERY_RESULT_MAX = 64 * 1024 * 1024, /* bytes of one result's values */
+    RB_QUERY_COLUMNS_MAX = 1664,            /* PostgreSQL's own limit of a target list */
+    RB_QUERY_ROWS_MAX = 4 * 1024 * 1024,
+    RB_QUERY_PARAMS_MAX = 65535,
+};
+
+enum rb_query_format { RB_QUERY_TEXT = 0, RB_QUERY_BINARY = 1 };
+
+/* A parameter of the extended protocol. */
+struct rb_query_param {
+    const void *value; /* NULL: SQL's NULL */
+    size_t len;
+    uint32_t type_oid; /* 0: the server infers it */
+    enum rb_query_format format;
+};
+
+/* A parameter in text form; NULL is SQL's NULL. */
+struct rb_query_param rb_query_text_param(const char *text);
+
+/* The rows of one statement. */
+struct rb_query_result {
+    struct rb_buf values; /* internal: lengths and bytes */
+    struct rb_buf cells;  /* internal: where each value is */
+    size_t n_rows;
+    size_t n_columns;
+    int64_t n_affected; /* of the command tag; -1: it has no number */
+    char tag[64];       /* "INSERT 0 5" */
+};
+
+void rb_query_result_init(struct rb_query_result *result);
+void rb_query_result_release(struct rb_query_result *result);
+/* NULL for SQL's NULL or a place outside of the result. Ends in 0; an empty value is "". Borrowed.
+ */
+const char *rb_query_value(const struct rb_query_result *result, size_t row, size_t column,
+                           size_t *ret_len);
+const char *rb_query_text(const struct rb_query_result *result, size_t row, size_t column);
+/* Of a value in text form; `otherwise` for NULL or what is not an int64. */
+int64_t rb_query_int(const struct rb_query_result *result, size_t row, size_t column,
+                     int64_t otherwise);
+bool rb_query_bool(const struct rb_query_result *result, size_t row, size_t column);
+
+/* Simple query: one or several statements without parameters; rows are thrown away. The server's
+ * error comes back in `err` with its SQLSTATE (pgerror.h), after the session is in sync again. */
+int rb_query_exec(struct rb_conn *conn, const char *sql, struct rb_error *err);
+/* As rb_query_exec, and hands over the last command's tag count (-1: none). */
+int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affected,
+                        struct rb_error *err);
+
+/* Extended query: exactly one statement, $1…$n from `params` (NULL, 0: none), result values in
+ * `format`. `result` (initialised; replaced) may be NULL: rows are thrown away. */
+int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                 size_t n_params, enum rb_query_format format, struct rb_query_result *result,
+                 struct rb_error *err);
+
+/* Parses `sql` as the session's prepared statement `name`; `type_oids` may be NULL. */
+int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
+                     const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
+int rb_query_run_prepared(struct rb_conn *conn, const char *name,
+                          const struct rb_query_param *params, size_t n_params,
+                          enum rb_query_format format, struct rb_query_result *result,
+                          struct rb_error *err);
+
+#endif
