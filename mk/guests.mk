@@ -20,14 +20,15 @@ CONNECTOR_FILES := $(CONNECTORS:%=build/connectors/%.wasm) \
 ## build-connectors: the connectors as WebAssembly modules in build/connectors
 build-connectors: $(CONNECTOR_FILES) | setup
 
-# link_guest <module> <objects>: the SDK is linked whole, for its exports.
+# guest_rules <module> <objects>: the SDK is linked whole, for its exports.
 define guest_rules
-build/connectors/$(1).wasm: $(2) $$(GUEST_WHOLE) $$(GUEST_LINKED)
+build/connectors/$(1).wasm: $(2) $$(GUEST_WHOLE) $$(GUEST_LINKED) $(call stale,build/connectors/$(1).wasm,$(2))
 	@mkdir -p $$(@D)
 	$$(call say,WASM,$$@)
 	$$(Q)$$(CC_guest) $$(GUEST_LDFLAGS) -o $$@ $(2) \
 	    $$(if $$(GUEST_WHOLE),-Wl$$(comma)--whole-archive $$(GUEST_WHOLE) -Wl$$(comma)--no-whole-archive) \
 	    $$(GUEST_LINKED)
+	$$(call note,$(2))
 endef
 comma := ,
 
@@ -38,8 +39,6 @@ $(if $(filter dest_postgres,$(CONNECTORS)),$(eval $(call guest_rules,dest_postgr
     postgres_objects,dest))))
 $(foreach e,$(EXAMPLES),$(eval $(call guest_rules,$(subst -,_,$(notdir $(e:.c=))),$(call \
     objects_of,guest,$(e)))))
-
-$(foreach d,postgres_source postgres_dest,$(eval $(call objects_of,guest,$(call sources_of,$(d))): | setup))
 
 define manifest_rules
 build/connectors/$(notdir $(1)): $(1) build/connectors/$(patsubst %.manifest.json,%.wasm,$(notdir $(1))) \

@@ -20,5 +20,5 @@ endif
 
 # V=1 shows the commands.
 Q := $(if $(V),,@)
-quiet := $(V)$(findstring s,$(firstword -$(MAKEFLAGS)))
+quiet = $(V)$(findstring s,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 say = $(if $(quiet),,@printf '  %-9s %s\n' '$(1)' '$(2)')

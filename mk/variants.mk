@@ -77,6 +77,13 @@ objects_of = $(patsubst %.c,build/$(1)/obj/%.o,$(patsubst build/%,%,$(if $(filte
 # archives <variant> <names>: those that have a source.
 archives = $(foreach a,$(2),$(if $(strip $(call sources_of,$(a))),build/$(1)/lib/$(a).a))
 
+# stale <target> <objects>: FORCE when the target was made of other objects (a source was removed).
+# Its recipe notes them down by $(call note,<objects>).
+stale = $(if $(subst x$(strip $(2))x,,x$(strip $(file <$(1).list))x),FORCE)
+note = $(Q)echo '$(strip $(1))' >$@.list
+.PHONY: FORCE
+FORCE:
+
 FLAG_FILES := mk/toolchain.mk mk/warnings.mk mk/variants.mk
 
 define variant_rules
@@ -93,18 +100,18 @@ build/$(1)/obj/%.o: %.c $(FLAG_FILES) | setup $(GENERATED)
 	@mkdir -p $$(@D)
 	$$(call say,CC $(1),$$<)
 	$$(Q)$$(CC_$(1)) $$(CPPFLAGS_all) $$(CFLAGS_$(1)) $$(WARNINGS) -MMD -MP -c $$< -o $$@
-$(foreach a,$(ARCHIVES_$(1)),$(if $(strip $(call sources_of,$(a))),
-build/$(1)/lib/$(a).a: $(call objects_of,$(1),$(call sources_of,$(a)))
-	@mkdir -p $$(@D)
-	$$(call say,AR $(1),$(a))
-	$$(Q)rm -f $$@ && $$(AR_$(if $(filter guest,$(1)),guest,host)) rcs $$@ $$^
-))
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 
-# An archive whose members changed by removal must be made anew: the list of its objects is a
-# prerequisite through the folder itself.
-$(foreach v,$(VARIANTS),$(foreach a,$(ARCHIVES_$(v)),$(if $(wildcard $(FOLDER_$(a))/.),$(if $(strip $(call \
-    sources_of,$(a))),$(eval build/$(v)/lib/$(a).a: | $(FOLDER_$(a)))))))
+# archive_rule <variant> <name> <objects>
+define archive_rule
+build/$(1)/lib/$(2).a: $(3) $(call stale,build/$(1)/lib/$(2).a,$(3))
+	@mkdir -p $$(@D)
+	$$(call say,AR $(1),$(2))
+	$$(Q)rm -f $$@ && $$(AR_$(if $(filter guest,$(1)),guest,host)) rcs $$@ $$(filter %.o,$$^)
+	$$(call note,$(3))
+endef
+$(foreach v,$(VARIANTS),$(foreach a,$(ARCHIVES_$(v)),$(if $(strip $(call sources_of,$(a))),$(eval $(call \
+    archive_rule,$(v),$(a),$(call objects_of,$(v),$(call sources_of,$(a))))))))
 
 -include $(shell find build -name '*.d' 2>/dev/null)

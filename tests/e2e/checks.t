@@ -1,0 +1,134 @@
+#!/bin/bash
+# Every check of tools/check fails on a bad sample, and passes without it.
+. "$(dirname "$0")/../lib/tap.sh"
+
+# A small tree with the real tools and nothing else.
+TREE=$TAP_DIR/tree
+mkdir -p "$TREE"/{base,host/state,host/guest,host/engine,sdk/src,connectors/postgres/source} || bail "mkdir"
+cp -R Makefile mk setup tools .clang-format .clang-tidy .shellcheckrc "$TREE"/
+cd "$TREE" || bail "cd"
+cat >base/good.h <<'C'
+#ifndef RB_BASE_GOOD_H
+#define RB_BASE_GOOD_H
+
+int rb_good_add(int a, int b);
+
+#endif
+C
+cat >base/good.c <<'C'
+#include "base/good.h"
+
+int rb_good_add(int a, int b)
+{
+    return a + b;
+}
+C
+
+# fires <check> <what it says> <file> <<content: the check fails because of the file.
+fires() {
+    local check=$1 says=$2 file=$3
+    mkdir -p "$(dirname "$file")"
+    cat >"$file"
+    run tools/check "$check"
+    is "$status" 1 "$check: refuses $file"
+    like "$stdout" "$says" "$check: says why"
+    rm -f "$file"
+}
+
+run_is 0 "a good tree passes every check" tools/check
+
+fires format 'clang-format' base/bad.c <<'C'
+int  x ;
+C
+fires layers 'base may not include host/state' base/bad.c <<'C'
+#include "host/state/state.h"
+C
+fires layers 'host/engine may not include host/guest' host/engine/bad.c <<'C'
+#include "host/guest/guest.h"
+C
+fires layers 'sdk may not include host/' sdk/src/bad.c <<'C'
+#include "host/link/link.h"
+C
+fires layers 'connectors/postgres/source may not include connectors/postgres/dest' \
+    connectors/postgres/source/bad.c <<'C'
+#include "connectors/postgres/dest/dest.h"
+C
+fires layers 'connectors/postgres/source may not include abi' connectors/postgres/source/bad.c <<'C'
+#include "abi/rapidbyte_abi.h"
+C
+fires layers 'sqlite3.h> is known to host/state alone' host/engine/bad.c <<'C'
+#include <sqlite3.h>
+C
+fires layers 'wasmedge/wasmedge.h> is known to host/guest alone' host/state/bad.c <<'C'
+#include <wasmedge/wasmedge.h>
+C
+fires layers 'foreign header' base/bad.c <<'C'
+#include <curl/curl.h>
+C
+fires layers 'in no folder' host/engine/bad.c <<'C'
+#include "engine.h"
+C
+fires banned 'strcpy is banned' base/bad.c <<'C'
+void f(char *a, const char *b) { strcpy(a, b); }
+C
+fires banned 'system is banned' host/engine/bad.c <<'C'
+int f(void) { return system ("true"); }
+C
+fires sizes 'a function of 81 lines' base/bad.c < <(
+    printf 'int f(int x)\n{\n'
+    for ((i = 0; i < 79; i++)); do echo '    x++;'; done
+    echo '}'
+)
+fires sizes '1001 lines' base/bad.h < <(for ((i = 0; i < 1001; i++)); do echo "/* $i */"; done)
+fires symbols 'begin with rb_: stray' base/bad.c <<'C'
+int stray(void);
+int stray(void)
+{
+    return 1;
+}
+C
+fires shell 'SC2086' bad.sh <<'SH'
+#!/bin/sh
+x=$1
+rm $x
+SH
+fires warnings 'conversion' base/bad.c <<'C'
+#include "base/good.h"
+int rb_bad(long a);
+int rb_bad(long a)
+{
+    return rb_good_add(a, 1);
+}
+C
+fires tidy 'clang-analyzer-unix.Malloc' base/bad.c <<'C'
+#include <stdlib.h>
+int rb_bad(unsigned n);
+int rb_bad(unsigned n)
+{
+    void *p = malloc(n);
+    return p == NULL;
+}
+C
+
+# What is not a violation passes.
+cat >base/fine.c <<'C'
+/* strcpy(a, b) in a comment, and a name that ends like one. */
+const char *rb_fine(void);
+const char *rb_fine(void)
+{
+    return "strcpy(a, b)";
+}
+C
+run_is 0 "words in comments and strings are not calls" tools/check banned
+rm base/fine.c
+run_is 0 "without the samples every check passes again" tools/check
+
+run sh -c 'unset HOME XDG_CACHE_HOME; ./setup --dry-run'
+is "$status" 0 "setup --dry-run works without a home"
+SECONDS=0
+run_is 0 "setup with nothing to do succeeds" ./setup --quiet
+is "$stdout$stderr" "" "and says nothing"
+cmp_ok "$SECONDS" -lt 2 "in under two seconds"
+run_is 1 "setup refuses an unknown argument" ./setup --nonsense
+like "$stderr" 'unknown argument: --nonsense' "and names it"
+done_testing
