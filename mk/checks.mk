@@ -20,7 +20,7 @@ TIDY_SOURCES := $(filter-out build/%,$(foreach a,$(filter-out nanoarrow,$(ARCHIV
     sources_of,$(a)))) $(MAIN) $(EXAMPLES) $(NATIVE_TESTS)
 tidy: $(TIDY_SOURCES:%.c=build/check/tidy/%.ok)
 
-build/check/tidy/%.ok: build/host/obj/%.o .clang-tidy
+build/check/tidy/%.ok: build/host/obj/%.o .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	$(call say,TIDY,$*.c)
 	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu17 $(CPPFLAGS_all) -Wall -Wextra >$@.log 2>&1 || \
