@@ -34,7 +34,7 @@ int rb_buf_append_be16(struct rb_buf *buf, uint16_t v);
 int rb_buf_append_be32(struct rb_buf *buf, uint32_t v);
 int rb_buf_append_be64(struct rb_buf *buf, uint64_t v);
 int rb_buf_printf(struct rb_buf *buf, const char *fmt, ...) RB_PRINTF(2, 3);
-int rb_buf_vprintf(struct rb_buf *buf, const char *fmt, va_list args);
+int rb_buf_vprintf(struct rb_buf *buf, const char *fmt, va_list args) RB_PRINTF(2, 0);
 
 /* The content as a C string, "" when empty. Borrowed, until the next change. */
 const char *rb_buf_str(const struct rb_buf *buf);
