@@ -1,0 +1,341 @@
+#include "connectors/postgres/common/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/wire.h"
+#include "gen/connectors/postgres/common/sql.h"
+#include "rapidbyte/host.h"
+#include "rapidbyte/net.h"
+
+enum {
+    PROTOCOL_3_0 = 196608,
+    SSL_REQUEST = 80877103,
+    CANCEL_REQUEST = 80877102,
+    BACKEND_KEY_BYTES = 8,
+};
+
+/* What one try of the startup came to, beside a status. */
+enum { NO_TLS_THERE = 1 };
+
+static void reset(struct rb_conn *conn)
+{
+    if (conn->handle > 0) {
+        rb_net_close(conn->handle, NULL);
+    }
+    conn->handle = 0;
+    conn->usable = false;
+    conn->encrypted = false;
+    conn->rx_pos = conn->rx_len = 0;
+    rb_buf_clear(&conn->tx);
+}
+
+static int put_pair(struct rb_conn *conn, const char *name, const char *value)
+{
+    int r = rb_wire_put_str(conn, name);
+    return r < 0 ? r : rb_wire_put_str(conn, value);
+}
+
+static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config)
+{
+    char statement[24], lock[24];
+    snprintf(statement, sizeof statement, "%lld", (long long)config->statement_timeout_ms);
+    snprintf(lock, sizeof lock, "%lld", (long long)config->lock_timeout_ms);
+    const char *const pairs[][2] = {
+        {"user", config->user},
+        {"database", config->database},
+        {"application_name", config->application_name},
+        {"client_encoding", "UTF8"},
+        {"DateStyle", "ISO, YMD"},
+        {"IntervalStyle", "postgres"},
+        {"TimeZone", "UTC"},
+        {"extra_float_digits", "3"},
+        {"bytea_output", "hex"},
+        {"search_path", "pg_catalog"},
+        {"idle_in_transaction_session_timeout", "0"},
+        {"statement_timeout", statement},
+        {"lock_timeout", lock},
+    };
+    int r = rb_wire_begin(conn, 0);
+    r = r < 0 ? r : rb_buf_append_be32(&conn->tx, PROTOCOL_3_0);
+    for (size_t i = 0; r == 0 && i < sizeof pairs / sizeof *pairs; i++) {
+        r = put_pair(conn, pairs[i][0], pairs[i][1]);
+    }
+    for (const char *const *s = config->settings; r == 0 && s && *s; s += 2) {
+        r = put_pair(conn, s[0], s[1]);
+    }
+    r = r < 0 ? r : rb_buf_append_byte(&conn->tx, 0);
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
+/* 0: encrypted; NO_TLS_THERE: the server does not do TLS. */
+static int start_tls(struct rb_conn *conn, struct rb_error *err)
+{
+    uint8_t request[8];
+    rb_store_be32(request, sizeof request);
+    rb_store_be32(request + 4, SSL_REQUEST);
+    int r = rb_wire_send(conn, request, sizeof request, err);
+    char answer = 0;
+    if (r < 0 || (r = rb_wire_receive_byte(conn, &answer, err)) < 0) {
+        return r;
+    }
+    if (answer == 'N') {
+        return NO_TLS_THERE;
+    }
+    if (answer != 'S') {
+        return rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
+                            "the server answered the request for TLS with byte 0x%02x: is it "
+                            "PostgreSQL?",
+                            (unsigned)(uint8_t)answer);
+    }
+    r = rb_net_start_tls(conn->handle, err);
+    conn->encrypted = r == 0;
+    return r;
+}
+
+static int note_backend_key(struct rb_conn *conn, const struct rb_wire_message *m,
+                            struct rb_error *err)
+{
+    if (m->len != BACKEND_KEY_BYTES) {
+        return rb_wire_unexpected(conn, m, "with a key of the wrong length", err);
+    }
+    uint8_t packet[8 + BACKEND_KEY_BYTES];
+    rb_store_be32(packet, sizeof packet);
+    rb_store_be32(packet + 4, CANCEL_REQUEST);
+    memcpy(packet + 8, m->body, BACKEND_KEY_BYTES);
+    return rb_net_set_cancel_packet(conn->handle, packet, sizeof packet, err);
+}
+
+/* Authenticated: settings and key come, then ReadyForQuery. */
+static int await_ready(struct rb_conn *conn, struct rb_error *err)
+{
+    for (;;) {
+        struct rb_wire_message m;
+        int r = rb_wire_receive(conn, &m, err);
+        if (r < 0) {
+            return r;
+        }
+        switch (m.type) {
+        case 'K':
+            r = note_backend_key(conn, &m, err);
+            break;
+        case 'E':
+            return rb_wire_error(conn, &m, err);
+        case 'Z':
+            return rb_wire_ready(conn, &m, err);
+        case 'v': /* NegotiateProtocolVersion: we asked for the oldest there is */
+            break;
+        default:
+            return rb_wire_unexpected(conn, &m, "while the session was starting", err);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+static int connect_once(struct rb_conn *conn, const struct rb_conn_config *config, bool tls,
+                        struct rb_error *err)
+{
+    reset(conn);
+    int64_t timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : -1;
+    int r = rb_net_connect(config->host, config->port, timeout_ms, &conn->handle, err);
+    if (r < 0) {
+        return r;
+    }
+    conn->usable = true;
+    if (tls && (r = start_tls(conn, err)) != 0) {
+        return r;
+    }
+    r = put_startup(conn, config);
+    if (r < 0) {
+        return rb_error_set(err, r, "OUT_OF_MEMORY", "no memory for the startup message");
+    }
+    r = rb_wire_flush(conn, err);
+    r = r < 0 ? r
+              : rb_net_authenticate_postgres(conn->handle, config->secret_id, config->user, err);
+    return r < 0 ? r : await_ready(conn, err);
+}
+
+/* The server has no rule for us with, or without, encryption (pg_hba.conf): another try may pass. A
+ * wrong password would not. */
+static bool is_refused_by_rule(const struct rb_error *err)
+{
+    return strcmp(err->sqlstate, "28000") == 0;
+}
+
+static int tls_unsupported(struct rb_error *err)
+{
+    rb_error_set(err, RB_ENETWORK, "TLS_UNSUPPORTED", "the server does not offer TLS");
+    if (err) {
+        err->retryable = false;
+        err->category = RB_CATEGORY_CONFIG;
+    }
+    rb_error_set_hint(err, "set sslmode to prefer or disable, or turn ssl on at the server");
+    return RB_ENETWORK;
+}
+
+/* As libpq: allow is plain first, prefer is TLS first, and each tries the other way when refused.
+ */
+static int connect_by_mode(struct rb_conn *conn, const struct rb_conn_config *config,
+                           struct rb_error *err)
+{
+    enum rb_tls_mode mode = rb_net_tls_mode();
+    struct rb_error first, second;
+    if (config->host[0] == '/' || mode == RB_TLS_DISABLE) {
+        return connect_once(conn, config, false, err);
+    }
+    if (mode == RB_TLS_ALLOW) {
+        int r = connect_once(conn, config, false, &first);
+        if (r < 0 && is_refused_by_rule(&first) && connect_once(conn, config, true, &second) == 0) {
+            return 0;
+        }
+        if (r < 0 && err) {
+            *err = first;
+        }
+        return r;
+    }
+    int r = connect_once(conn, config, true, &first);
+    if (r == NO_TLS_THERE) {
+        return mode == RB_TLS_PREFER ? connect_once(conn, config, false, err)
+                                     : tls_unsupported(err);
+    }
+    bool handshake_failed = r < 0 && conn->handle > 0 && !conn->encrypted &&
+                            (r == RB_ENETWORK || r == RB_EPROTOCOL || r == RB_EAUTH);
+    if (r < 0 && mode == RB_TLS_PREFER && (handshake_failed || is_refused_by_rule(&first)) &&
+        connect_once(conn, config, false, &second) == 0) {
+        return 0;
+    }
+    if (r < 0 && err) {
+        *err = first;
+    }
+    return r;
+}
+
+/* "15.4 (Debian …)" is 150004, "9.6.3" 90603, "18devel" 180000. */
+static int parse_version(const char *text)
+{
+    int part[3] = {0, 0, 0};
+    const char *p = text;
+    for (size_t i = 0; i < 3; i++) {
+        while (*p >= '0' && *p <= '9' && part[i] < 10000) {
+            part[i] = part[i] * 10 + (*p++ - '0');
+        }
+        if (*p != '.') {
+            break;
+        }
+        p++;
+    }
+    return part[0] >= 10 ? part[0] * 10000 + part[1] : part[0] * 10000 + part[1] * 100 + part[2];
+}
+
+static int prepare_session(struct rb_conn *conn, struct rb_error *err)
+{
+    conn->server_version = parse_version(conn->server_version_text);
+    if (conn->server_version < RB_CONN_SERVER_VERSION_MIN) {
+        return rb_error_set(
+            err, RB_ECONFIG, "SERVER_TOO_OLD", "the server is PostgreSQL %s; 12 or newer is needed",
+            *conn->server_version_text ? conn->server_version_text : "of an unknown version");
+    }
+    if (conn->server_version >= 170000) {
+        return rb_query_exec(conn, rb_sql_session_17, err);
+    }
+    return conn->server_version >= 140000 ? rb_query_exec(conn, rb_sql_session_14, err) : 0;
+}
+
+int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
+                 struct rb_error *err)
+{
+    RB_CLEANUP(rb_conn_closep) struct rb_conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a connection");
+    }
+    rb_buf_init(&conn->tx, RB_WIRE_SEND_MAX);
+    rb_buf_init(&conn->copy_in, 0);
+    rb_conn_set_max_record(conn, config->max_record_bytes);
+    conn->has_statement_timeout = config->statement_timeout_ms > 0;
+    if (config->connect_timeout_ms > 0) {
+        conn->deadline_secs = rb_clock_secs() + (double)config->connect_timeout_ms / 1000;
+    }
+    struct rb_error own;
+    rb_error_clear(&own);
+    int r = connect_by_mode(conn, config, &own);
+    r = r < 0 ? r : prepare_session(conn, &own);
+    if (r < 0) {
+        if (strcmp(own.sqlstate, "3D000") == 0) {
+            r = own.status = RB_ECONFIG;
+            own.category = RB_CATEGORY_CONFIG;
+        }
+        rb_error_prefix(&own, "connecting to %s port %d, database '%s', as '%s'", config->host,
+                        config->port, config->database, config->user);
+        if (err) {
+            *err = own;
+        }
+        return r;
+    }
+    conn->deadline_secs = 0;
+    *ret_conn = conn;
+    conn = NULL;
+    return 0;
+}
+
+void rb_conn_close(struct rb_conn *conn)
+{
+    if (!conn) {
+        return;
+    }
+    if (conn->usable && conn->mode == RB_WIRE_IDLE && conn->transaction) {
+        static const uint8_t terminate[] = {'X', 0, 0, 0, 4};
+        rb_net_send(conn->handle, terminate, sizeof terminate, NULL);
+    }
+    reset(conn);
+    free(conn->rx);
+    rb_buf_release(&conn->tx);
+    rb_buf_release(&conn->copy_in);
+    free(conn);
+}
+
+void rb_conn_closep(struct rb_conn **conn)
+{
+    rb_conn_close(*conn);
+    *conn = NULL;
+}
+
+bool rb_conn_is_usable(const struct rb_conn *conn)
+{
+    return conn->usable;
+}
+
+char rb_conn_transaction(const struct rb_conn *conn)
+{
+    return conn->transaction;
+}
+
+int rb_conn_server_version(const struct rb_conn *conn)
+{
+    return conn->server_version;
+}
+
+const char *rb_conn_server_version_text(const struct rb_conn *conn)
+{
+    return conn->server_version_text;
+}
+
+bool rb_conn_is_encrypted(const struct rb_conn *conn)
+{
+    return conn->encrypted;
+}
+
+void rb_conn_set_max_record(struct rb_conn *conn, size_t max_record_bytes)
+{
+    conn->max_record_bytes = max_record_bytes;
+    conn->copy_in.max = RB_CONN_COPY_MESSAGE_BYTES + max_record_bytes + RB_CONN_MESSAGE_SLACK_BYTES;
+}
+
+double rb_conn_receive_secs(const struct rb_conn *conn)
+{
+    return conn->receive_secs;
+}

@@ -1,0 +1,224 @@
+#include "connectors/postgres/common/query.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "connectors/postgres/common/result.h"
+#include "connectors/postgres/common/wire.h"
+
+static int too_large(struct rb_conn *conn, int status, struct rb_error *err)
+{
+    rb_buf_clear(&conn->tx);
+    return rb_error_set(err, status, "OUT_OF_MEMORY",
+                        "no memory for a statement and its parameters");
+}
+
+static int check_idle(struct rb_conn *conn, struct rb_error *err)
+{
+    if (conn->mode == RB_WIRE_IDLE) {
+        return 0;
+    }
+    return rb_error_set(err, RB_EINTERNAL, "COPY_IN_PROGRESS",
+                        "a statement was sent while a COPY is running");
+}
+
+/* Takes the answer up to ReadyForQuery. `result` may be NULL. */
+static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t *ret_affected,
+                   struct rb_error *err)
+{
+    int status = 0;
+    for (;;) {
+        struct rb_wire_message m;
+        int r = rb_wire_receive(conn, &m, err);
+        if (r < 0) {
+            return r;
+        }
+        switch (m.type) {
+        case '1': /* ParseComplete */
+        case '2': /* BindComplete */
+        case 'n': /* NoData */
+        case 'I': /* EmptyQueryResponse */
+        case 't': /* ParameterDescription */
+            break;
+        case 'T':
+            status = result ? rb_result_describe(result, &m, err) : 0;
+            break;
+        case 'D':
+            status = result ? rb_result_add_row(result, &m, err) : 0;
+            break;
+        case 'C':
+            *ret_affected = rb_wire_tag_count(&m);
+            if (result) {
+                rb_result_finish(result, &m);
+            }
+            break;
+        case 'E':
+            return rb_wire_sync(conn, rb_wire_error(conn, &m, err), err);
+        case 'Z':
+            return rb_wire_ready(conn, &m, err);
+        default:
+            return rb_wire_unexpected(conn, &m, "in answer to a statement", err);
+        }
+        if (status < 0) {
+            return rb_wire_sync(conn, status, err);
+        }
+    }
+}
+
+int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affected,
+                        struct rb_error *err)
+{
+    int r = check_idle(conn, err);
+    if (r < 0) {
+        return r;
+    }
+    rb_buf_clear(&conn->tx);
+    r = rb_wire_begin(conn, 'Q');
+    r = r < 0 ? r : rb_wire_put_str(conn, sql);
+    r = r < 0 ? r : rb_wire_end(conn);
+    if (r < 0) {
+        return too_large(conn, r, err);
+    }
+    r = rb_wire_flush(conn, err);
+    int64_t affected = -1;
+    r = r < 0 ? r : collect(conn, NULL, &affected, err);
+    if (r == 0) {
+        *ret_affected = affected;
+    }
+    return r;
+}
+
+int rb_query_exec(struct rb_conn *conn, const char *sql, struct rb_error *err)
+{
+    int64_t affected;
+    return rb_query_exec_count(conn, sql, &affected, err);
+}
+
+static int put_parse(struct rb_conn *conn, const char *name, const char *sql,
+                     const struct rb_query_param *params, const uint32_t *oids, size_t n)
+{
+    int r = rb_wire_begin(conn, 'P');
+    r = r < 0 ? r : rb_wire_put_str(conn, name);
+    r = r < 0 ? r : rb_wire_put_str(conn, sql);
+    r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)n);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = rb_buf_append_be32(&conn->tx, params ? params[i].type_oid : oids[i]);
+    }
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
+static int put_value(struct rb_conn *conn, const struct rb_query_param *param)
+{
+    if (!param->value) {
+        return rb_buf_append_be32(&conn->tx, UINT32_MAX);
+    }
+    if (param->len > INT32_MAX) {
+        return RB_ENOMEM;
+    }
+    int r = rb_buf_append_be32(&conn->tx, (uint32_t)param->len);
+    return r < 0 ? r : rb_buf_append(&conn->tx, param->value, param->len);
+}
+
+static int put_bind(struct rb_conn *conn, const char *name, const struct rb_query_param *params,
+                    size_t n, enum rb_query_format format)
+{
+    int r = rb_wire_begin(conn, 'B');
+    r = r < 0 ? r : rb_wire_put_str(conn, "");
+    r = r < 0 ? r : rb_wire_put_str(conn, name);
+    r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)n);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = rb_buf_append_be16(&conn->tx, (uint16_t)params[i].format);
+    }
+    r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)n);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = put_value(conn, &params[i]);
+    }
+    r = r < 0 ? r : rb_buf_append_be16(&conn->tx, 1);
+    r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)format);
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
+/* Describe and Execute of the unnamed portal. */
+static int put_execute(struct rb_conn *conn)
+{
+    int r = rb_wire_begin(conn, 'D');
+    r = r < 0 ? r : rb_buf_append_byte(&conn->tx, 'P');
+    r = r < 0 ? r : rb_wire_put_str(conn, "");
+    r = r < 0 ? r : rb_wire_end(conn);
+    r = r < 0 ? r : rb_wire_begin(conn, 'E');
+    r = r < 0 ? r : rb_wire_put_str(conn, "");
+    r = r < 0 ? r : rb_buf_append_be32(&conn->tx, 0);
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
+static int put_sync(struct rb_conn *conn)
+{
+    int r = rb_wire_begin(conn, 'S');
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
+/* Sends what is in conn->tx, if putting it together went well, and takes the answer. */
+static int run(struct rb_conn *conn, int status, struct rb_query_result *result,
+               struct rb_error *err)
+{
+    if (status < 0) {
+        return too_large(conn, status, err);
+    }
+    if (result) {
+        rb_result_clear(result);
+    }
+    int64_t affected = -1;
+    int r = rb_wire_flush(conn, err);
+    return r < 0 ? r : collect(conn, result, &affected, err);
+}
+
+int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
+                     const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err)
+{
+    int r = check_idle(conn, err);
+    if (r < 0 || n_type_oids > RB_QUERY_PARAMS_MAX) {
+        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
+    }
+    rb_buf_clear(&conn->tx);
+    r = put_parse(conn, name, sql, NULL, type_oids, type_oids ? n_type_oids : 0);
+    r = r < 0 ? r : put_sync(conn);
+    return run(conn, r, NULL, err);
+}
+
+int rb_query_run_prepared(struct rb_conn *conn, const char *name,
+                          const struct rb_query_param *params, size_t n_params,
+                          enum rb_query_format format, struct rb_query_result *result,
+                          struct rb_error *err)
+{
+    int r = check_idle(conn, err);
+    if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
+        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
+    }
+    rb_buf_clear(&conn->tx);
+    r = put_bind(conn, name, params, n_params, format);
+    r = r < 0 ? r : put_execute(conn);
+    r = r < 0 ? r : put_sync(conn);
+    return run(conn, r, result, err);
+}
+
+int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                 size_t n_params, enum rb_query_format format, struct rb_query_result *result,
+                 struct rb_error *err)
+{
+    int r = check_idle(conn, err);
+    if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
+        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
+    }
+    rb_buf_clear(&conn->tx);
+    r = put_parse(conn, "", sql, params, NULL, n_params);
+    r = r < 0 ? r : put_bind(conn, "", params, n_params, format);
+    r = r < 0 ? r : put_execute(conn);
+    r = r < 0 ? r : put_sync(conn);
+    return run(conn, r, result, err);
+}
+
+struct rb_query_param rb_query_text_param(const char *text)
+{
+    return (struct rb_query_param){
+        .value = text, .len = text ? strlen(text) : 0, .type_oid = 0, .format = RB_QUERY_TEXT};
+}
