@@ -37,7 +37,7 @@ test: test-programs
 	    chosen,$(E2E_TESTS))
 
 ## e2e: the end-to-end tests alone; T=name runs one
-e2e: test-programs
+e2e: build $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
 
 ## sanitize: unit and connector tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -45,7 +45,7 @@ sanitize: $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 	@tools/run-tests $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 
 ## coverage: line coverage of the unit and connector tests, by folder
-coverage: $(call programs,cov,$(NATIVE_TESTS))
+coverage: $(call programs,cov,$(NATIVE_TESTS)) $(call archives,cov,$(ARCHIVES_cov))
 	@find build/cov -name '*.gcda' -delete
 	@tools/run-tests $(call programs,cov,$(NATIVE_TESTS))
 	@$(PYTHON) tools/coverage build/cov

@@ -47,7 +47,7 @@ harness 'echo "ok 1 - a"; echo "ok 2 - b # SKIP no"; echo "1..2"'
 is "$status $(tail -n 1 <<<"$stdout")" "0 1 passed, 0 failed" "skipped assertions are not counted as passed"
 harness 'echo "ok 1 - a"; echo "not ok 2 - b"; echo "1..2"; exit 1'
 is "$status $(tail -n 1 <<<"$stdout")" "1 1 passed, 1 failed" "a failed assertion fails the run"
-like "$stdout" 'make test T=h' "and the run says how to run the test alone"
+like "$stderr" 'make test T=h' "and the run says how to run the test alone"
 harness 'echo "ok 1 - a"; echo "1..1"; kill -SEGV $$'
 is "$status $(tail -n 1 <<<"$stdout")" "1 1 passed, 1 failed" "a crash counts as a failure"
 harness 'echo "ok 1 - a"; echo "1..2"'
