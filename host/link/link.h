@@ -7,6 +7,7 @@
 #define RB_HOST_LINK_LINK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,12 @@ enum rb_link_type {
         1, /* struct rb_worker_spec (host/link/spec.h); first of all; answered by READY */
     RB_LINK_CALL =
         2, /* {role,index,export,input}: on the control instance of that connector, opened (rb_open)
-            * when first used and kept; answered by RESULT: {data} or {error}, and {timings} */
+            * when first used and kept; answered by RESULT: {data} or {error}, and {timings}:
+            * {open_secs,load_secs,instantiate_secs,run_secs,memory_bytes,aot}. `index` counts
+            * transforms from 0, `export` is the contract's name ("rb_plan"), `input` an object.
+            * "rb_open" opens the instance if need be and answers with its OpenInfo and, beside
+            * data, {exports:["rb_plan",…]}: the optional ones it has. "rb_close" closes and drops
+            * it; the next CALL makes another. One CALL at a time for each connector. */
     RB_LINK_UNIT = 3, /* {lane,source,transforms:[…],destination}: StreamContexts; runs a unit on a
                        * lane, whose instances are opened when first used and kept; answered by
                        * RESULT (struct rb_unit_result) */
@@ -46,8 +52,9 @@ enum rb_link_type {
 struct rb_link {
     int fd; /* owned */
     pthread_mutex_t send_lock;
-    struct rb_buf in; /* bytes received and not yet taken */
-    size_t in_taken;
+    struct rb_buf in; /* the frame that is being received; never a byte of the next, so that poll(2)
+                         on fd says whether there is another */
+    bool in_whole;    /* it was handed out and is dropped by the next rb_link_recv */
 };
 
 struct rb_link_frame {
@@ -63,8 +70,8 @@ void rb_link_release(struct rb_link *link);
 /* From any thread; frames are never mixed. RB_EIO when the other side is gone. */
 int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, const char *json,
                  size_t len, struct rb_error *err);
-/* One thread only. 0: a frame; 1: timeout_ms (< 0: none) passed; 2: the other side closed.
- * RB_EPROTOCOL for a malformed frame. */
+/* One thread only. 0: a frame; 1: timeout_ms (< 0: none) passed; 2: the other side closed, or died
+ * in the middle of a frame. RB_EPROTOCOL for a malformed frame, RB_ENOMEM, RB_EIO. */
 int rb_link_recv(struct rb_link *link, int64_t timeout_ms, struct rb_link_frame *ret_frame,
                  struct rb_error *err);
 

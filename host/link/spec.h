@@ -11,6 +11,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
+
+enum { RB_UNIT_STAGES_MAX = 16 }; /* source, at most 14 transforms, destination */
 
 enum rb_role { RB_ROLE_SOURCE, RB_ROLE_TRANSFORM, RB_ROLE_DESTINATION };
 
@@ -51,6 +54,7 @@ struct rb_connector_spec {
     size_t n_env;
     const struct rb_spec_preopen *preopens;
     size_t n_preopens;
+    uint64_t memory_max_bytes; /* the manifest's limit; 0: none but the run's budget */
 };
 
 struct rb_worker_spec {
@@ -74,6 +78,13 @@ struct rb_worker_spec {
     int64_t lock_timeout_ms;
 };
 
+/* Bounds of what is decoded. */
+enum {
+    RB_SPEC_ITEMS_MAX = 4096, /* of each array but the connectors, which are RB_UNIT_STAGES_MAX */
+    RB_SPEC_LANES_MAX = 256,
+};
+
+/* RB_ENOMEM when `ret` may not hold it. */
 int rb_worker_spec_encode(const struct rb_worker_spec *spec, struct rb_buf *ret);
 
 /* A decoded spec and the memory of all it points to. */
@@ -82,6 +93,7 @@ struct rb_worker_spec_owned {
     void *memory;
 };
 
+/* RB_EPROTOCOL for JSON that is not a spec; RB_ENOMEM. */
 int rb_worker_spec_decode(const char *json, size_t len, struct rb_worker_spec_owned *ret,
                           struct rb_error *err);
 void rb_worker_spec_release(struct rb_worker_spec_owned *spec);
@@ -90,19 +102,19 @@ void rb_worker_spec_release(struct rb_worker_spec_owned *spec);
 struct rb_stage_result {
     bool ok;
     struct rb_error error; /* unless ok */
-    struct rb_buf data;    /* ReadSummary, TransformSummary or WriteSummary JSON, when ok */
-    double wait_secs;      /* source: for room in the channel; destination: for a batch */
-    double run_secs;       /* in the export, waits included */
-    double open_secs;      /* load, instantiate and rb_open, when this unit was the first */
-    double load_secs;      /* of that: module load */
+    struct rb_buf data; /* ReadSummary, TransformSummary or WriteSummary JSON, when ok; empty when
+                         * the stage was stopped because the unit was loaded already */
+    double wait_secs;   /* source: for room in the channel; destination: for a batch */
+    double run_secs;    /* in the export, waits included */
+    double open_secs;   /* load, instantiate and rb_open, when this unit was the first */
+    double load_secs;   /* of that: module load */
     double instantiate_secs;
     uint64_t memory_bytes; /* the guest's linear memory at the end */
 };
 
-enum { RB_UNIT_STAGES_MAX = 16 }; /* source, at most 14 transforms, destination */
-
 struct rb_unit_result {
     size_t n_stages;
+    int first_failed; /* the stage whose failure came first, the cause of the others'; -1: all ok */
     struct rb_stage_result stages[RB_UNIT_STAGES_MAX];
     uint64_t batches;
     uint64_t bytes;                  /* Arrow IPC bytes that entered the first channel */
@@ -117,8 +129,11 @@ int rb_unit_result_encode(const struct rb_unit_result *result, struct rb_buf *re
 int rb_unit_result_decode(const char *json, size_t len, struct rb_unit_result *ret,
                           struct rb_error *err);
 
-/* ConnectorError JSON, as host/link messages and guests carry it. Writing is rb_json_error
- * (base/json.h). */
+/* An error in a message of the link: ConnectorError and its `status`, so that it arrives as it was.
+ */
+void rb_link_error_encode(struct rb_json *json, const struct rb_error *err);
+/* 0 and the error; the status is that of the category when the JSON has none. RB_EPROTOCOL when it
+ * is not an object, RB_ENOMEM. Too long text is cut. */
 int rb_link_error_decode(const char *json, size_t len, struct rb_error *ret);
 
 #endif

@@ -1,0 +1,259 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/link/spec.h"
+
+static const char *const secrets[] = {"p\xe4ss", ""};
+static const char *const env[] = {"LANG=C"};
+static const struct rb_spec_allow allow[] = {{"db.example.com", 5432}, {"10.0.0.0/8", 0}};
+static const struct rb_spec_preopen preopens[] = {{"/data", "/srv/data", true}};
+static const struct rb_connector_spec connectors[] = {
+    {.role = RB_ROLE_SOURCE,
+     .id = "source-postgres",
+     .version = "0.1.0",
+     .wasm_path = "/c/source_postgres.wasm",
+     .wasm_sha256 = "ab",
+     .config_json = "{\"port\": 5432, \"x\":1e2}",
+     .secrets = secrets,
+     .n_secrets = 2,
+     .allow = allow,
+     .n_allow = 2,
+     .tls_mode = 5,
+     .tls_root_cert = "/ca.pem",
+     .env = env,
+     .n_env = 1,
+     .preopens = preopens,
+     .n_preopens = 1,
+     .memory_max_bytes = 65536},
+    {.role = RB_ROLE_DESTINATION,
+     .id = "dest",
+     .version = "1",
+     .wasm_path = "d.wasm",
+     .config_json = "{}",
+     .tls_forbidden = true,
+     .wasi_sockets = true},
+};
+
+static const struct rb_worker_spec spec = {
+    .pipeline = "p",
+    .connectors = connectors,
+    .n_connectors = 2,
+    .lanes = 2,
+    .max_memory_bytes = 268435456,
+    .max_batch_bytes = 67108864,
+    .max_inflight_batches = 16,
+    .max_inflight_bytes = 16777216,
+    .compression = RB_COMPRESSION_ZSTD,
+    .aot_dir = "/aot",
+    .log_level = 2,
+    .connect_timeout_ms = 10000,
+    .lock_timeout_ms = 1,
+};
+
+static const char golden[] =
+    "{\"pipeline\":\"p\",\"connectors\":[{\"role\":\"source\",\"id\":\"source-postgres\","
+    "\"version\":\"0.1.0\",\"wasm_path\":\"/c/source_postgres.wasm\",\"wasm_sha256\":\"ab\","
+    "\"config_json\":\"{\\\"port\\\": 5432, \\\"x\\\":1e2}\",\"secrets\":[\"cORzcw==\",\"\"],"
+    "\"allow\":[{\"host\":\"db.example.com\",\"port\":5432},{\"host\":\"10.0.0.0/8\",\"port\":0}],"
+    "\"tls_mode\":5,\"tls_forbidden\":false,\"tls_root_cert\":\"/ca.pem\",\"tls_cert\":null,"
+    "\"tls_key\":null,\"wasi_sockets\":false,\"env\":[\"TEFORz1D\"],\"preopens\":[{"
+    "\"guest_path\":\"/data\",\"host_path\":\"/srv/data\",\"writable\":true}],"
+    "\"memory_max_bytes\":65536},{\"role\":\"destination\",\"id\":\"dest\",\"version\":\"1\","
+    "\"wasm_path\":\"d.wasm\",\"wasm_sha256\":null,\"config_json\":\"{}\",\"secrets\":[],"
+    "\"allow\":[],\"tls_mode\":0,\"tls_forbidden\":true,\"tls_root_cert\":null,\"tls_cert\":null,"
+    "\"tls_key\":null,\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0}],"
+    "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
+    "\"max_inflight_batches\":16,\"max_inflight_bytes\":16777216,\"compression\":\"zstd\","
+    "\"aot_dir\":\"/aot\",\"interpreter\":false,\"llvm_stub_path\":null,\"log_level\":2,"
+    "\"connect_timeout_ms\":10000,\"statement_timeout_ms\":0,\"idle_timeout_ms\":0,"
+    "\"lock_timeout_ms\":1}";
+
+static void test_spec_golden(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(65536);
+    assert_int_equal(rb_worker_spec_encode(&spec, &out), 0);
+    assert_string_equal(rb_buf_str(&out), golden);
+}
+
+static void test_spec_round_trip(void **state)
+{
+    (void)state;
+    struct rb_worker_spec_owned got;
+    assert_int_equal(rb_worker_spec_decode(golden, strlen(golden), &got, NULL), 0);
+    const struct rb_connector_spec *c = got.spec.connectors;
+    assert_int_equal(got.spec.n_connectors, 2);
+    assert_string_equal(c[0].secrets[0], secrets[0]);
+    assert_string_equal(c[0].secrets[1], "");
+    assert_string_equal(c[0].config_json, connectors[0].config_json);
+    assert_string_equal(c[0].env[0], env[0]);
+    assert_string_equal(c[0].allow[1].host, "10.0.0.0/8");
+    assert_true(c[0].preopens[0].writable);
+    assert_null(c[1].wasm_sha256);
+    assert_int_equal(c[1].role, RB_ROLE_DESTINATION);
+    RB_CLEANUP(rb_buf_release) struct rb_buf again = RB_BUF_INIT(65536);
+    assert_int_equal(rb_worker_spec_encode(&got.spec, &again), 0);
+    assert_string_equal(rb_buf_str(&again), golden);
+    rb_worker_spec_release(&got);
+}
+
+/* Every prefix, and every member with its name spoiled, is refused and leaks nothing. */
+static void test_spec_malformed(void **state)
+{
+    (void)state;
+    struct rb_worker_spec_owned got;
+    struct rb_error err;
+    for (size_t len = 0; len < sizeof golden - 1; len++) {
+        assert_int_equal(rb_worker_spec_decode(golden, len, &got, &err), RB_EPROTOCOL);
+    }
+    static const char *const optional[] = {"wasm_sha256", "tls_root_cert", "tls_cert",
+                                           "tls_key",     "aot_dir",       "llvm_stub_path"};
+    for (const char *at = strchr(golden, '"'); at != NULL; at = strchr(at + 1, '"')) {
+        const char *end = strchr(at + 1, '"');
+        if (end == NULL || end[1] != ':' || at[-1] == '\\') {
+            continue;
+        }
+        bool skip = false;
+        for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+            skip |= strncmp(at + 1, optional[i], strlen(optional[i])) == 0;
+        }
+        char *spoiled = strdup(golden);
+        assert_non_null(spoiled);
+        spoiled[at + 1 - golden] = '?';
+        int expected = skip ? 0 : RB_EPROTOCOL;
+        int r = rb_worker_spec_decode(spoiled, strlen(spoiled), &got, &err);
+        free(spoiled);
+        assert_int_equal(r, expected);
+        if (r == 0) {
+            rb_worker_spec_release(&got);
+        }
+    }
+}
+
+static void test_spec_bounds(void **state)
+{
+    (void)state;
+    struct rb_worker_spec_owned got;
+    struct rb_error err;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(65536);
+    struct rb_worker_spec wrong = spec;
+    wrong.lanes = RB_SPEC_LANES_MAX + 1;
+    assert_int_equal(rb_worker_spec_encode(&wrong, &out), 0);
+    assert_int_equal(rb_worker_spec_decode(rb_buf_str(&out), out.len, &got, &err), RB_EPROTOCOL);
+    assert_non_null(strstr(err.message, "lanes"));
+    struct rb_buf small = RB_BUF_INIT(100);
+    assert_int_equal(rb_worker_spec_encode(&spec, &small), RB_ENOMEM);
+    rb_buf_release(&small);
+}
+
+static void test_error_round_trip(void **state)
+{
+    (void)state;
+    struct rb_error err, got;
+    rb_error_set(&err, RB_ECANCELLED, "CANCELLED", "stream \"o\": %s", "stopped");
+    rb_error_set_detail(&err, "d");
+    rb_error_set_hint(&err, "h");
+    memcpy(err.sqlstate, "57014", 6);
+    err.commit_state = RB_COMMIT_AFTER_UNKNOWN;
+    err.backoff = RB_BACKOFF_SLOW;
+    err.scope = RB_SCOPE_RECORD;
+    err.safe_to_retry = true;
+    err.retry_after_ms = 5;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(65536);
+    struct rb_json json;
+    rb_json_init(&json, &out);
+    rb_link_error_encode(&json, &err);
+    assert_int_equal(rb_json_finish(&json), 0);
+    assert_int_equal(rb_link_error_decode(rb_buf_str(&out), out.len, &got), 0);
+    assert_int_equal(got.status, err.status);
+    assert_int_equal(got.category, err.category);
+    assert_int_equal(got.scope, err.scope);
+    assert_int_equal(got.backoff, err.backoff);
+    assert_int_equal(got.commit_state, err.commit_state);
+    assert_true(got.safe_to_retry && got.retryable == err.retryable && got.retry_after_ms == 5);
+    assert_string_equal(got.code, err.code);
+    assert_string_equal(got.message, err.message);
+    assert_string_equal(got.sqlstate, "57014");
+    assert_string_equal(got.detail, "d");
+    assert_string_equal(got.hint, "h");
+}
+
+static void test_error_of_a_connector(void **state)
+{
+    (void)state;
+    struct rb_error got;
+    const char *json = "{\"category\":\"data\",\"scope\":\"record\",\"code\":\"C\",\"message\":"
+                       "\"m\",\"retryable\":false,\"details\":null}";
+    assert_int_equal(rb_link_error_decode(json, strlen(json), &got), 0);
+    assert_int_equal(got.status, RB_EDATA);
+    assert_int_equal(got.scope, RB_SCOPE_RECORD);
+    assert_string_equal(got.message, "m");
+    assert_int_equal(rb_link_error_decode("[]", 2, &got), RB_EPROTOCOL);
+    assert_int_equal(rb_link_error_decode("", 0, &got), RB_EPROTOCOL);
+
+    /* Cut at a whole character. */
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(65536);
+    rb_buf_append_str(&out, "{\"message\":\"a");
+    for (int i = 0; i < RB_ERROR_MESSAGE_MAX; i++) {
+        rb_buf_append_str(&out, "\xc3\xa4");
+    }
+    rb_buf_append_str(&out, "\"}");
+    assert_int_equal(rb_link_error_decode(rb_buf_str(&out), out.len, &got), 0);
+    assert_int_equal(strlen(got.message), RB_ERROR_MESSAGE_MAX - 1);
+    assert_int_equal((unsigned char)got.message[RB_ERROR_MESSAGE_MAX - 2], 0xa4);
+}
+
+static void test_unit_result(void **state)
+{
+    (void)state;
+    struct rb_unit_result result, got;
+    rb_unit_result_init(&result);
+    result.n_stages = 2;
+    result.first_failed = 1;
+    result.stages[0].ok = true;
+    rb_buf_append_str(&result.stages[0].data, "{\"records_read\": 1.0}");
+    result.stages[0].wait_secs = 0.25;
+    rb_error_set(&result.stages[1].error, RB_ECONNECTOR, "TRAP", "trapped");
+    result.stages[1].memory_bytes = 65536;
+    result.batches = 1;
+    result.bytes = 2;
+    result.compressed_bytes = 3;
+    result.records = UINT64_MAX;
+    rb_buf_append_str(&result.source_checkpoint, "{\"id\":\"x\"}");
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(65536);
+    assert_int_equal(rb_unit_result_encode(&result, &out), 0);
+    rb_unit_result_release(&result);
+    assert_int_equal(rb_unit_result_decode(rb_buf_str(&out), out.len, &got, NULL), 0);
+    assert_int_equal(got.n_stages, 2);
+    assert_int_equal(got.first_failed, 1);
+    assert_true(got.stages[0].ok && !got.stages[1].ok);
+    assert_string_equal(rb_buf_str(&got.stages[0].data), "{\"records_read\": 1.0}");
+    assert_true(got.stages[0].wait_secs > 0.24 && got.stages[0].wait_secs < 0.26);
+    assert_int_equal(got.stages[1].error.status, RB_ECONNECTOR);
+    assert_string_equal(got.stages[1].error.message, "trapped");
+    assert_true(got.stages[1].memory_bytes == 65536);
+    assert_true(got.batches == 1 && got.bytes == 2 && got.compressed_bytes == 3);
+    assert_true(got.records == UINT64_MAX);
+    assert_string_equal(rb_buf_str(&got.source_checkpoint), "{\"id\":\"x\"}");
+    rb_unit_result_release(&got);
+    for (size_t len = 0; len < out.len; len++) {
+        assert_int_equal(rb_unit_result_decode(rb_buf_str(&out), len, &got, NULL), RB_EPROTOCOL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spec_golden),      cmocka_unit_test(test_spec_round_trip),
+        cmocka_unit_test(test_spec_malformed),   cmocka_unit_test(test_spec_bounds),
+        cmocka_unit_test(test_error_round_trip), cmocka_unit_test(test_error_of_a_connector),
+        cmocka_unit_test(test_unit_result),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
