@@ -1,0 +1,209 @@
+#include "host/state/db.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* SQLite maps ENOSPC to SQLITE_FULL only for the database itself, not for its -shm file. */
+static bool is_disk_full(int rc, int os_errno)
+{
+    return (rc & 0xff) == SQLITE_FULL ||
+           ((rc & 0xff) == SQLITE_IOERR &&
+            (os_errno == ENOSPC || os_errno == EDQUOT || os_errno == EFBIG));
+}
+
+/* SQLite tries again read-only, so its errno may be that of the second attempt. */
+static int why_not_open(const char *path)
+{
+    if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0) {
+        return errno;
+    }
+    char *copy = strdup(path);
+    int os_errno = copy == NULL ? ENOMEM : access(dirname(copy), W_OK | X_OK) != 0 ? errno : 0;
+    free(copy);
+    return os_errno;
+}
+
+static int fail_access(const struct rb_state *state, int rc, int os_errno, struct rb_error *err)
+{
+    if ((rc & 0xff) == SQLITE_READONLY || os_errno == EROFS) {
+        (void)rb_error_set(err, RB_ESTATE, "STATE_READ_ONLY", "state file %s is read-only",
+                           state->path);
+        rb_error_set_hint(err, "the file and its folder must be writable by this user");
+        return RB_ESTATE;
+    }
+    int reason = why_not_open(state->path);
+    os_errno = reason != 0 ? reason : os_errno;
+    if (os_errno != 0) {
+        (void)rb_error_set_errno(err, RB_ESTATE, "STATE_UNREADABLE", os_errno,
+                                 "state file %s can't be opened", state->path);
+    } else {
+        (void)rb_error_set(err, RB_ESTATE, "STATE_UNREADABLE", "state file %s can't be opened",
+                           state->path);
+    }
+    rb_error_set_hint(err, "the file and its folder must be readable and writable by this user");
+    return RB_ESTATE;
+}
+
+int rb_state_fail(const struct rb_state *state, int rc, struct rb_error *err)
+{
+    int os_errno = state->db != NULL ? sqlite3_system_errno(state->db) : 0;
+    if (is_disk_full(rc, os_errno)) {
+        (void)rb_error_set(err, RB_ESTATE, "STATE_DISK_FULL",
+                           "state file %s can't grow: the disk is full", state->path);
+        rb_error_set_hint(err, "make room, or put the file elsewhere (state.connection)");
+        return RB_ESTATE;
+    }
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "state file %s: out of memory",
+                            state->path);
+    case SQLITE_NOTADB:
+        (void)rb_error_set(err, RB_ESTATE, "STATE_NOT_A_DATABASE",
+                           "state file %s is not an SQLite database", state->path);
+        rb_error_set_hint(err, "name another file in state.connection; a missing one is created");
+        return RB_ESTATE;
+    case SQLITE_CORRUPT:
+        (void)rb_error_set(err, RB_ESTATE, "STATE_CORRUPT", "state file %s is damaged: %s",
+                           state->path, sqlite3_errmsg(state->db));
+        rb_error_set_hint(err, "move it away: a new one is made, and the destination's ledger says "
+                               "what is loaded");
+        return RB_ESTATE;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        (void)rb_error_set(err, RB_ESTATE, "STATE_BUSY",
+                           "state file %s is being written by another process", state->path);
+        rb_error_set_hint(err, "close what holds it open for writing, and run again");
+        return RB_ESTATE;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return fail_access(state, rc, os_errno, err);
+    default:
+        return rb_error_set(err, RB_ESTATE, "STATE_FAILED", "state file %s: %s", state->path,
+                            state->db != NULL ? sqlite3_errmsg(state->db) : sqlite3_errstr(rc));
+    }
+}
+
+void rb_state_query_init(struct rb_state_query *query, struct rb_state *state, const char *sql)
+{
+    query->state = state;
+    query->stmt = NULL;
+    query->rc = sqlite3_prepare_v2(state->db, sql, -1, &query->stmt, NULL);
+}
+
+void rb_state_query_release(struct rb_state_query *query)
+{
+    (void)sqlite3_finalize(query->stmt);
+    query->stmt = NULL;
+}
+
+/* 0 when there is nothing to bind any more. */
+static int parameter(struct rb_state_query *query, const char *name)
+{
+    if (query->rc != SQLITE_OK) {
+        return 0;
+    }
+    int index = sqlite3_bind_parameter_index(query->stmt, name);
+    if (index == 0) {
+        query->rc = SQLITE_MISUSE;
+    }
+    return index;
+}
+
+void rb_state_query_textn(struct rb_state_query *query, const char *name, const char *text,
+                          size_t len)
+{
+    int index = parameter(query, name);
+    if (index == 0) {
+        return;
+    }
+    query->rc = text == NULL ? sqlite3_bind_null(query->stmt, index)
+                             : sqlite3_bind_text64(query->stmt, index, text, len, SQLITE_STATIC,
+                                                   SQLITE_UTF8);
+}
+
+void rb_state_query_text(struct rb_state_query *query, const char *name, const char *text)
+{
+    rb_state_query_textn(query, name, text, text == NULL ? 0 : strlen(text));
+}
+
+void rb_state_query_i64(struct rb_state_query *query, const char *name, int64_t v)
+{
+    int index = parameter(query, name);
+    if (index != 0) {
+        query->rc = sqlite3_bind_int64(query->stmt, index, v);
+    }
+}
+
+void rb_state_query_bytes(struct rb_state_query *query, const char *name, const void *data,
+                          size_t len)
+{
+    int index = parameter(query, name);
+    if (index != 0) {
+        query->rc =
+            sqlite3_bind_blob64(query->stmt, index, len == 0 ? "" : data, len, SQLITE_STATIC);
+    }
+}
+
+int rb_state_query_step(struct rb_state_query *query, struct rb_error *err)
+{
+    if (query->rc == SQLITE_OK) {
+        query->rc = sqlite3_step(query->stmt);
+    }
+    if (query->rc == SQLITE_ROW) {
+        query->rc = SQLITE_OK;
+        return 1;
+    }
+    if (query->rc == SQLITE_DONE) {
+        return 0;
+    }
+    return rb_state_fail(query->state, query->rc, err);
+}
+
+int rb_state_query_run(struct rb_state_query *query, struct rb_error *err)
+{
+    int status;
+    do {
+        status = rb_state_query_step(query, err);
+    } while (status == 1);
+    return status;
+}
+
+int rb_state_exec(struct rb_state *state, const char *sql, struct rb_error *err)
+{
+    int rc = sqlite3_exec(state->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : rb_state_fail(state, rc, err);
+}
+
+int rb_state_tx_begin(struct rb_state *state, struct rb_error *err)
+{
+    return rb_state_exec(state, "BEGIN IMMEDIATE", err);
+}
+
+int rb_state_tx_end(struct rb_state *state, int status, struct rb_error *err)
+{
+    if (status >= 0) {
+        int commit = rb_state_exec(state, "COMMIT", err);
+        if (commit == 0) {
+            return status;
+        }
+        status = commit;
+    }
+    /* Some failures have rolled back already. */
+    if (sqlite3_get_autocommit(state->db) == 0) {
+        (void)rb_state_exec(state, "ROLLBACK", NULL);
+    }
+    return status;
+}
+
+int64_t rb_state_now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}

@@ -1,0 +1,191 @@
+/* Which process runs a pipeline. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gen/host/state/sql.h"
+#include "host/state/db.h"
+#include "host/state/state.h"
+
+enum { BOOT_ID_MAX = 40, HOST_MAX = 256 };
+
+struct holder {
+    int64_t pid;
+    int64_t process_start;
+    char boot_id[BOOT_ID_MAX];
+    char host[HOST_MAX];
+    char taken[40];
+};
+
+/* The whole of a small file, as text; false when it can't be read. */
+static bool read_small(const char *path, char *out, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t n = read(fd, out, cap - 1);
+    (void)close(fd);
+    if (n <= 0) {
+        return false;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+/* Field 22 of /proc/<pid>/stat (proc(5)): clock ticks between boot and the process's start. The
+ * command in field 2 may hold anything, so fields count from its last ')'. A zombie has ended. */
+static bool process_start(int64_t pid, int64_t *ret)
+{
+    char path[64], text[1024];
+    (void)snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    if (!read_small(path, text, sizeof text)) {
+        return false;
+    }
+    char *p = strrchr(text, ')');
+    if (p == NULL || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X') {
+        return false;
+    }
+    p += 2;
+    for (int field = 3; field < 22 && p != NULL; field++) {
+        p = strchr(p, ' ');
+        p = p == NULL ? NULL : p + 1;
+    }
+    if (p == NULL) {
+        return false;
+    }
+    errno = 0;
+    long long ticks = strtoll(p, NULL, 10);
+    if (errno != 0) {
+        return false;
+    }
+    *ret = ticks;
+    return true;
+}
+
+static int holder_self(struct holder *ret, struct rb_error *err)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->pid = getpid();
+    if (!process_start(ret->pid, &ret->process_start) ||
+        !read_small("/proc/sys/kernel/random/boot_id", ret->boot_id, sizeof ret->boot_id)) {
+        return rb_error_set(err, RB_ESTATE, "STATE_NO_PROC",
+                            "/proc can't be read: it tells whether a lock's holder still runs");
+    }
+    ret->boot_id[strcspn(ret->boot_id, "\n")] = '\0';
+    if (gethostname(ret->host, sizeof ret->host - 1) != 0) {
+        (void)snprintf(ret->host, sizeof ret->host, "localhost");
+    }
+    return 0;
+}
+
+static void copy_column(sqlite3_stmt *stmt, int column, char *out, size_t cap)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    (void)snprintf(out, cap, "%s", text != NULL ? text : "");
+}
+
+/* 1: someone's; 0: nobody's. */
+static int holder_read(struct rb_state *state, const char *pipeline, struct holder *ret,
+                       struct rb_error *err)
+{
+    RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+    rb_state_query_init(&query, state, rb_sql_lock_get);
+    rb_state_query_text(&query, ":pipeline", pipeline);
+    int status = rb_state_query_step(&query, err);
+    if (status == 1) {
+        ret->pid = sqlite3_column_int64(query.stmt, 0);
+        ret->process_start = sqlite3_column_int64(query.stmt, 1);
+        copy_column(query.stmt, 2, ret->boot_id, sizeof ret->boot_id);
+        copy_column(query.stmt, 3, ret->host, sizeof ret->host);
+        copy_column(query.stmt, 4, ret->taken, sizeof ret->taken);
+    }
+    return status;
+}
+
+/* On this host since its last start, /proc tells. Of another host we can't know. */
+static bool holder_is_gone(const struct holder *holder, const struct holder *self)
+{
+    int64_t start = 0;
+    if (strcmp(holder->host, self->host) != 0) {
+        return false;
+    }
+    if (strcmp(holder->boot_id, self->boot_id) != 0) {
+        return true;
+    }
+    return !process_start(holder->pid, &start) || start != holder->process_start;
+}
+
+static int fail_locked(const char *pipeline, const struct holder *holder, const struct holder *self,
+                       struct rb_error *err)
+{
+    (void)rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
+                       "pipeline '%s' is being run by process %lld on %s since %s", pipeline,
+                       (long long)holder->pid, holder->host, holder->taken);
+    if (strcmp(holder->host, self->host) == 0) {
+        rb_error_set_hint(err, "wait for it to end, or stop it: kill %lld", (long long)holder->pid);
+    } else {
+        rb_error_set_hint(err,
+                          "wait for it to end; if that process is gone for certain: DELETE FROM "
+                          "locks WHERE pipeline = '%s'; with sqlite3 on the state file",
+                          pipeline);
+    }
+    return RB_ELOCKED;
+}
+
+static int lock_write(struct rb_state *state, const char *pipeline, const struct holder *self,
+                      struct rb_error *err)
+{
+    RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+    rb_state_query_init(&query, state, rb_sql_lock_put);
+    rb_state_query_text(&query, ":pipeline", pipeline);
+    rb_state_query_text(&query, ":token", state->token);
+    rb_state_query_i64(&query, ":pid", self->pid);
+    rb_state_query_i64(&query, ":process_start", self->process_start);
+    rb_state_query_text(&query, ":boot_id", self->boot_id);
+    rb_state_query_text(&query, ":host", self->host);
+    rb_state_query_i64(&query, ":now", rb_state_now_us());
+    return rb_state_query_run(&query, err);
+}
+
+static int lock_in_tx(struct rb_state *state, const char *pipeline, const struct holder *self,
+                      struct rb_error *err)
+{
+    struct holder holder;
+    memset(&holder, 0, sizeof holder);
+    int held = holder_read(state, pipeline, &holder, err);
+    if (held < 0) {
+        return held;
+    }
+    if (held == 1 && !holder_is_gone(&holder, self)) {
+        return fail_locked(pipeline, &holder, self, err);
+    }
+    int status = lock_write(state, pipeline, self, err);
+    return status != 0 ? status : held;
+}
+
+int rb_state_lock(struct rb_state *state, const char *pipeline, struct rb_error *err)
+{
+    struct holder self;
+    int status = holder_self(&self, err);
+    if (status == 0) {
+        status = rb_state_tx_begin(state, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    return rb_state_tx_end(state, lock_in_tx(state, pipeline, &self, err), err);
+}
+
+int rb_state_unlock(struct rb_state *state, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+    rb_state_query_init(&query, state, rb_sql_lock_release);
+    rb_state_query_text(&query, ":token", state->token);
+    rb_state_query_text(&query, ":pipeline", pipeline);
+    return rb_state_query_run(&query, err);
+}

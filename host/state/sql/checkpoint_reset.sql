@@ -1,0 +1,1 @@
+DELETE FROM checkpoints WHERE pipeline = :pipeline AND (:stream IS NULL OR stream = :stream);

@@ -1,0 +1,3 @@
+INSERT INTO kv (pipeline, scope, owner, key, value, updated_unix_us)
+VALUES (:pipeline, :scope, :owner, :key, :value, :now)
+ON CONFLICT (pipeline, scope, owner, key) DO NOTHING;

@@ -1,0 +1,1 @@
+SELECT pipeline, load_id FROM runs WHERE id = :run;

@@ -1,0 +1,1 @@
+UPDATE runs SET load_id = :load_id WHERE id = :run;

@@ -1,0 +1,382 @@
+/* host/state: opening good and bad files, and the pipeline's lock. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "host/state/state.h"
+
+struct fixture {
+    char folder[64];
+    char path[96];
+};
+
+static int set_up(void **ctx)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    if (f == NULL) {
+        return -1;
+    }
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/rb-state-XXXXXX");
+    if (mkdtemp(f->folder) == NULL) {
+        free(f);
+        return -1;
+    }
+    (void)snprintf(f->path, sizeof f->path, "%s/state.db", f->folder);
+    *ctx = f;
+    return 0;
+}
+
+static int tear_down(void **ctx)
+{
+    struct fixture *f = *ctx;
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
+        (void)unlink(path);
+    }
+    int rc = rmdir(f->folder);
+    free(f);
+    return rc;
+}
+
+static void expect_refused(const char *path, const char *code, const char *message_end)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    assert_int_equal(rb_state_open(path, &state, &err), RB_ESTATE);
+    assert_null(state);
+    assert_string_equal(err.code, code);
+    assert_non_null(strstr(err.message, path));
+    assert_true(strlen(err.message) >= strlen(message_end));
+    assert_string_equal(err.message + strlen(err.message) - strlen(message_end), message_end);
+    assert_true(err.hint[0] != '\0');
+}
+
+static struct rb_state *open_ok(const char *path)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    if (rb_state_open(path, &state, &err) != 0) {
+        fail_msg("%s", err.message);
+    }
+    return state;
+}
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void write_file(const char *path, const char *mode, long offset, const char *text)
+{
+    FILE *file = fopen(path, mode);
+    assert_non_null(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_open_creates_and_reopens(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    int64_t run = 0;
+    struct rb_state *state = open_ok(f->path);
+    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, &run, &err), 0);
+    rb_state_close(state);
+    int64_t again = 0;
+    state = open_ok(f->path);
+    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, &again, &err), 0);
+    assert_int_equal(again, run + 1);
+    rb_state_close(state);
+    rb_state_close(NULL);
+}
+
+static void test_missing_folder(void **ctx)
+{
+    struct fixture *f = *ctx;
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/none/state.db", f->folder);
+    expect_refused(path, "STATE_NO_FOLDER", ": No such file or directory");
+    expect_refused(f->folder, "STATE_NOT_A_FILE", " is not a regular file");
+}
+
+static void test_not_a_database(void **ctx)
+{
+    struct fixture *f = *ctx;
+    char text[3000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    write_file(f->path, "w", 0, text);
+    expect_refused(f->path, "STATE_NOT_A_DATABASE", " is not an SQLite database");
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_size, sizeof text - 1);
+}
+
+static void test_a_foreign_database_is_left_alone(void **ctx)
+{
+    struct fixture *f = *ctx;
+    run_sql(f->path, "CREATE TABLE t (a)");
+    expect_refused(f->path, "STATE_FOREIGN",
+                   " is an SQLite database, but not a state file of rapidbyte");
+    run_sql(f->path, "INSERT INTO t VALUES (1)");
+}
+
+static void test_newer_version(void **ctx)
+{
+    struct fixture *f = *ctx;
+    rb_state_close(open_ok(f->path));
+    run_sql(f->path, "PRAGMA user_version = 99");
+    expect_refused(f->path, "STATE_NEWER",
+                   " was made by a newer rapidbyte (version 99, this one knows up to 1)");
+}
+
+static void test_damaged_page(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    struct rb_state *state = open_ok(f->path);
+    for (int i = 0; i < 200; i++) {
+        int64_t run = 0;
+        assert_int_equal(rb_state_run_begin(state, "pipeline", "load", "document", &run, &err), 0);
+    }
+    rb_state_close(state);
+    /* The first bytes of the second page: the root of a table. */
+    write_file(f->path, "r+", 4096, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+    struct rb_state *bad = NULL;
+    assert_int_equal(rb_state_open(f->path, &bad, &err), RB_ESTATE);
+    assert_null(bad);
+    assert_string_equal(err.code, "STATE_CORRUPT");
+    assert_non_null(strstr(err.message, " is damaged: "));
+}
+
+/* Runs `body` in a child process, which may give up rights or limits. */
+static void in_child(void (*body)(struct fixture *), struct fixture *f)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        body(f);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* In a child: cmocka's assertions would return into the parent's copy of the test. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);                \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static void drop_root(void)
+{
+    CHECK(geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+}
+
+static void body_read_only_folder(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    drop_root();
+    CHECK(rb_state_open(f->path, &state, &err) == RB_ESTATE);
+    CHECK(strcmp(err.code, "STATE_UNREADABLE") == 0);
+    CHECK(strstr(err.message, ": Permission denied") != NULL);
+}
+
+static void body_read_only_file(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    drop_root();
+    CHECK(rb_state_open(f->path, &state, &err) == RB_ESTATE);
+    CHECK(strcmp(err.code, "STATE_READ_ONLY") == 0);
+    CHECK(strstr(err.message, " is read-only") != NULL);
+}
+
+static void test_read_only(void **ctx)
+{
+    struct fixture *f = *ctx;
+    assert_int_equal(chmod(f->folder, 0555), 0);
+    in_child(body_read_only_folder, f);
+    assert_int_equal(chmod(f->folder, 0777), 0);
+    rb_state_close(open_ok(f->path));
+    assert_int_equal(chmod(f->path, 0444), 0);
+    in_child(body_read_only_file, f);
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void body_disk_full_at_open(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    limit_file_size(8192);
+    CHECK(rb_state_open(f->path, &state, &err) == RB_ESTATE);
+    CHECK(strcmp(err.code, "STATE_DISK_FULL") == 0);
+}
+
+static void body_disk_full_later(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    static uint8_t value[300000];
+    CHECK(rb_state_open(f->path, &state, &err) == 0);
+    limit_file_size(200000);
+    CHECK(rb_state_kv_put(state, "p", 0, "", "big", 3, value, sizeof value, &err) == RB_ESTATE);
+    CHECK(strcmp(err.code, "STATE_DISK_FULL") == 0);
+    CHECK(strstr(err.message, "can't grow: the disk is full") != NULL);
+    /* What fits still works, and nothing of the failed write is there. */
+    CHECK(rb_state_kv_put(state, "p", 0, "", "k", 1, "v", 1, &err) == 0);
+    RB_CLEANUP(rb_buf_release) struct rb_buf got = RB_BUF_INIT(sizeof value);
+    CHECK(rb_state_kv_get(state, "p", 0, "", "big", 3, &got, &err) == 1);
+    rb_state_close(state);
+}
+
+static void test_disk_full(void **ctx)
+{
+    struct fixture *f = *ctx;
+    in_child(body_disk_full_at_open, f);
+    in_child(body_disk_full_later, f);
+}
+
+static void test_lock_is_refused_while_held(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    struct rb_state *one = open_ok(f->path);
+    struct rb_state *two = open_ok(f->path);
+    char text[64];
+    assert_int_equal(rb_state_lock(one, "p", &err), 0);
+    assert_int_equal(rb_state_lock(two, "p", &err), RB_ELOCKED);
+    (void)snprintf(text, sizeof text, "pipeline 'p' is being run by process %d on ", (int)getpid());
+    assert_memory_equal(err.message, text, strlen(text));
+    assert_int_equal(rb_state_lock(two, "q", &err), 0);
+    /* Only the holder's unlock counts. */
+    assert_int_equal(rb_state_unlock(two, "p", &err), 0);
+    assert_int_equal(rb_state_lock(two, "p", &err), RB_ELOCKED);
+    assert_int_equal(rb_state_unlock(one, "p", &err), 0);
+    assert_int_equal(rb_state_lock(two, "p", &err), 0);
+    assert_int_equal(rb_state_lock(one, "q", &err), RB_ELOCKED);
+    /* Close releases all. */
+    rb_state_close(two);
+    assert_int_equal(rb_state_lock(one, "p", &err), 0);
+    assert_int_equal(rb_state_lock(one, "q", &err), 0);
+    rb_state_close(one);
+}
+
+static void body_lock_and_die(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    CHECK(rb_state_open(f->path, &state, &err) == 0);
+    CHECK(rb_state_lock(state, "p", &err) == 0);
+    _exit(0);
+}
+
+static void test_a_dead_process_loses_its_lock(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    in_child(body_lock_and_die, f);
+    struct rb_state *state = open_ok(f->path);
+    assert_int_equal(rb_state_lock(state, "p", &err), 1);
+    rb_state_close(state);
+}
+
+/* The row of a lock, changed as another life of the machine or another machine would have left it.
+ */
+static void test_whose_lock_is_stale(void **ctx)
+{
+    static const struct {
+        const char *change;
+        int expected;
+    } cases[] = {
+        {"UPDATE locks SET process_start = process_start + 1", 1}, /* the pid was used again */
+        {"UPDATE locks SET boot_id = 'before'", 1},                /* before the last start */
+        {"UPDATE locks SET host = 'elsewhere', pid = 999999999", RB_ELOCKED},
+        {"UPDATE locks SET boot_id = boot_id", RB_ELOCKED},
+    };
+    struct fixture *f = *ctx;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rb_error err = {0};
+        struct rb_state *one = open_ok(f->path);
+        struct rb_state *two = open_ok(f->path);
+        assert_int_equal(rb_state_lock(one, "p", &err), 0);
+        run_sql(f->path, cases[i].change);
+        assert_int_equal(rb_state_lock(two, "p", &err), cases[i].expected);
+        /* Taken over: the former holder's unlock does not release it. */
+        assert_int_equal(rb_state_unlock(one, "p", &err), 0);
+        if (cases[i].expected == 1) {
+            assert_int_equal(rb_state_lock(one, "p", &err), RB_ELOCKED);
+        }
+        rb_state_close(one);
+        rb_state_close(two);
+        run_sql(f->path, "DELETE FROM locks");
+    }
+}
+
+static void test_busy_file(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    struct rb_state *state = open_ok(f->path);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(rb_state_probe(state, &err), RB_ESTATE);
+    assert_string_equal(err.code, "STATE_BUSY");
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(rb_state_probe(state, &err), 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    rb_state_close(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        T(test_open_creates_and_reopens),
+        T(test_missing_folder),
+        T(test_not_a_database),
+        T(test_a_foreign_database_is_left_alone),
+        T(test_newer_version),
+        T(test_damaged_page),
+        T(test_read_only),
+        T(test_disk_full),
+        T(test_lock_is_refused_while_held),
+        T(test_a_dead_process_loses_its_lock),
+        T(test_whose_lock_is_stale),
+        T(test_busy_file),
+#undef T
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("state_open", tests, NULL, NULL);
+}
