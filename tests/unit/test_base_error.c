@@ -70,7 +70,7 @@ static void test_text_is_cut_at_a_character(void **state)
             char text[2000] = "";
             memset(text, 'x', shift);
             for (size_t at = shift; at < 1900; at += strlen(characters[c])) {
-                strcpy(text + at, characters[c]);
+                memcpy(text + at, characters[c], strlen(characters[c]));
             }
             struct rb_error err;
             rb_error_set(&err, RB_EDATA, "X", "%s", text);
