@@ -15,16 +15,19 @@
 
 /* Encodes batches of one schema; the schema message is encoded once and copied. */
 struct rb_ipc_encoder {
-    struct ArrowIpcEncoder encoder;
+    struct ArrowArrayView view;
     struct ArrowBuffer schema_message;
-    struct ArrowBuffer header;
+    struct ArrowBuffer header; /* the record batch's message; each batch fills in its numbers */
+    size_t n_nodes, n_buffers;
 };
 
+/* The schema's columns may be of any type but dictionaries, views and run-end encodings
+ * (RB_ESCHEMA). */
 int rb_ipc_encoder_init(struct rb_ipc_encoder *encoder, const struct ArrowSchema *schema,
                         struct rb_error *err);
 void rb_ipc_encoder_release(struct rb_ipc_encoder *encoder);
 /* Replaces the content of `out` by the stream. `array` is a struct array of the schema. RB_ENOMEM
- * when `out` may not hold it. Copies each buffer once. */
+ * when `out` may not hold it. Copies each buffer once. Offsets of arrays must be 0. */
 int rb_ipc_encode(struct rb_ipc_encoder *encoder, const struct ArrowArray *array,
                   struct rb_buf *out, struct rb_error *err);
 
@@ -33,14 +36,17 @@ struct rb_ipc_decoder {
     struct ArrowIpcDecoder decoder;
     struct ArrowSchema schema; /* of the last batch */
     struct rb_buf schema_bytes;
-    struct ArrowArrayView *view; /* into the bytes given to rb_ipc_decode, which must outlive it */
+    /* Into the bytes given to rb_ipc_decode, which must outlive it. null_count is counted, and 0
+     * where there is no validity buffer; every column is n_rows long. */
+    struct ArrowArrayView *view;
     int64_t n_rows;
 };
 
 void rb_ipc_decoder_init(struct rb_ipc_decoder *decoder);
 void rb_ipc_decoder_release(struct rb_ipc_decoder *decoder);
 /* Decodes in place, every offset checked (ArrowArrayViewValidate, full). 0: as the last batch's
- * schema; 1: a schema that is new or has changed. RB_EPROTOCOL for bytes that are not one batch. */
+ * schema; 1: a schema that is new or has changed. RB_EPROTOCOL for bytes that are not one batch, or
+ * of types as above; RB_ENOMEM. `data` lies at a multiple of 8 bytes, as malloc gives it. */
 int rb_ipc_decode(struct rb_ipc_decoder *decoder, const void *data, size_t len,
                   struct rb_error *err);
 
