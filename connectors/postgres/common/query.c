@@ -102,7 +102,7 @@ static int put_parse(struct rb_conn *conn, const char *name, const char *sql,
     r = r < 0 ? r : rb_wire_put_str(conn, sql);
     r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)n);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = rb_buf_append_be32(&conn->tx, params ? params[i].type_oid : oids[i]);
+        r = rb_buf_append_be32(&conn->tx, oids ? oids[i] : params[i].type_oid);
     }
     return r < 0 ? r : rb_wire_end(conn);
 }
