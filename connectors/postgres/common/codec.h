@@ -86,8 +86,8 @@ void rb_encoder_freep(struct rb_encoder **encoder);
 int rb_encoder_bind(struct rb_encoder *encoder, const struct ArrowArrayView *view,
                     struct rb_error *err);
 /* Appends rows in COPY form to `out` until it holds `fill_bytes` or more. 0: it does, there may be
- * more rows; 1: the batch is through. RB_EDATA by column and row for NULL in a column that is NOT
- * NULL, and values PostgreSQL cannot hold; RB_ENOMEM. */
+ * more rows; 1: the batch is through. RB_EDATA by column and row for a value that PostgreSQL cannot
+ * hold and for a row larger than max_record_bytes; RB_ENOMEM. Only whole rows are appended. */
 int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes,
                     struct rb_error *err);
 /* Appends the whole bound batch's column as the binary form of a one-dimensional array of

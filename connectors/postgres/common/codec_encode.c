@@ -1,0 +1,393 @@
+/* Arrow columns -> COPY's binary form. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/codec_time.h"
+
+enum {
+    FIELD_BYTES_MAX = 4 + 16, /* of a field of fixed width, with its length */
+    COPY_SLACK = 8,           /* copy_inline writes up to 7 bytes too many */
+    COPY_INLINE_MAX = 56,
+    UUID_BYTES = 16,
+    ARRAY_HEADER_BYTES = 20,
+};
+
+struct in_column {
+    const struct rb_column *column;
+    const uint8_t *validity; /* NULL: no NULLs */
+    const uint8_t *values;
+    const int32_t *offsets;
+    const uint8_t *values_end; /* of variable width */
+    int64_t offset;            /* of the view's first row */
+};
+
+struct rb_encoder {
+    struct in_column *columns;
+    size_t n_columns;
+    struct rb_encoder_options options;
+    int64_t row, n_rows; /* of the batch */
+    int64_t total_rows, total_bytes;
+    uint64_t checksum;
+};
+
+/* Where bytes are written; room is made before each value of variable width, for it and for all
+ * that is of fixed width in a row. */
+struct cursor {
+    struct rb_buf *out;
+    uint8_t *p;
+    uint8_t *end;
+    size_t fixed; /* bytes that a row takes without its values of variable width */
+};
+
+static int no_memory(struct rb_error *err)
+{
+    return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for rows to send");
+}
+
+int rb_encoder_new(const struct rb_columns *columns, const struct rb_encoder_options *options,
+                   struct rb_encoder **ret, struct rb_error *err)
+{
+    struct rb_encoder *encoder = calloc(1, sizeof *encoder);
+    if (encoder == NULL) {
+        return no_memory(err);
+    }
+    encoder->columns = calloc(columns->n + 1, sizeof(struct in_column));
+    if (encoder->columns == NULL) {
+        free(encoder);
+        return no_memory(err);
+    }
+    encoder->n_columns = columns->n;
+    for (size_t i = 0; i < columns->n; i++) {
+        encoder->columns[i].column = &columns->items[i];
+    }
+    encoder->options = *options;
+    *ret = encoder;
+    return 0;
+}
+
+void rb_encoder_free(struct rb_encoder *encoder)
+{
+    if (encoder != NULL) {
+        free(encoder->columns);
+        free(encoder);
+    }
+}
+
+void rb_encoder_freep(struct rb_encoder **encoder)
+{
+    rb_encoder_free(*encoder);
+    *encoder = NULL;
+}
+
+static enum ArrowType storage_of(enum ArrowType type)
+{
+    switch ((int)type) {
+    case NANOARROW_TYPE_DATE32:
+        return NANOARROW_TYPE_INT32;
+    case NANOARROW_TYPE_TIME64:
+    case NANOARROW_TYPE_TIMESTAMP:
+        return NANOARROW_TYPE_INT64;
+    default:
+        return type;
+    }
+}
+
+static bool is_variable(const struct in_column *in)
+{
+    return in->column->codec == RB_CODEC_BYTES || in->column->codec == RB_CODEC_JSONB;
+}
+
+static void bind_column(struct in_column *in, const struct ArrowArrayView *view)
+{
+    in->offset = view->offset;
+    in->validity = view->null_count == 0 ? NULL : view->buffer_views[0].data.as_uint8;
+    if (is_variable(in)) {
+        in->offsets = view->buffer_views[1].data.as_int32;
+        in->values = view->buffer_views[2].data.as_uint8;
+        in->values_end = in->values + (in->values != NULL ? view->buffer_views[2].size_bytes : 0);
+    } else {
+        in->values = view->buffer_views[1].data.as_uint8;
+    }
+}
+
+int rb_encoder_bind(struct rb_encoder *encoder, const struct ArrowArrayView *view,
+                    struct rb_error *err)
+{
+    if (view->n_children < 0 || (size_t)view->n_children != encoder->n_columns) {
+        return rb_error_set(err, RB_ESCHEMA, "BAD_BATCH", "a batch of %lld columns, %zu expected",
+                            (long long)view->n_children, encoder->n_columns);
+    }
+    for (size_t i = 0; i < encoder->n_columns; i++) {
+        const struct rb_column *column = encoder->columns[i].column;
+        const struct ArrowArrayView *child = view->children[i];
+        if (child->storage_type != storage_of(column->arrow) || child->length < view->length ||
+            (column->codec == RB_CODEC_UUID &&
+             child->layout.element_size_bits[1] != UUID_BYTES * 8)) {
+            return rb_error_set(err, RB_ESCHEMA, "BAD_BATCH",
+                                "column \"%s\": the batch does not fit its schema", column->name);
+        }
+        bind_column(&encoder->columns[i], child);
+    }
+    encoder->row = 0;
+    encoder->n_rows = view->length;
+    return 0;
+}
+
+static int cursor_begin(struct cursor *cursor, struct rb_buf *out, size_t fixed,
+                        struct rb_error *err)
+{
+    if (rb_buf_reserve(out, fixed + COPY_SLACK) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a row to send");
+    }
+    cursor->out = out;
+    cursor->fixed = fixed;
+    cursor->p = out->data + out->len;
+    cursor->end = out->data + out->cap;
+    return 0;
+}
+
+/* Makes room for `len` bytes and, behind them, what is of fixed width. */
+static inline int cursor_reserve(struct cursor *cursor, size_t len, struct rb_error *err)
+{
+    size_t need = len + cursor->fixed + COPY_SLACK;
+    if (__builtin_expect((size_t)(cursor->end - cursor->p) >= need, 1)) {
+        return 0;
+    }
+    struct rb_buf *out = cursor->out;
+    size_t begin = out->len;
+    size_t used = (size_t)(cursor->p - (out->data + begin));
+    if (rb_buf_reserve(out, used + need) < 0) {
+        return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
+                            "a row is larger than max_record_bytes");
+    }
+    cursor->p = out->data + begin + used;
+    cursor->end = out->data + out->cap;
+    return 0;
+}
+
+static inline void copy_inline(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *src_end)
+{
+    if (len > COPY_INLINE_MAX || (size_t)(src_end - src) < ((len + 7) & ~(size_t)7)) {
+        memcpy(dst, src, len);
+        return;
+    }
+    for (size_t i = 0; i < len; i += 8) {
+        memcpy(dst + i, src + i, 8);
+    }
+}
+
+static int not_representable(const struct rb_column *column, int64_t value, struct rb_error *err)
+{
+    return rb_error_set(err, RB_EDATA, "VALUE_NOT_REPRESENTABLE",
+                        "column \"%s\": %lld since 1970-01-01 is no %s of PostgreSQL", column->name,
+                        (long long)value, column->declared);
+}
+
+static int put_date(const struct in_column *in, int64_t row, uint8_t *p, struct rb_error *err)
+{
+    int32_t arrow;
+    memcpy(&arrow, in->values + row * 4, 4);
+    int32_t pg;
+    bool special = arrow == INT32_MAX || arrow == INT32_MIN;
+    if (!rb_date_from_arrow(arrow, &pg) || (special && !in->column->from_postgres)) {
+        return not_representable(in->column, arrow, err);
+    }
+    rb_store_be32(p, (uint32_t)pg);
+    return 0;
+}
+
+static int put_timestamp(const struct in_column *in, int64_t row, uint8_t *p, struct rb_error *err)
+{
+    int64_t arrow;
+    memcpy(&arrow, in->values + row * 8, 8);
+    if (!in->column->from_postgres && !rb_time_arrow_is_plain(arrow)) {
+        return not_representable(in->column, arrow, err);
+    }
+    rb_store_be64(p, (uint64_t)rb_time_from_arrow(arrow));
+    return 0;
+}
+
+static int put_variable(struct cursor *cursor, const struct in_column *in, int64_t row,
+                        struct rb_error *err)
+{
+    int32_t from = in->offsets[row];
+    size_t len = (size_t)(in->offsets[row + 1] - from);
+    int status = cursor_reserve(cursor, len, err);
+    if (status < 0) {
+        return status;
+    }
+    uint8_t *p = cursor->p;
+    uint32_t version = in->column->codec == RB_CODEC_JSONB ? 1 : 0;
+    rb_store_be32(p, (uint32_t)len + version);
+    p += 4;
+    if (version != 0) {
+        *p++ = (uint8_t)version;
+    }
+    if (len > 0) {
+        copy_inline(p, in->values + from, len, in->values_end);
+    }
+    cursor->p = p + len;
+    return 0;
+}
+
+/* One field: its length and bytes. `row` counts from the buffers' beginning. */
+static inline int put_field(struct cursor *cursor, const struct in_column *in, int64_t row,
+                            struct rb_error *err)
+{
+    uint8_t *p = cursor->p;
+    if (in->validity != NULL && (in->validity[row >> 3] >> (row & 7) & 1) == 0) {
+        rb_store_be32(p, UINT32_MAX);
+        cursor->p = p + 4;
+        return 0;
+    }
+    switch (in->column->codec) {
+    case RB_CODEC_BYTES:
+    case RB_CODEC_JSONB:
+        return put_variable(cursor, in, row, err);
+    case RB_CODEC_INT16: {
+        uint16_t v;
+        memcpy(&v, in->values + row * 2, sizeof v);
+        rb_store_be32(p, 2);
+        rb_store_be16(p + 4, v);
+        cursor->p = p + 6;
+        return 0;
+    }
+    case RB_CODEC_INT32:
+        rb_store_be32(p, 4);
+        rb_store_be32(p + 4, rb_load_le32(in->values + row * 4));
+        cursor->p = p + 8;
+        return 0;
+    case RB_CODEC_INT64:
+        rb_store_be32(p, 8);
+        rb_store_be64(p + 4, rb_load_le64(in->values + row * 8));
+        cursor->p = p + 12;
+        return 0;
+    case RB_CODEC_DATE:
+        rb_store_be32(p, 4);
+        cursor->p = p + 8;
+        return put_date(in, row, p + 4, err);
+    case RB_CODEC_TIMESTAMP:
+        rb_store_be32(p, 8);
+        cursor->p = p + 12;
+        return put_timestamp(in, row, p + 4, err);
+    case RB_CODEC_UUID:
+        rb_store_be32(p, UUID_BYTES);
+        memcpy(p + 4, in->values + row * UUID_BYTES, UUID_BYTES);
+        cursor->p = p + 4 + UUID_BYTES;
+        return 0;
+    case RB_CODEC_BOOL:
+        rb_store_be32(p, 1);
+        p[4] = in->values[row >> 3] >> (row & 7) & 1;
+        cursor->p = p + 5;
+        return 0;
+    }
+    return rb_error_set(err, RB_EINTERNAL, "BAD_CODEC", "column \"%s\" has no codec",
+                        in->column->name);
+}
+
+static int put_row(struct rb_encoder *encoder, struct cursor *cursor, struct rb_error *err)
+{
+    rb_store_be16(cursor->p, (uint16_t)encoder->n_columns);
+    cursor->p += 2;
+    for (size_t i = 0; i < encoder->n_columns; i++) {
+        const struct in_column *in = &encoder->columns[i];
+        int status = put_field(cursor, in, in->offset + encoder->row, err);
+        if (__builtin_expect(status < 0, 0)) {
+            rb_error_prefix(err, "row %lld", (long long)encoder->total_rows + 1);
+            return status;
+        }
+    }
+    return 0;
+}
+
+int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes,
+                    struct rb_error *err)
+{
+    size_t fixed = 2 + encoder->n_columns * FIELD_BYTES_MAX;
+    while (encoder->row < encoder->n_rows) {
+        if (out->len >= fill_bytes) {
+            return 0;
+        }
+        struct cursor cursor = {.out = out};
+        int status = cursor_begin(&cursor, out, fixed, err);
+        if (status == 0) {
+            status = put_row(encoder, &cursor, err);
+        }
+        if (status < 0) {
+            return status;
+        }
+        const uint8_t *begin = out->data + out->len;
+        size_t bytes = (size_t)(cursor.p - begin);
+        if (bytes > encoder->options.max_record_bytes) {
+            return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
+                                "row %lld of %zu bytes is larger than max_record_bytes (%zu)",
+                                (long long)encoder->total_rows + 1, bytes,
+                                encoder->options.max_record_bytes);
+        }
+        if (encoder->options.checksum) {
+            encoder->checksum += rb_hash_row(begin, bytes);
+        }
+        out->len += bytes;
+        out->data[out->len] = 0;
+        encoder->row++;
+        encoder->total_rows++;
+        encoder->total_bytes += (int64_t)bytes;
+    }
+    return 1;
+}
+
+int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oid,
+                     struct rb_buf *out, struct rb_error *err)
+{
+    const struct in_column *in = &encoder->columns[column];
+    struct cursor cursor = {.out = out};
+    int status = cursor_begin(&cursor, out, FIELD_BYTES_MAX + ARRAY_HEADER_BYTES, err);
+    if (status < 0) {
+        return status;
+    }
+    uint8_t *p = cursor.p;
+    rb_store_be32(p, encoder->n_rows > 0 ? 1 : 0);
+    rb_store_be32(p + 4, in->validity != NULL ? 1 : 0);
+    rb_store_be32(p + 8, elem_oid);
+    cursor.p += 12;
+    if (encoder->n_rows > 0) {
+        rb_store_be32(p + 12, (uint32_t)encoder->n_rows);
+        rb_store_be32(p + 16, 1);
+        cursor.p += 8;
+    }
+    for (int64_t row = 0; row < encoder->n_rows; row++) {
+        status = cursor_reserve(&cursor, 0, err);
+        if (status == 0) {
+            status = put_field(&cursor, in, in->offset + row, err);
+        }
+        if (status < 0) {
+            return status;
+        }
+    }
+    out->len = (size_t)(cursor.p - out->data);
+    out->data[out->len] = 0;
+    return 0;
+}
+
+int64_t rb_encoder_row_count(const struct rb_encoder *encoder)
+{
+    return encoder->total_rows;
+}
+
+int64_t rb_encoder_bytes(const struct rb_encoder *encoder)
+{
+    return encoder->total_bytes;
+}
+
+uint64_t rb_encoder_checksum(const struct rb_encoder *encoder)
+{
+    return encoder->checksum;
+}
+
+int rb_codec_append_trailer(struct rb_buf *out)
+{
+    return rb_buf_append_be16(out, UINT16_MAX);
+}

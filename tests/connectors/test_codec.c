@@ -1,0 +1,464 @@
+/* COPY's binary form <-> Arrow: every native type's limits, NULLs, malformed fields, cuts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/codec_time.h"
+
+enum { VALUES_MAX = 12, BUF_MAX = 64 * 1024 * 1024 };
+
+static const uint8_t header[19] = {'P', 'G', 'C', 'O', 'P', 'Y', '\n', 0xff, '\r', '\n',
+                                   0,   0,   0,   0,   0,   0,   0,    0,    0};
+
+/* Values of a native type as the server sends them. */
+struct sample {
+    uint32_t oid;
+    size_t len; /* of each value; 0: NULL-ended text */
+    const char *values[VALUES_MAX];
+};
+
+static const struct sample samples[] = {
+    {16, 1, {"\0", "\1"}},
+    {21, 2, {"\0\0", "\x7f\xff", "\x80\0", "\xff\xff"}},
+    {23, 4, {"\0\0\0\0", "\x7f\xff\xff\xff", "\x80\0\0\0", "\xff\xff\xff\xff"}},
+    {26, 4, {"\0\0\0\0", "\xff\xff\xff\xff", "\x80\0\0\1"}},
+    {20,
+     8,
+     {"\0\0\0\0\0\0\0\0", "\x7f\xff\xff\xff\xff\xff\xff\xff", "\x80\0\0\0\0\0\0\0",
+      "\xff\xff\xff\xff\xff\xff\xff\xff"}},
+    /* 0, -0, NaN, infinity, -infinity, smallest denormal */
+    {700,
+     4,
+     {"\0\0\0\0", "\x80\0\0\0", "\x7f\xc0\0\0", "\x7f\x80\0\0", "\xff\x80\0\0", "\0\0\0\1"}},
+    {701,
+     8,
+     {"\0\0\0\0\0\0\0\0", "\x80\0\0\0\0\0\0\0", "\x7f\xf8\0\0\0\0\0\0", "\x7f\xf0\0\0\0\0\0\0",
+      "\0\0\0\0\0\0\0\1", "\x3f\xb9\x99\x99\x99\x99\x99\x9a"}},
+    {25, 0, {"", "a", "seven b", "eight by", "nine byte", "\xf0\x9f\x90\x98 \\N\t\r\n\"'"}},
+    {1043, 0, {"", "x"}},
+    {1042, 0, {"pad   ", "x"}},
+    {19, 0, {"a_name"}},
+    {17, 4, {"\0\0\0\0", "\xff\xfe\0\1"}},
+    {114, 0, {"{\"a\": 1, \"a\":2}", "null"}},
+    {3802, 0, {"\1{}", "\1[1, 2]"}},
+    {2950, 16, {"0123456789abcdef", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"}},
+    /* 2000-01-01, infinity, -infinity, 4713-01-01 BC, 5874897-12-31, 1970-01-01 */
+    {1082,
+     4,
+     {"\0\0\0\0", "\x7f\xff\xff\xff", "\x80\0\0\0", "\xff\xda\x97\xb1", "\x7f\xda\x98\x0d",
+      "\xff\xff\xd5\x33"}},
+    /* 00:00, 24:00:00, 23:59:59.999999 */
+    {1083, 8, {"\0\0\0\0\0\0\0\0", "\0\0\0\x14\x1d\xd7\x60\0", "\0\0\0\x14\x1d\xd7\x5f\xff"}},
+    /* 2000-01-01, infinity, -infinity, 294276-12-31 23:59:59.999999, 4714-11-24 BC, the two that
+       land on Arrow's limits, and their neighbours */
+    {1114,
+     8,
+     {"\0\0\0\0\0\0\0\0", "\x7f\xff\xff\xff\xff\xff\xff\xff", "\x80\0\0\0\0\0\0\0",
+      "\x7f\xff\xff\x63\xc1\x44\x5f\xff", "\xfd\x0f\x7c\x84\x21\x34\xa0\0",
+      "\x7f\xfc\xa2\xfe\xc4\xc8\x1f\xff", "\x7f\xfc\xa2\xfe\xc4\xc8\x20\0",
+      "\x7f\xfc\xa2\xfe\xc4\xc8\x1f\xfe", "\x7f\xfc\xa2\xfe\xc4\xc8\x20\1",
+      "\xff\xff\xff\xff\xff\xff\xff\xff"}},
+    {1184, 8, {"\0\0\0\0\0\0\0\0", "\x7f\xff\xff\xff\xff\xff\xff\xff", "\0\0\0\0\0\0\0\1"}},
+    {1700, 8, {"\0\0\0\0\xc0\0\0\0", "\0\1\0\0\0\0\0\1"}},
+};
+
+enum { N_SAMPLES = sizeof samples / sizeof samples[0] };
+
+static void add_column(struct rb_columns *columns, const char *name, uint32_t oid)
+{
+    struct rb_column column = {.name = NULL, .typmod = -1};
+    char text[64];
+    snprintf(text, sizeof text, "%s", name);
+    column.name = text;
+    rb_column_set_type(&column, (struct rb_type_facts){.oid = oid, .elem_oid = 0}, true);
+    assert_int_equal(rb_columns_add(columns, &column, NULL), 0);
+}
+
+static const struct rb_decoder_options decoding = {
+    .batch_bytes = 1024 * 1024, .max_record_bytes = 1024 * 1024, .checksum = true};
+static const struct rb_encoder_options encoding = {.max_record_bytes = 1024 * 1024,
+                                                   .checksum = true};
+
+static void append_field(struct rb_buf *buf, const char *value, size_t len)
+{
+    assert_int_equal(rb_buf_append_be32(buf, (uint32_t)len), 0);
+    assert_int_equal(rb_buf_append(buf, value, len), 0);
+}
+
+static size_t sample_count(const struct sample *sample)
+{
+    size_t n = 0;
+    while (n < VALUES_MAX && sample->values[n] != NULL) {
+        n++;
+    }
+    return n;
+}
+
+/* Row `row` of a table with a column for each sample: its values in turn, NULL after the last. */
+static void append_row(struct rb_buf *buf, size_t row)
+{
+    assert_int_equal(rb_buf_append_be16(buf, N_SAMPLES), 0);
+    for (size_t i = 0; i < N_SAMPLES; i++) {
+        const struct sample *sample = &samples[i];
+        size_t at = row % (sample_count(sample) + 1);
+        const char *value = at < sample_count(sample) ? sample->values[at] : NULL;
+        if (value == NULL) {
+            assert_int_equal(rb_buf_append_be32(buf, UINT32_MAX), 0);
+        } else {
+            append_field(buf, value, sample->len != 0 ? sample->len : strlen(value));
+        }
+    }
+}
+
+static void all_columns(struct rb_columns *columns)
+{
+    rb_columns_init(columns);
+    for (size_t i = 0; i < N_SAMPLES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%zu", i);
+        add_column(columns, name, samples[i].oid);
+    }
+}
+
+/* Appends the decoder's batch, encoded again, to `out`. */
+static void encode_batch(struct rb_decoder *decoder, struct rb_encoder *encoder,
+                         const struct rb_columns *columns, struct rb_buf *out)
+{
+    struct ArrowSchema schema;
+    struct ArrowArrayView view;
+    const struct ArrowArray *array;
+    struct ArrowError error;
+    assert_int_equal(rb_columns_to_schema(columns, NULL, &schema, NULL), 0);
+    assert_int_equal(ArrowArrayViewInitFromSchema(&view, &schema, &error), 0);
+    assert_int_equal(rb_decoder_batch(decoder, &array, NULL), 0);
+    assert_int_equal(ArrowArrayViewSetArray(&view, array, &error), 0);
+    assert_int_equal(ArrowArrayViewValidate(&view, NANOARROW_VALIDATION_LEVEL_FULL, &error), 0);
+    assert_int_equal(rb_encoder_bind(encoder, &view, NULL), 0);
+    while (rb_encoder_rows(encoder, out, out->len + 100, NULL) == 0) {
+    }
+    ArrowArrayViewReset(&view);
+    schema.release(&schema);
+}
+
+/* Pushes `data` in pieces of `piece` bytes and gives what comes out at the other end. */
+static void round_trip(const struct rb_columns *columns, const struct rb_buf *data, size_t piece,
+                       size_t batch_bytes, struct rb_buf *out)
+{
+    struct rb_decoder_options options = decoding;
+    options.batch_bytes = batch_bytes;
+    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    assert_int_equal(rb_decoder_new(columns, &options, &decoder, NULL), 0);
+    assert_int_equal(rb_encoder_new(columns, &encoding, &encoder, NULL), 0);
+    int status = 0;
+    size_t pushed = 0;
+    while (status != RB_DECODER_END) {
+        size_t len = data->len - pushed < piece ? data->len - pushed : piece;
+        /* A copy of just these bytes, so that ASan sees a read past them. */
+        uint8_t *bytes = malloc(len + 1);
+        assert_non_null(bytes);
+        memcpy(bytes, data->data + pushed, len);
+        size_t used;
+        status = rb_decoder_push(decoder, bytes, len, &used, NULL);
+        free(bytes);
+        assert_true(status >= 0);
+        pushed += used;
+        if (status == RB_DECODER_FULL) {
+            encode_batch(decoder, encoder, columns, out);
+            rb_decoder_clear(decoder);
+        }
+    }
+    assert_int_equal(pushed, data->len);
+    encode_batch(decoder, encoder, columns, out);
+    assert_true(rb_decoder_is_ended(decoder));
+    assert_int_equal(rb_decoder_rows(decoder), rb_encoder_row_count(encoder));
+    assert_int_equal(rb_decoder_bytes(decoder), rb_encoder_bytes(encoder));
+    assert_true(rb_decoder_checksum(decoder) == rb_encoder_checksum(encoder));
+}
+
+static void expect_same(const struct rb_buf *data, const struct rb_buf *out)
+{
+    size_t body = data->len - sizeof header - 2;
+    assert_int_equal(out->len, body);
+    assert_memory_equal(out->data, data->data + sizeof header, body);
+}
+
+static void table_of_samples(struct rb_buf *data, size_t n_rows)
+{
+    assert_int_equal(rb_buf_append(data, header, sizeof header), 0);
+    for (size_t row = 0; row < n_rows; row++) {
+        append_row(data, row);
+    }
+    assert_int_equal(rb_codec_append_trailer(data), 0);
+}
+
+static void every_native_value_comes_back(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    all_columns(&columns);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    table_of_samples(&data, 3000);
+    round_trip(&columns, &data, data.len, 64 * 1024, &out);
+    expect_same(&data, &out);
+}
+
+static void any_cut_gives_the_same(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    all_columns(&columns);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    table_of_samples(&data, 14);
+    for (size_t piece = 1; piece < 400; piece = piece < 40 ? piece + 1 : piece + 37) {
+        RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+        round_trip(&columns, &data, piece, 500, &out);
+        expect_same(&data, &out);
+    }
+}
+
+static void no_rows_and_no_columns(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    assert_int_equal(rb_buf_append(&data, "\0\0\0\0", 4), 0); /* two rows of no fields */
+    assert_int_equal(rb_codec_append_trailer(&data), 0);
+    round_trip(&columns, &data, data.len, 1000, &out);
+    expect_same(&data, &out);
+    RB_CLEANUP(rb_columns_release) struct rb_columns all;
+    all_columns(&all);
+    rb_buf_clear(&data);
+    rb_buf_clear(&out);
+    table_of_samples(&data, 0);
+    round_trip(&all, &data, data.len, 1000, &out);
+    assert_int_equal(out.len, 0);
+}
+
+static void wide_values_do_not_stay(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    add_column(&columns, "t", RB_TYPE_TEXT_OID);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    char *wide = malloc(900000);
+    assert_non_null(wide);
+    memset(wide, 'w', 900000);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(rb_buf_append_be16(&data, 1), 0);
+        append_field(&data, wide, i % 2 == 0 ? 900000 : 3);
+    }
+    assert_int_equal(rb_codec_append_trailer(&data), 0);
+    free(wide);
+    round_trip(&columns, &data, 100000, 1000, &out);
+    expect_same(&data, &out);
+}
+
+/* Decodes one field of one column and gives the status. */
+static int decode_one(uint32_t oid, const char *value, size_t len,
+                      const struct rb_decoder_options *options, struct rb_error *err)
+{
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    add_column(&columns, "price", oid);
+    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_decoder_new(&columns, options, &decoder, NULL), 0);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    assert_int_equal(rb_buf_append_be16(&data, 1), 0);
+    append_field(&data, value, len);
+    size_t used;
+    return rb_decoder_push(decoder, data.data, data.len, &used, err);
+}
+
+static void a_wrong_length_is_an_error_by_column(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t oid;
+        size_t len;
+        const char *value;
+    } wrong[] = {
+        {16, 0, ""},
+        {16, 2, "\0\0"},
+        {16, 1, "\2"},
+        {21, 3, "\0\0\0"},
+        {23, 3, "\0\0\0"},
+        {26, 5, "\0\0\0\0\0"},
+        {20, 7, "1234567"},
+        {700, 8, "12345678"},
+        {701, 4, "1234"},
+        {1082, 8, "12345678"},
+        {1083, 4, "1234"},
+        {1114, 0, ""},
+        {1184, 9, "123456789"},
+        {2950, 15, "123456789012345"},
+        {3802, 0, ""},
+        {3802, 2, "\2x"},
+        {1082, 4, "\x7f\xff\xff\xf0"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct rb_error err = {.status = 0};
+        assert_int_equal(decode_one(wrong[i].oid, wrong[i].value, wrong[i].len, &decoding, &err),
+                         RB_EDATA);
+        assert_non_null(strstr(err.message, "\"price\""));
+        assert_non_null(strstr(err.message, "row 1"));
+    }
+}
+
+static void special_dates_are_refused_for_peers_without_pg_binary(void **state)
+{
+    (void)state;
+    struct rb_decoder_options options = decoding;
+    options.refuse_special = true;
+    static const struct {
+        uint32_t oid;
+        size_t len;
+        const char *value;
+    } special[] = {
+        {1082, 4, "\x7f\xff\xff\xff"},
+        {1082, 4, "\x80\0\0\0"},
+        {1114, 8, "\x7f\xff\xff\xff\xff\xff\xff\xff"},
+        {1184, 8, "\x80\0\0\0\0\0\0\0"},
+        {1114, 8, "\x7f\xff\xff\x63\xc1\x44\x5f\xff"},
+        {1114, 8, "\x7f\xfc\xa2\xfe\xc4\xc8\x1f\xff"},
+        {1114, 8, "\x7f\xfc\xa2\xfe\xc4\xc8\x20\0"},
+    };
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        struct rb_error err = {.status = 0};
+        assert_int_equal(
+            decode_one(special[i].oid, special[i].value, special[i].len, &options, &err), RB_EDATA);
+        assert_string_equal(err.code, "VALUE_NOT_REPRESENTABLE");
+        assert_int_equal(
+            decode_one(special[i].oid, special[i].value, special[i].len, &decoding, NULL), 0);
+    }
+    assert_int_equal(decode_one(1114, "\x7f\xfc\xa2\xfe\xc4\xc8\x1f\xfe", 8, &options, NULL), 0);
+}
+
+static void what_is_not_copy_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t len;
+        const char *bytes;
+    } streams[] = {
+        {5, "PGCO\n"},
+        {19, "PGCOPY\n\xff\r\n\0\0\1\0\0\0\0\0\0"},         /* has OIDs */
+        {19, "PGCOPY\n\xff\r\n\0\0\0\0\0\x7f\0\0\0"},       /* a huge extension */
+        {21, "PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\2"},     /* two fields instead of one */
+        {21, "PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xfe"}, /* -2 fields */
+        {25, "PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\1\xff\xff\xff\xfe"}, /* -2 bytes */
+        {22, "PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff\0"},           /* more after the trailer */
+    };
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    add_column(&columns, "n", RB_TYPE_INT4_OID);
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+        RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+        assert_int_equal(rb_decoder_new(&columns, &decoding, &decoder, NULL), 0);
+        size_t used;
+        assert_int_equal(rb_decoder_push(decoder, (const uint8_t *)streams[i].bytes, streams[i].len,
+                                         &used, NULL),
+                         RB_EPROTOCOL);
+    }
+}
+
+static void a_row_over_the_limit_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct rb_decoder_options options = decoding;
+    options.max_record_bytes = 100;
+    char value[200];
+    memset(value, 'x', sizeof value);
+    struct rb_error err = {.status = 0};
+    assert_int_equal(decode_one(RB_TYPE_TEXT_OID, value, 101, &options, &err), RB_EDATA);
+    assert_string_equal(err.code, "RECORD_TOO_LARGE");
+    assert_non_null(strstr(err.message, "\"price\""));
+    assert_int_equal(decode_one(RB_TYPE_TEXT_OID, value, 99, &options, &err), RB_EDATA);
+    assert_int_equal(decode_one(RB_TYPE_TEXT_OID, value, 94, &options, NULL), 0);
+}
+
+static void arrays_are_as_array_recv_reads_them(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    add_column(&columns, "n", RB_TYPE_INT4_OID);
+    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    assert_int_equal(rb_decoder_new(&columns, &decoding, &decoder, NULL), 0);
+    assert_int_equal(rb_encoder_new(&columns, &encoding, &encoder, NULL), 0);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    assert_int_equal(rb_buf_append(&data, "\0\1\0\0\0\4\0\0\0\7\0\1\xff\xff\xff\xff", 16), 0);
+    size_t used;
+    assert_int_equal(rb_decoder_push(decoder, data.data, data.len, &used, NULL), 0);
+    RB_CLEANUP(rb_buf_release) struct rb_buf rows = RB_BUF_INIT(BUF_MAX);
+    struct ArrowSchema schema;
+    struct ArrowArrayView view;
+    const struct ArrowArray *array;
+    assert_int_equal(rb_columns_to_schema(&columns, NULL, &schema, NULL), 0);
+    assert_int_equal(ArrowArrayViewInitFromSchema(&view, &schema, NULL), 0);
+    assert_int_equal(rb_decoder_batch(decoder, &array, NULL), 0);
+    assert_int_equal(ArrowArrayViewSetArray(&view, array, NULL), 0);
+    assert_int_equal(rb_encoder_bind(encoder, &view, NULL), 0);
+    assert_int_equal(rb_encoder_array(encoder, 0, RB_TYPE_INT4_OID, &rows, NULL), 0);
+    static const char expected[] = "\0\0\0\1\0\0\0\1\0\0\0\x17\0\0\0\2\0\0\0\1"
+                                   "\0\0\0\4\0\0\0\7\xff\xff\xff\xff";
+    assert_int_equal(rows.len, sizeof expected - 1);
+    assert_memory_equal(rows.data, expected, rows.len);
+    ArrowArrayViewReset(&view);
+    schema.release(&schema);
+}
+
+static void times_map_one_to_one(void **state)
+{
+    (void)state;
+    assert_true(rb_time_to_arrow(0) == RB_EPOCH_MICROS);
+    assert_true(rb_time_to_arrow(-RB_EPOCH_MICROS) == 0);
+    assert_true(rb_time_to_arrow(INT64_MAX) == INT64_MAX);
+    assert_true(rb_time_to_arrow(INT64_MIN) == INT64_MIN);
+    static const int64_t edges[] = {INT64_MAX, INT64_MIN, INT64_MAX - RB_EPOCH_MICROS,
+                                    INT64_MIN + RB_EPOCH_MICROS, 0};
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        for (int64_t d = -3; d <= 3; d++) {
+            int64_t v = rb_time_wrapping_add(edges[i], d);
+            assert_true(rb_time_from_arrow(rb_time_to_arrow(v)) == v);
+            assert_true(rb_time_to_arrow(rb_time_from_arrow(v)) == v);
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_native_value_comes_back),
+        cmocka_unit_test(any_cut_gives_the_same),
+        cmocka_unit_test(no_rows_and_no_columns),
+        cmocka_unit_test(wide_values_do_not_stay),
+        cmocka_unit_test(a_wrong_length_is_an_error_by_column),
+        cmocka_unit_test(special_dates_are_refused_for_peers_without_pg_binary),
+        cmocka_unit_test(what_is_not_copy_is_refused),
+        cmocka_unit_test(a_row_over_the_limit_is_refused_by_name),
+        cmocka_unit_test(arrays_are_as_array_recv_reads_them),
+        cmocka_unit_test(times_map_one_to_one),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
