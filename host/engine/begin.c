@@ -1,0 +1,171 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "host/engine/run.h"
+#include "host/engine/view.h"
+
+static int write_request(const struct rb_run *run, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "load_id", run->report->load_id);
+    rb_json_member_str(&json, "pipeline", run->pipeline->name);
+    rb_json_key(&json, "streams");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < run->n_streams; i++) {
+        rb_run_write_context(run, &run->streams[i], &json, RB_ROLE_DESTINATION, 0);
+    }
+    rb_json_end_array(&json);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+/* Takes a Checkpoint as where the cursor stands. */
+static int adopt(struct rb_stream_run *stream, const char *json, size_t len)
+{
+    rb_buf_clear(&stream->checkpoint);
+    free(stream->last_value);
+    free(stream->resume);
+    stream->last_value = NULL;
+    stream->resume = NULL;
+    int status = rb_buf_append(&stream->checkpoint, json, len);
+    if (status != 0) {
+        return status;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&stream->checkpoint);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    stream->last_value = rb_view_json(root, "cursor_value");
+    stream->resume = rb_view_json(root, "resume");
+    return RB_OK;
+}
+
+/* The ledger is the authority: what it says replaces what the state remembers. */
+static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_val *info,
+                     struct rb_error *err)
+{
+    const struct rb_stream *spec = stream->stream;
+    RB_CLEANUP(rb_view_text_free) char *ledger = rb_view_json(info, "checkpoint");
+    RB_CLEANUP(rb_buf_release) struct rb_buf known = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf load = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int got =
+        rb_state_checkpoint_get(run->state, run->pipeline->name, spec->name, &known, &load, err);
+    if (got < 0) {
+        return got;
+    }
+    const char *ledger_load = rb_view_str(info, "checkpoint_load_id");
+    if (ledger == NULL) {
+        if (got == 0) {
+            rb_run_note(
+                run,
+                "stream '%s': the destination's ledger knows no load of it, though the state "
+                "does; the ledger wins, and the stream is read from its start",
+                spec->name);
+        }
+        return RB_OK;
+    }
+    if (got == 1 || ledger_load == NULL || strcmp(ledger_load, rb_buf_str(&load)) != 0) {
+        rb_run_note(run, "stream '%s': the cursor is taken from the destination's ledger%s",
+                    spec->name, got == 1 ? "" : ", which is ahead of the state");
+        int status = rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
+                                             ledger_load != NULL ? ledger_load : "",
+                                             spec->cursor_field, NULL, ledger, err);
+        if (status != 0) {
+            return status;
+        }
+    }
+    return adopt(stream, ledger, strlen(ledger));
+}
+
+static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *err)
+{
+    const char *name = rb_view_str(info, "stream_name");
+    for (size_t i = 0; name != NULL && i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (strcmp(stream->stream->name, name) != 0) {
+            continue;
+        }
+        if (stream->stream->sync_mode == RB_SYNC_INCREMENTAL) {
+            int status = reconcile(run, stream, info, err);
+            if (status != 0) {
+                return status;
+            }
+        }
+        if (yyjson_is_true(yyjson_obj_get(info, "loaded")) &&
+            stream->report->outcome == RB_OUTCOME_NOT_STARTED) {
+            stream->report->outcome = RB_OUTCOME_ALREADY_LOADED;
+            stream->report->records_written = rb_view_i64(info, "rows");
+            stream->report->bytes_written = rb_view_i64(info, "bytes");
+            rb_run_stream_record(run, stream);
+            rb_run_tell(run, stream);
+        }
+        return RB_OK;
+    }
+    return RB_OK;
+}
+
+static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_error *err)
+{
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *load_id = rb_view_str(root, "load_id");
+    if (load_id == NULL || strlen(load_id) >= sizeof run->report->load_id) {
+        return rb_error_set(err, RB_ECONNECTOR, "CONTRACT",
+                            "rb_begin did not say which load to use");
+    }
+    snprintf(run->report->load_id, sizeof run->report->load_id, "%s", load_id);
+    if (yyjson_is_true(yyjson_obj_get(root, "resumed")) && !run->report->resumed) {
+        run->report->resumed = true;
+        rb_run_note(run, "load %s did not end; it is resumed", load_id);
+    }
+    int status = rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
+    size_t i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(root, "notes"), i, n, item)
+    {
+        if (yyjson_is_str(item)) {
+            rb_run_note(run, "%s", yyjson_get_str(item));
+        }
+    }
+    yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
+    {
+        status = status != 0 ? status : take_stream(run, item, err);
+    }
+    return status;
+}
+
+/* Without a ledger the state is all there is. */
+static int begin_from_state(struct rb_run *run, struct rb_error *err)
+{
+    for (size_t i = 0; i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (stream->stream->sync_mode != RB_SYNC_INCREMENTAL) {
+            continue;
+        }
+        RB_CLEANUP(rb_buf_release) struct rb_buf known = RB_BUF_INIT(RB_RUN_JSON_MAX);
+        RB_CLEANUP(rb_buf_release) struct rb_buf load = RB_BUF_INIT(RB_RUN_JSON_MAX);
+        int got = rb_state_checkpoint_get(run->state, run->pipeline->name, stream->stream->name,
+                                          &known, &load, err);
+        int status = got == 0 ? adopt(stream, rb_buf_str(&known), known.len) : got;
+        if (status < 0) {
+            return status;
+        }
+    }
+    return RB_OK;
+}
+
+int rb_run_begin(struct rb_run *run, struct rb_error *err)
+{
+    if (!run->destination_ledgers) {
+        return begin_from_state(run, err);
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = write_request(run, &request);
+    if (status != 0) {
+        return rb_error_set(err, status, "BEGIN", "writing the request of rb_begin");
+    }
+    status = rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_begin", rb_buf_str(&request),
+                             request.len, &data, err);
+    return status != 0 ? status : take_answer(run, &data, err);
+}

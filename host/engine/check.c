@@ -1,0 +1,195 @@
+/* `check` and `discover`: what can be known without moving a row. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/engine/run.h"
+#include "host/engine/view.h"
+
+enum { ITEMS_MAX = 4096 };
+
+static struct rb_check_item *add_item(struct rb_check_report *report, const char *fmt, ...)
+    RB_PRINTF(2, 3);
+
+static struct rb_check_item *add_item(struct rb_check_report *report, const char *fmt, ...)
+{
+    static struct rb_check_item lost; /* out of memory: the report's exit code still tells */
+    struct rb_check_item *items =
+        report->n_items >= ITEMS_MAX
+            ? NULL
+            : realloc(report->items, (report->n_items + 1) * sizeof *items);
+    if (items == NULL) {
+        report->exit_code = RB_EXIT_INTERNAL;
+        return &lost;
+    }
+    report->items = items;
+    struct rb_check_item *item = &items[report->n_items++];
+    memset(item, 0, sizeof *item);
+    item->ok = true;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(item->what, sizeof item->what, fmt, args);
+    va_end(args);
+    return item;
+}
+
+static void fail_item(struct rb_check_report *report, struct rb_check_item *item,
+                      enum rb_fault_side side, const struct rb_error *error)
+{
+    item->ok = false;
+    item->fault.side = side;
+    item->fault.error = *error;
+    snprintf(item->message, sizeof item->message, "%s", error->message);
+    if (report->exit_code == RB_EXIT_OK) {
+        report->exit_code = rb_fault_exit_code(&item->fault);
+    }
+}
+
+static void check_state(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    struct rb_check_item *item = add_item(report, "state");
+    int status = rb_state_open(run->pipeline->state_path, &run->state, &error);
+    status = status != 0 ? status : rb_state_probe(run->state, &error);
+    if (status != 0) {
+        fail_item(report, item, RB_FAULT_ENGINE, &error);
+        return;
+    }
+    snprintf(item->message, sizeof item->message, "%s can be written", run->pipeline->state_path);
+}
+
+/* rb_validate's answer: status and message. */
+static void check_connector(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                            struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    struct rb_check_item *item = add_item(report, "%s %s", rb_role_name(use->role), use->use);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status =
+        rb_session_call(run->session, use->role, index, "rb_validate", NULL, 0, &data, &error);
+    if (status != 0) {
+        fail_item(report, item, rb_run_side_of(use->role), &error);
+        return;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&data);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *verdict = rb_view_str(root, "status");
+    const char *message = rb_view_str(root, "message");
+    snprintf(item->message, sizeof item->message, "%s", message != NULL ? message : "");
+    item->warning = verdict != NULL && strcmp(verdict, "warning") == 0;
+    if (verdict != NULL && strcmp(verdict, "failed") == 0) {
+        rb_error_set(&error, RB_EDB, "VALIDATION_FAILED", "%s",
+                     message != NULL ? message : "the connector refused its configuration");
+        fail_item(report, item, rb_run_side_of(use->role), &error);
+    }
+}
+
+static void check_streams(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (rb_run_plan(run, &error) != 0) {
+        struct rb_check_item *item = add_item(report, "streams");
+        fail_item(report, item, RB_FAULT_SOURCE, &error);
+        return;
+    }
+    for (size_t i = 0; i < run->n_streams; i++) {
+        const struct rb_stream_run *stream = &run->streams[i];
+        struct rb_check_item *item = add_item(report, "stream %s", stream->stream->name);
+        if (stream->report->outcome == RB_OUTCOME_FAILED) {
+            fail_item(report, item, stream->report->fault.side, &stream->report->fault.error);
+        } else if (run->source_plans) {
+            snprintf(item->message, sizeof item->message, "can be read; %s, %s",
+                     rb_sync_mode_name(stream->stream->sync_mode),
+                     rb_write_mode_name(stream->stream->write_mode));
+        } else {
+            item->warning = true;
+            snprintf(item->message, sizeof item->message,
+                     "the source has no rb_plan: only a run shows whether the stream can be read");
+        }
+    }
+}
+
+static void check_delivery(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_check_item *item = add_item(report, "delivery");
+    item->warning = !run->report->exactly_once;
+    snprintf(
+        item->message, sizeof item->message, "%s",
+        run->report->exactly_once
+            ? "exactly once"
+            : "at least once: a connector lacks rb_plan or the ledger (rb_begin, rb_publish), so a "
+              "run that fails may leave rows that the next one writes again");
+}
+
+static void check_session(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    enum rb_fault_side side = RB_FAULT_ENGINE;
+    int status = rb_run_start_session(run, &error);
+    status = status != 0 ? status : rb_run_open(run, &side, &error);
+    if (status != 0) {
+        struct rb_check_item *item = add_item(report, "connectors");
+        fail_item(report, item, side, &error);
+        return;
+    }
+    check_connector(run, &run->pipeline->source, 0, report);
+    bool source_ok = report->items == NULL || report->items[report->n_items - 1].ok;
+    for (size_t i = 0; i < run->pipeline->n_transforms; i++) {
+        check_connector(run, &run->pipeline->transforms[i], i, report);
+    }
+    check_connector(run, &run->pipeline->destination, 0, report);
+    if (source_ok) {
+        check_streams(run, report);
+    }
+    check_delivery(run, report);
+}
+
+void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                     const struct rb_observer *observer, struct rb_check_report *ret_report)
+{
+    memset(ret_report, 0, sizeof *ret_report);
+    struct rb_run_report scratch;
+    memset(&scratch, 0, sizeof scratch);
+    struct rb_run run;
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (rb_run_init(&run, pipeline, options, observer, &scratch, &error) != 0) {
+        struct rb_check_item *item = add_item(ret_report, "streams");
+        fail_item(ret_report, item, RB_FAULT_ENGINE, &error);
+    } else {
+        check_state(&run, ret_report);
+        check_session(&run, ret_report);
+    }
+    rb_session_end(run.session, NULL);
+    rb_run_release(&run);
+    rb_run_report_release(&scratch);
+}
+
+int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                       const struct rb_observer *observer, struct rb_buf *ret_catalog,
+                       struct rb_fault *fault)
+{
+    struct rb_run_report scratch;
+    memset(&scratch, 0, sizeof scratch);
+    struct rb_run run;
+    rb_error_clear(&fault->error);
+    fault->side = RB_FAULT_ENGINE;
+    int status = rb_run_init(&run, pipeline, options, observer, &scratch, &fault->error);
+    status = status != 0 ? status : rb_run_start_session(&run, &fault->error);
+    if (status == 0) {
+        fault->side = RB_FAULT_SOURCE;
+        status = rb_run_open_one(&run, &pipeline->source, 0, &fault->error);
+    }
+    status = status != 0 ? status
+                         : rb_session_call(run.session, RB_ROLE_SOURCE, 0, "rb_discover", NULL, 0,
+                                           ret_catalog, &fault->error);
+    rb_session_end(run.session, NULL);
+    rb_run_release(&run);
+    rb_run_report_release(&scratch);
+    return status;
+}

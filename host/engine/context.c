@@ -1,0 +1,209 @@
+#include "host/engine/context.h"
+
+#include <string.h>
+
+#include "host/engine/engine.h"
+
+static void write_names(struct rb_json *json, const char *key, const struct rb_names *names)
+{
+    rb_json_key(json, key);
+    if (names->count == 0) {
+        rb_json_null(json);
+        return;
+    }
+    rb_json_begin_array(json);
+    for (size_t i = 0; i < names->count; i++) {
+        rb_json_str(json, names->items[i]);
+    }
+    rb_json_end_array(json);
+}
+
+static void write_raw(struct rb_json *json, const char *key, const char *text)
+{
+    rb_json_member_raw(json, key, text, text != NULL ? strlen(text) : 0);
+}
+
+static void write_lookback(struct rb_json *json, const struct rb_stream *stream)
+{
+    rb_json_key(json, "lookback");
+    switch (stream->lookback_kind) {
+    case RB_LOOKBACK_DEFAULT:
+        rb_json_null(json);
+        return;
+    case RB_LOOKBACK_FULL:
+        rb_json_str(json, "full");
+        return;
+    case RB_LOOKBACK_MICROS:
+    case RB_LOOKBACK_COUNT:
+        rb_json_begin_object(json);
+        rb_json_member_i64(json, stream->lookback_kind == RB_LOOKBACK_MICROS ? "micros" : "count",
+                           stream->lookback);
+        rb_json_end_object(json);
+        return;
+    }
+}
+
+static void write_cursor(struct rb_json *json, const struct rb_stream *stream,
+                         const struct rb_context_extra *extra)
+{
+    rb_json_key(json, "cursor_info");
+    if (stream->sync_mode != RB_SYNC_INCREMENTAL) {
+        rb_json_null(json);
+        return;
+    }
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "cursor_field", stream->cursor_field);
+    rb_json_member_str(json, "cursor_type",
+                       extra->cursor_type != NULL ? extra->cursor_type : "utf8");
+    write_raw(json, "last_value", extra->full_refresh ? NULL : extra->last_value);
+    rb_json_member_str(json, "nulls", rb_cursor_nulls_name(stream->cursor_nulls));
+    write_lookback(json, stream);
+    write_raw(json, "resume", extra->full_refresh ? NULL : extra->resume);
+    rb_json_end_object(json);
+}
+
+enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool full_refresh)
+{
+    bool again = full_refresh && stream->sync_mode == RB_SYNC_INCREMENTAL;
+    return again && stream->write_mode == RB_WRITE_APPEND ? RB_WRITE_REPLACE : stream->write_mode;
+}
+
+static void write_write_mode(struct rb_json *json, const struct rb_stream *stream,
+                             const struct rb_context_extra *extra)
+{
+    rb_json_key(json, "write_mode");
+    if (stream->write_mode != RB_WRITE_UPSERT) {
+        rb_json_str(json, rb_write_mode_name(rb_context_write_mode(stream, extra->full_refresh)));
+        return;
+    }
+    rb_json_begin_object(json);
+    rb_json_key(json, "upsert");
+    rb_json_begin_object(json);
+    if (stream->primary_key.count > 0 || extra->primary_key == NULL) {
+        rb_json_key(json, "primary_key");
+        rb_json_begin_array(json);
+        for (size_t i = 0; i < stream->primary_key.count; i++) {
+            rb_json_str(json, stream->primary_key.items[i]);
+        }
+        rb_json_end_array(json);
+    } else {
+        write_raw(json, "primary_key", extra->primary_key);
+    }
+    rb_json_end_object(json);
+    rb_json_end_object(json);
+}
+
+static void write_limits(struct rb_json *json, const struct rb_resources *resources)
+{
+    rb_json_key(json, "limits");
+    rb_json_begin_object(json);
+    rb_json_member_u64(json, "max_batch_bytes", resources->max_batch_bytes);
+    rb_json_member_u64(json, "max_record_bytes", resources->max_record_bytes);
+    rb_json_member_i64(json, "max_inflight_batches", resources->max_inflight_batches);
+    rb_json_member_i64(json, "max_parallel_requests", 1);
+    rb_json_member_u64(json, "checkpoint_interval_bytes", resources->checkpoint_interval_bytes);
+    rb_json_member_u64(json, "checkpoint_interval_rows", resources->checkpoint_interval_rows);
+    rb_json_member_u64(json, "checkpoint_interval_seconds", resources->checkpoint_interval_seconds);
+    rb_json_end_object(json);
+}
+
+static void write_policies(struct rb_json *json, const struct rb_stream *stream)
+{
+    rb_json_key(json, "policies");
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "on_data_error", rb_on_data_error_name(stream->on_data_error));
+    rb_json_key(json, "schema_evolution");
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "new_column", stream->schema_evolution.new_column);
+    rb_json_member_str(json, "removed_column", stream->schema_evolution.removed_column);
+    rb_json_member_str(json, "type_change", stream->schema_evolution.type_change);
+    rb_json_member_str(json, "nullability_change", stream->schema_evolution.nullability_change);
+    rb_json_end_object(json);
+    rb_json_end_object(json);
+}
+
+static void write_unit(struct rb_json *json, const struct rb_context_extra *extra)
+{
+    rb_json_key(json, "unit");
+    rb_json_begin_object(json);
+    rb_json_member_u64(json, "index", extra->unit_index);
+    rb_json_member_u64(json, "count", extra->unit_count);
+    rb_json_member_str(json, "range", extra->range);
+    rb_json_end_object(json);
+}
+
+static void write_schema(struct rb_json *json)
+{
+    /* The schema comes with the first batch; connectors of the first protocol were always sent an
+     * empty one here. */
+    rb_json_key(json, "schema");
+    rb_json_begin_object(json);
+    rb_json_key(json, "columns");
+    rb_json_begin_array(json);
+    rb_json_end_array(json);
+    rb_json_end_object(json);
+}
+
+void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,
+                             const struct rb_stream *stream, const struct rb_context_extra *extra)
+{
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "stream_name", stream->name);
+    write_schema(json);
+    rb_json_member_str(json, "sync_mode", rb_sync_mode_name(stream->sync_mode));
+    write_cursor(json, stream, extra);
+    write_limits(json, &pipeline->resources);
+    write_policies(json, stream);
+    write_write_mode(json, stream, extra);
+    rb_json_member_str(json, "load_id", extra->load_id);
+    rb_json_member_str(json, "pipeline", pipeline->name);
+    rb_json_member_i64(json, "attempt", extra->attempt);
+    write_unit(json, extra);
+    write_raw(json, "snapshot", extra->snapshot);
+    rb_json_key(json, "source_table");
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "schema", stream->source_schema);
+    rb_json_member_str(json, "name",
+                       stream->source_table != NULL ? stream->source_table : stream->name);
+    rb_json_end_object(json);
+    write_names(json, "columns", &stream->columns);
+    rb_json_member_str(json, "where", stream->where);
+    rb_json_member_str(json, "destination_table",
+                       stream->destination_table != NULL ? stream->destination_table
+                                                         : stream->name);
+    rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
+    write_raw(json, "peer_features", extra->peer_features);
+    rb_json_end_object(json);
+}
+
+void rb_context_worker_spec(const struct rb_pipeline *pipeline,
+                            const struct rb_engine_options *options, int lanes,
+                            struct rb_connector_spec *ret_specs, struct rb_worker_spec *ret)
+{
+    size_t n = 0;
+    ret_specs[n++] = pipeline->source.spec;
+    for (size_t i = 0; i < pipeline->n_transforms; i++) {
+        ret_specs[n++] = pipeline->transforms[i].spec;
+    }
+    ret_specs[n++] = pipeline->destination.spec;
+    const struct rb_resources *resources = &pipeline->resources;
+    *ret = (struct rb_worker_spec){
+        .pipeline = pipeline->name,
+        .connectors = ret_specs,
+        .n_connectors = n,
+        .lanes = lanes,
+        .max_memory_bytes = resources->max_memory_bytes,
+        .max_batch_bytes = resources->max_batch_bytes,
+        .max_inflight_batches = resources->max_inflight_batches,
+        .max_inflight_bytes = resources->max_inflight_bytes,
+        .compression = resources->compression,
+        .aot_dir = options->aot_dir,
+        .interpreter = options->interpreter,
+        .llvm_stub_path = options->llvm_stub_path,
+        .log_level = options->log_level,
+        .connect_timeout_ms = pipeline->timeouts.connect_ms,
+        .statement_timeout_ms = pipeline->timeouts.statement_ms,
+        .idle_timeout_ms = pipeline->timeouts.idle_ms,
+        .lock_timeout_ms = pipeline->timeouts.lock_ms,
+    };
+}

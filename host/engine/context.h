@@ -1,0 +1,46 @@
+/* The JSON that connectors are sent (docs/protocol.md, "JSON"). */
+#ifndef RB_HOST_ENGINE_CONTEXT_H
+#define RB_HOST_ENGINE_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "host/config/pipeline.h"
+#include "host/link/spec.h"
+
+/* What a StreamContext says beyond the document. Texts are JSON unless said otherwise, NULL: null.
+ */
+struct rb_context_extra {
+    enum rb_role role;
+    const char *load_id; /* plain */
+    const char *snapshot;
+    const char *peer_features; /* array */
+    const char *primary_key;   /* array: the source's, where the document names none */
+    const char *last_value;    /* CursorValue */
+    const char *cursor_type;   /* plain */
+    const char *resume;
+    const char *range; /* plain; NULL: the whole stream */
+    size_t unit_index, unit_count;
+    int attempt;
+    bool full_refresh; /* whatever the document says: `run --full-refresh` */
+};
+
+/* How the stream is written: as the document says, but an incremental stream that appends and is
+ * read anew from its start replaces what it appended before, or each row would be there twice. */
+enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool full_refresh);
+
+/* One StreamContext object into an open document. */
+void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,
+                             const struct rb_stream *stream, const struct rb_context_extra *extra);
+
+/* What the worker is started with. `ret_specs` is an array of RB_UNIT_STAGES_MAX for the
+ * connectors, borrowed by `ret`. */
+struct rb_engine_options;
+void rb_context_worker_spec(const struct rb_pipeline *pipeline,
+                            const struct rb_engine_options *options, int lanes,
+                            struct rb_connector_spec *ret_specs, struct rb_worker_spec *ret);
+
+#endif

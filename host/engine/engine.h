@@ -1,0 +1,149 @@
+/*
+ * The supervisor: a run from the document to its outcome. It starts the worker process and never
+ * loads a guest itself.
+ *
+ * Nothing here prints; what happens is told to an observer, and the report says what came of it.
+ */
+#ifndef RB_HOST_ENGINE_ENGINE_H
+#define RB_HOST_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "host/config/pipeline.h"
+
+/* Exit codes of the command line (docs/cli.md). */
+enum rb_exit {
+    RB_EXIT_OK = 0,
+    RB_EXIT_INTERNAL = 1,
+    RB_EXIT_USAGE = 2,
+    RB_EXIT_SOURCE = 3,
+    RB_EXIT_DESTINATION = 4,
+    RB_EXIT_DATA = 5,
+    RB_EXIT_CONNECTOR = 6,
+    RB_EXIT_STATE = 7,
+    RB_EXIT_PARTIAL = 8,
+    RB_EXIT_CANCELLED = 130,
+};
+
+enum rb_outcome {
+    RB_OUTCOME_NOT_STARTED,
+    RB_OUTCOME_RUNNING,
+    RB_OUTCOME_OK,
+    RB_OUTCOME_ALREADY_LOADED, /* its receipt stood in the destination's ledger */
+    RB_OUTCOME_FAILED,
+    RB_OUTCOME_CANCELLED,
+};
+
+/* "not_started", "running", "ok", "already_loaded", "failed", "cancelled". */
+const char *rb_outcome_name(enum rb_outcome outcome);
+
+/* Whose fault an error is, for the exit code. */
+enum rb_fault_side { RB_FAULT_ENGINE, RB_FAULT_SOURCE, RB_FAULT_TRANSFORM, RB_FAULT_DESTINATION };
+
+struct rb_fault {
+    enum rb_fault_side side;
+    struct rb_error error;
+};
+
+const char *rb_fault_side_name(enum rb_fault_side side); /* "engine", "source", … */
+int rb_fault_exit_code(const struct rb_fault *fault);
+
+/* Seconds. */
+struct rb_timings {
+    double source_connect, source_query, source_fetch, source_encode, source_wait;
+    double transform_run;
+    double destination_connect, destination_decode, destination_flush, destination_commit,
+        destination_wait;
+    double module_load, instantiate; /* summed over instances */
+    int n_instances;
+    double compile; /* ahead of time, in this run */
+    double total;
+};
+
+struct rb_stream_report {
+    const struct rb_stream *stream; /* borrowed from the pipeline */
+    enum rb_outcome outcome;
+    int attempts;
+    int64_t records_read, records_written, records_skipped;
+    int64_t bytes_read, bytes_written; /* COPY bytes on the wire, as the connectors counted them */
+    int64_t batches, batch_bytes, compressed_bytes; /* Arrow IPC between the stages */
+    double secs;
+    int64_t started_unix_us, ended_unix_us;
+    char checksum[17];     /* 16 hex digits; "" when a side can't tell */
+    struct rb_fault fault; /* with RB_OUTCOME_FAILED */
+    struct rb_timings timings;
+};
+
+struct rb_run_report {
+    char load_id[33];
+    bool resumed;      /* an unfinished load was taken up */
+    bool exactly_once; /* both connectors have what it takes: plan and ledger */
+    int64_t run_id;    /* in the state */
+    struct rb_stream_report *streams;
+    size_t n_streams;
+    struct rb_timings timings; /* of the whole run */
+    int retries;
+    int64_t peak_supervisor_bytes, peak_worker_bytes; /* resident */
+    bool failed;                                      /* the run as a whole: `fault` says why */
+    bool cancelled;
+    struct rb_fault fault;
+    int exit_code;
+};
+
+void rb_run_report_release(struct rb_run_report *report);
+
+/* Told as things happen, from the engine's thread. Any member may be NULL. */
+struct rb_observer {
+    void (*log)(void *user, int level, const char *connector, const char *stream, const char *text);
+    /* Something the operator should know that is not an error ("a load that did not end is
+     * resumed"). */
+    void (*note)(void *user, const char *text);
+    /* A stream's report changed: started, progressed, ended. */
+    void (*stream)(void *user, const struct rb_stream_report *report);
+    void *user;
+};
+
+struct rb_engine_options {
+    const char *self_path; /* the rapidbyte binary, for worker and compiler */
+    const char *aot_dir;
+    const char *llvm_stub_path; /* NULL: none */
+    bool interpreter;
+    int log_level;
+    int signal_fd;                       /* signalfd of SIGINT and SIGTERM, or -1 */
+    const struct rb_names *only_streams; /* NULL: all */
+    bool full_refresh; /* reads everything, forgets the cursors' last values for this run */
+};
+
+/* The pipeline's whole life. Always fills in the report; its exit_code is the process's. */
+void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                   const struct rb_observer *observer, struct rb_run_report *ret_report);
+
+/* One thing that check looked at. */
+struct rb_check_item {
+    char what[160]; /* "source connection", "stream public.users" */
+    bool ok;
+    bool warning; /* ok, but the operator should read the message */
+    char message[RB_ERROR_MESSAGE_MAX];
+    struct rb_fault fault; /* unless ok */
+};
+
+struct rb_check_report {
+    struct rb_check_item *items;
+    size_t n_items;
+    int exit_code;
+};
+
+void rb_check_report_release(struct rb_check_report *report);
+void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                     const struct rb_observer *observer, struct rb_check_report *ret_report);
+
+/* The source's Catalog, as JSON. 0, or a failure whose side and text are in `fault`. */
+int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                       const struct rb_observer *observer, struct rb_buf *ret_catalog,
+                       struct rb_fault *fault);
+
+#endif

@@ -1,0 +1,98 @@
+#include <string.h>
+
+#include "host/engine/process.h"
+#include "host/engine/run.h"
+#include "host/engine/view.h"
+
+static bool has_export(yyjson_val *root, const char *name)
+{
+    size_t i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(root, "exports"), i, n, item)
+    {
+        if (yyjson_equals_str(item, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void learn(struct rb_run *run, const struct rb_connector_use *use,
+                  const struct rb_buf *payload)
+{
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(payload);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *info = yyjson_obj_get(root, "data");
+    if (use->role == RB_ROLE_SOURCE) {
+        run->source_plans = has_export(root, "rb_plan");
+        free(run->source_features);
+        run->source_features = rb_view_json(info, "features");
+    } else if (use->role == RB_ROLE_DESTINATION) {
+        run->destination_ledgers = has_export(root, "rb_begin") && has_export(root, "rb_publish");
+        free(run->destination_features);
+        run->destination_features = rb_view_json(info, "features");
+    }
+}
+
+static int compile(struct rb_run *run, struct rb_error *err)
+{
+    const char *paths[RB_UNIT_STAGES_MAX];
+    size_t n = 0;
+    paths[n++] = run->pipeline->source.spec.wasm_path;
+    for (size_t i = 0; i < run->pipeline->n_transforms; i++) {
+        paths[n++] = run->pipeline->transforms[i].spec.wasm_path;
+    }
+    paths[n++] = run->pipeline->destination.spec.wasm_path;
+    int64_t start = rb_clock_ms();
+    int status = rb_process_compile(run->options->self_path, run->options->aot_dir, paths, n, err);
+    run->report->timings.compile += (double)(rb_clock_ms() - start) / 1000.0;
+    return status;
+}
+
+/* rb_open on the control instance; when the AOT cache has no entry, compiles once and asks again.
+ */
+int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                    struct rb_error *err)
+{
+    for (bool compiled = false;; compiled = true) {
+        uint64_t id = 0;
+        struct rb_error failure;
+        rb_error_clear(&failure);
+        RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+        int status =
+            rb_session_post_call(run->session, use->role, index, "rb_open", NULL, 0, &id, &failure);
+        status = status != 0 ? status : rb_session_await(run->session, id, &payload, &failure);
+        status = status != 0 ? status : rb_session_call_result(&payload, NULL, &failure);
+        if (status == 0) {
+            learn(run, use, &payload);
+            return RB_OK;
+        }
+        if (!compiled && strcmp(failure.code, "AOT_MISSING") == 0) {
+            status = compile(run, &failure);
+            if (status == 0) {
+                continue;
+            }
+        }
+        rb_error_prefix(&failure, "connector '%s'", use->use);
+        if (err != NULL) {
+            *err = failure;
+        }
+        return status;
+    }
+}
+
+int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
+{
+    *ret_side = RB_FAULT_SOURCE;
+    int status = rb_run_open_one(run, &run->pipeline->source, 0, err);
+    for (size_t i = 0; status == 0 && i < run->pipeline->n_transforms; i++) {
+        *ret_side = RB_FAULT_TRANSFORM;
+        status = rb_run_open_one(run, &run->pipeline->transforms[i], i, err);
+    }
+    if (status == 0) {
+        *ret_side = RB_FAULT_DESTINATION;
+        status = rb_run_open_one(run, &run->pipeline->destination, 0, err);
+    }
+    run->report->exactly_once = run->source_plans && run->destination_ledgers;
+    return status;
+}

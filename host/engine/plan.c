@@ -1,0 +1,143 @@
+#include <string.h>
+
+#include "host/engine/run.h"
+#include "host/engine/view.h"
+#include "host/link/spec.h"
+
+/* Not ended, and nothing of it is on its way under another snapshot. */
+static bool is_wanted(const struct rb_stream_run *stream)
+{
+    enum rb_outcome outcome = stream->report->outcome;
+    return (outcome == RB_OUTCOME_NOT_STARTED || outcome == RB_OUTCOME_RUNNING) &&
+           stream->units_running == 0 && stream->units_done == 0;
+}
+
+static int write_request(const struct rb_run *run, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "load_id", run->report->load_id);
+    rb_json_member_i64(&json, "parallelism", run->pipeline->resources.parallelism);
+    rb_json_key(&json, "streams");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < run->n_streams; i++) {
+        if (is_wanted(&run->streams[i])) {
+            rb_run_write_context(run, &run->streams[i], &json, RB_ROLE_SOURCE, 0);
+        }
+    }
+    rb_json_end_array(&json);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+static void forget_units(struct rb_stream_run *stream)
+{
+    for (size_t i = 0; i < stream->n_units; i++) {
+        free(stream->ranges[i]);
+    }
+    free(stream->ranges);
+    stream->ranges = NULL;
+    stream->n_units = 0;
+}
+
+/* One unit without a range unless the plan says otherwise. */
+static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_error *err)
+{
+    size_t n = yyjson_arr_size(units);
+    if (n > RB_RUN_UNITS_MAX) {
+        return rb_error_set(err, RB_ECONNECTOR, "CONTRACT", "rb_plan divides '%s' into %zu units",
+                            stream->stream->name, n);
+    }
+    forget_units(stream);
+    stream->ranges = calloc(n > 0 ? n : 1, sizeof *stream->ranges);
+    if (stream->ranges == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
+    }
+    stream->n_units = n > 0 ? n : 1;
+    stream->next_unit = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *range = rb_view_str(yyjson_arr_get(units, i), "range");
+        stream->ranges[i] = range != NULL ? strdup(range) : NULL;
+        if (range != NULL && stream->ranges[i] == NULL) {
+            return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
+        }
+    }
+    stream->planned = true;
+    return RB_OK;
+}
+
+static int take_stream(struct rb_run *run, yyjson_val *plan, struct rb_error *err)
+{
+    const char *name = rb_view_str(plan, "stream_name");
+    for (size_t i = 0; name != NULL && i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (strcmp(stream->stream->name, name) != 0 || !is_wanted(stream)) {
+            continue;
+        }
+        RB_CLEANUP(rb_view_text_free) char *error = rb_view_json(plan, "error");
+        if (error != NULL) {
+            struct rb_error failure;
+            rb_error_clear(&failure);
+            if (rb_link_error_decode(error, strlen(error), &failure) == 0) {
+                rb_run_stream_fail(run, stream, RB_FAULT_SOURCE, &failure);
+                return RB_OK;
+            }
+        }
+        free(stream->primary_key);
+        stream->primary_key = rb_view_json(plan, "primary_key");
+        return set_units(stream, yyjson_obj_get(plan, "units"), err);
+    }
+    return RB_OK;
+}
+
+static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_error *err)
+{
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    free(run->snapshot);
+    run->snapshot = rb_view_json(root, "snapshot");
+    size_t i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
+    {
+        int status = take_stream(run, item, err);
+        if (status != 0) {
+            return status;
+        }
+    }
+    for (i = 0; i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (is_wanted(stream) && !stream->planned) {
+            return rb_error_set(err, RB_ECONNECTOR, "CONTRACT", "rb_plan left out stream '%s'",
+                                stream->stream->name);
+        }
+    }
+    return RB_OK;
+}
+
+int rb_run_plan(struct rb_run *run, struct rb_error *err)
+{
+    for (size_t i = 0; i < run->n_streams; i++) {
+        if (is_wanted(&run->streams[i])) {
+            run->streams[i].planned = false;
+            run->streams[i].plan_again = false;
+        }
+    }
+    if (!run->source_plans) {
+        int status = RB_OK;
+        for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
+            status = is_wanted(&run->streams[i]) ? set_units(&run->streams[i], NULL, err) : RB_OK;
+        }
+        return status;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = write_request(run, &request);
+    if (status != 0) {
+        return rb_error_set(err, status, "PLAN", "writing the request of rb_plan");
+    }
+    status = rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_plan", rb_buf_str(&request),
+                             request.len, &data, err);
+    return status != 0 ? status : take_answer(run, &data, err);
+}

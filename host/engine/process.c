@@ -1,0 +1,201 @@
+#include "host/engine/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/engine/session.h"
+
+enum {
+    WORKER_LINK_FD = 3,
+    COMPILER_ERROR_MAX = 4096, /* bytes kept of what the compiler says */
+    COMPILER_PATHS_MAX = 32,
+};
+
+/* Only async-signal-safe calls between fork and exec. */
+static _Noreturn void exec_child(const char *path, char *const argv[], int keep_fd, int target_fd)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null_fd = open("/dev/null", O_RDWR);
+    if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0) {
+        _exit(127);
+    }
+    /* dup2 to the same number would leave close-on-exec set. */
+    int duplicate = fcntl(keep_fd, F_DUPFD, 100);
+    if (duplicate < 0 || dup2(duplicate, target_fd) < 0) {
+        _exit(127);
+    }
+    /* Whatever the caller has open (a pager's pipe, a lock) is none of the child's. */
+    int first = (target_fd == WORKER_LINK_FD) ? WORKER_LINK_FD + 1 : STDERR_FILENO + 1;
+    syscall(SYS_close_range, (unsigned)first, ~0U, 0U);
+    execv(path, argv);
+    _exit(127);
+}
+
+int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
+                            struct rb_error *err)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
+    }
+    char *argv[] = {strdup("rapidbyte"), strdup("worker"), strdup("--link-fd"), strdup("3"), NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        exec_child(self_path, argv, fds[1], WORKER_LINK_FD);
+    }
+    int fork_errno = errno;
+    for (size_t i = 0; argv[i] != NULL; i++) {
+        free(argv[i]);
+    }
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return rb_error_set_errno(err, RB_EIO, "WORKER_START", fork_errno, "starting the worker");
+    }
+    *ret_pid = pid;
+    *ret_fd = fds[0];
+    return RB_OK;
+}
+
+/* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. */
+static void read_all(int fd, char *text)
+{
+    size_t len = 0;
+    char chunk[512];
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        size_t room = COMPILER_ERROR_MAX - 1 - len;
+        size_t take = (size_t)n < room ? (size_t)n : room;
+        memcpy(text + len, chunk, take);
+        len += take;
+    }
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' ')) {
+        len--;
+    }
+    text[len] = 0;
+}
+
+int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
+                       size_t n_paths, struct rb_error *err)
+{
+    const char *argv[COMPILER_PATHS_MAX + 6] = {"rapidbyte", "compile", "--aot-dir", aot_dir, "--"};
+    if (n_paths > COMPILER_PATHS_MAX) {
+        return rb_error_set(err, RB_ECONFIG, "TOO_MANY_CONNECTORS", "%zu connectors to compile",
+                            n_paths);
+    }
+    memcpy(&argv[5], wasm_paths, n_paths * sizeof *wasm_paths);
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return rb_error_set_errno(err, RB_EIO, "COMPILER_START", errno, "making a pipe");
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        union {
+            const char **in;
+            char **out;
+        } args = {.in = argv};
+        exec_child(self_path, args.out, pipe_fds[1], STDERR_FILENO);
+    }
+    int fork_errno = errno;
+    close(pipe_fds[1]);
+    if (pid < 0) {
+        close(pipe_fds[0]);
+        return rb_error_set_errno(err, RB_EIO, "COMPILER_START", fork_errno,
+                                  "starting the compiler");
+    }
+    char text[COMPILER_ERROR_MAX];
+    read_all(pipe_fds[0], text);
+    close(pipe_fds[0]);
+    int status = 0;
+    int64_t peak;
+    (void)rb_process_wait(pid, -1, &status, &peak);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        return RB_OK;
+    }
+    char how[128];
+    rb_process_describe(status, how, sizeof how);
+    return rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "the compiler %s%s%s", how,
+                        text[0] != 0 ? ": " : "", text);
+}
+
+static int reap(pid_t pid, int options, int *ret_status, int64_t *ret_peak_bytes)
+{
+    struct rusage usage;
+    pid_t got;
+    do {
+        got = wait4(pid, ret_status, options, &usage);
+    } while (got < 0 && errno == EINTR);
+    if (got == pid) {
+        *ret_peak_bytes = (int64_t)usage.ru_maxrss * 1024;
+        return 0;
+    }
+    if (got < 0) {
+        *ret_status = 0;
+        *ret_peak_bytes = 0;
+        return 0;
+    }
+    return 1;
+}
+
+int rb_process_wait(pid_t pid, int64_t timeout_ms, int *ret_status, int64_t *ret_peak_bytes)
+{
+    if (timeout_ms < 0) {
+        return reap(pid, 0, ret_status, ret_peak_bytes);
+    }
+    int64_t deadline = rb_clock_ms() + timeout_ms;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0U);
+    for (;;) {
+        if (reap(pid, WNOHANG, ret_status, ret_peak_bytes) == 0) {
+            break;
+        }
+        int64_t left = deadline - rb_clock_ms();
+        if (left <= 0) {
+            if (fd >= 0) {
+                close(fd);
+            }
+            return 1;
+        }
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        /* Without a pidfd (Linux < 5.3) look every 5 ms. */
+        (void)poll(&wait, fd >= 0 ? 1 : 0, fd >= 0 ? (int)left : 5);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return 0;
+}
+
+void rb_process_kill(pid_t pid, int *ret_status, int64_t *ret_peak_bytes)
+{
+    (void)kill(pid, SIGKILL);
+    (void)reap(pid, 0, ret_status, ret_peak_bytes);
+}
+
+void rb_process_describe(int wait_status, char *out, size_t cap)
+{
+    if (WIFSIGNALED(wait_status)) {
+        const char *name = sigdescr_np(WTERMSIG(wait_status));
+        snprintf(out, cap, "was killed by signal %d (%s)", WTERMSIG(wait_status),
+                 name != NULL ? name : "unknown");
+    } else {
+        snprintf(out, cap, "exited with %d", WEXITSTATUS(wait_status));
+    }
+}

@@ -1,0 +1,29 @@
+/* The worker and compiler processes. */
+#ifndef RB_HOST_ENGINE_PROCESS_H
+#define RB_HOST_ENGINE_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* Starts `<self> worker --link-fd <n>` with one end of a socket pair; *ret_fd is the other, the
+ * caller's. Its standard input and output are /dev/null: a guest has no say there. */
+int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
+                            struct rb_error *err);
+
+/* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end. RB_ECONNECTOR with what it wrote to
+ * standard error. */
+int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
+                       size_t n_paths, struct rb_error *err);
+
+/* Waits up to timeout_ms for the end: 0, with the wait status and peak resident bytes; 1: still
+ * running. */
+int rb_process_wait(pid_t pid, int64_t timeout_ms, int *ret_status, int64_t *ret_peak_bytes);
+/* SIGKILL, and waits. */
+void rb_process_kill(pid_t pid, int *ret_status, int64_t *ret_peak_bytes);
+/* "exited with 3", "was killed by signal 11 (Segmentation fault)". */
+void rb_process_describe(int wait_status, char *out, size_t cap);
+
+#endif

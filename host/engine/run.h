@@ -1,0 +1,103 @@
+/* A run in progress, as the files of the engine share it. */
+#ifndef RB_HOST_ENGINE_RUN_H
+#define RB_HOST_ENGINE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "host/config/pipeline.h"
+#include "host/engine/context.h"
+#include "host/engine/engine.h"
+#include "host/engine/session.h"
+#include "host/state/state.h"
+
+enum {
+    RB_RUN_JSON_MAX = 16 * 1024 * 1024,
+    RB_RUN_UNITS_MAX = 4096, /* of one stream */
+};
+
+/* A stream on its way. Its report holds what is shown; this, what it takes to get there. */
+struct rb_stream_run {
+    const struct rb_stream *stream;
+    struct rb_stream_report *report;
+    bool planned;
+    char *primary_key; /* JSON array; NULL: the source said none */
+    char **ranges;     /* n_units entries, NULL: the whole stream */
+    size_t n_units;
+    size_t next_unit; /* the first that has not been posted */
+    size_t units_running, units_done;
+    struct rb_buf units_json; /* the done units, as PublishRequest wants them, without brackets */
+    /* Where the cursor stands: the destination's ledger, else the state. */
+    struct rb_buf checkpoint;        /* Checkpoint JSON; empty: none */
+    char *last_value;                /* CursorValue JSON */
+    char *resume;                    /* JSON */
+    struct rb_buf new_checkpoint;    /* the source's, of this run */
+    struct rb_session_progress done; /* what ended units came to */
+    int64_t retry_at_ms;             /* 0: now */
+    bool has_error;                  /* a unit failed; the others are awaited, not started */
+    bool plan_again;                 /* the snapshot is gone */
+};
+
+struct rb_run {
+    const struct rb_pipeline *pipeline;
+    const struct rb_engine_options *options;
+    const struct rb_observer *observer;
+    struct rb_run_report *report;
+    struct rb_state *state;
+    struct rb_session *session;
+    struct rb_schedule *schedule; /* units.c's, while units run; else NULL */
+    struct rb_stream_run *streams;
+    size_t n_streams;
+    bool source_plans;                            /* it exports rb_plan */
+    bool destination_ledgers;                     /* it exports rb_begin and rb_publish */
+    char *source_features, *destination_features; /* JSON arrays */
+    char *snapshot;                               /* JSON; NULL: none */
+    int64_t deadline_ms;
+    uint32_t random;
+};
+
+/* run.c: the streams that are wanted, and a load id. Release in any case. */
+int rb_run_init(struct rb_run *ret_run, const struct rb_pipeline *pipeline,
+                const struct rb_engine_options *options, const struct rb_observer *observer,
+                struct rb_run_report *report, struct rb_error *err);
+void rb_run_release(struct rb_run *run);
+int rb_run_start_session(struct rb_run *run, struct rb_error *err);
+/* Adds `fault` as the run's, unless there is one already. */
+void rb_run_fail(struct rb_run *run, enum rb_fault_side side, const struct rb_error *error);
+void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum rb_fault_side side,
+                        const struct rb_error *error);
+void rb_run_note(const struct rb_run *run, const char *fmt, ...) RB_PRINTF(2, 3);
+void rb_run_tell(const struct rb_run *run, struct rb_stream_run *stream);
+enum rb_fault_side rb_run_side_of(enum rb_role role);
+/* The stream's context, appended to an open document. */
+void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *stream,
+                          struct rb_json *json, enum rb_role role, size_t unit);
+
+/* open.c: opens each connector and learns what it can do; compiles what the AOT cache lacks. */
+int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                    struct rb_error *err);
+int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* begin.c: the destination's lock, ledger and reconciliation. */
+int rb_run_begin(struct rb_run *run, struct rb_error *err);
+/* plan.c: snapshot and units for every stream that is not loaded. */
+int rb_run_plan(struct rb_run *run, struct rb_error *err);
+/* units.c: runs the units on the lanes until every stream has ended. Fails when no more can be done
+ * with this session (worker gone, stopped). */
+int rb_run_units(struct rb_run *run, struct rb_error *err);
+/* The session's progress callback; `user` is the run. */
+void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *progress);
+/* finish.c: a stream's units are all committed: publish, record. */
+void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream);
+/* Tells the destination that the load is over: a next run begins a new one. */
+int rb_run_end_load(struct rb_run *run, struct rb_error *err);
+/* A stream's end, good or bad, into the state. */
+void rb_run_stream_record(struct rb_run *run, struct rb_stream_run *stream);
+/* summary.c: takes a unit's result into the reports. The first failure, if any: its side and error,
+ * 1; else 0. */
+int rb_run_take_result(struct rb_stream_run *stream, size_t unit, const struct rb_buf *payload,
+                       struct rb_fault *ret_fault);
+
+#endif

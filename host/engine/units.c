@@ -1,0 +1,327 @@
+/* The units of every stream over the lanes, in the order of the document. */
+#include <string.h>
+
+#include "host/engine/retry.h"
+#include "host/engine/run.h"
+
+enum { LANES_MAX = 64 };
+
+struct lane {
+    struct rb_stream_run *stream; /* NULL: free */
+    size_t unit;
+    uint64_t id; /* of the posted UNIT */
+    struct rb_session_progress progress;
+};
+
+struct rb_schedule {
+    struct rb_run *run;
+    struct lane lanes[LANES_MAX];
+    size_t n_lanes;
+};
+
+static bool is_open(const struct rb_stream_run *stream)
+{
+    enum rb_outcome outcome = stream->report->outcome;
+    return outcome == RB_OUTCOME_NOT_STARTED || outcome == RB_OUTCOME_RUNNING;
+}
+
+/* The first stream with a unit to start now; *ret_wake_ms is when the first that waits for its
+ * retry is due (0: none). */
+static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_ms)
+{
+    int64_t now = rb_clock_ms();
+    *ret_wake_ms = 0;
+    for (size_t i = 0; i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (!is_open(stream) || stream->has_error || stream->next_unit >= stream->n_units) {
+            continue;
+        }
+        if (stream->retry_at_ms <= now) {
+            return stream;
+        }
+        if (*ret_wake_ms == 0 || stream->retry_at_ms < *ret_wake_ms) {
+            *ret_wake_ms = stream->retry_at_ms;
+        }
+    }
+    return NULL;
+}
+
+static struct lane *free_lane(struct rb_schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->n_lanes; i++) {
+        if (schedule->lanes[i].stream == NULL) {
+            return &schedule->lanes[i];
+        }
+    }
+    return NULL;
+}
+
+static int write_unit(const struct rb_run *run, const struct rb_stream_run *stream, size_t unit,
+                      size_t lane, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_member_u64(&json, "lane", lane);
+    rb_json_key(&json, "source");
+    rb_run_write_context(run, stream, &json, RB_ROLE_SOURCE, unit);
+    rb_json_key(&json, "transforms");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < run->pipeline->n_transforms; i++) {
+        rb_run_write_context(run, stream, &json, RB_ROLE_TRANSFORM, unit);
+    }
+    rb_json_end_array(&json);
+    rb_json_key(&json, "destination");
+    rb_run_write_context(run, stream, &json, RB_ROLE_DESTINATION, unit);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+static int start_unit(struct rb_schedule *schedule, struct lane *lane, struct rb_stream_run *stream,
+                      struct rb_error *err)
+{
+    struct rb_run *run = schedule->run;
+    struct rb_stream_report *report = stream->report;
+    if (report->outcome == RB_OUTCOME_NOT_STARTED) {
+        report->outcome = RB_OUTCOME_RUNNING;
+        report->started_unix_us = rb_clock_unix_us();
+    }
+    if (stream->next_unit == 0) {
+        report->attempts++;
+        rb_buf_clear(&stream->units_json);
+    }
+    size_t unit = stream->next_unit;
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = write_unit(run, stream, unit, (size_t)(lane - schedule->lanes), &text);
+    if (status != 0) {
+        return rb_error_set(err, status, "UNIT", "writing a unit of stream '%s'",
+                            stream->stream->name);
+    }
+    status = rb_session_post_unit(run->session, rb_buf_str(&text), text.len, &lane->id, err);
+    if (status != 0) {
+        return status;
+    }
+    stream->next_unit++;
+    stream->units_running++;
+    lane->stream = stream;
+    lane->unit = unit;
+    lane->progress = (struct rb_session_progress){.records_read = 0};
+    rb_run_tell(run, stream);
+    return RB_OK;
+}
+
+/* The report's counts: what ended units came to, and what the running ones have said. */
+static void refresh(struct rb_schedule *schedule, struct rb_stream_run *stream)
+{
+    struct rb_session_progress sum = stream->done;
+    for (size_t i = 0; i < schedule->n_lanes; i++) {
+        const struct lane *lane = &schedule->lanes[i];
+        if (lane->stream == stream) {
+            sum.records_read += lane->progress.records_read;
+            sum.bytes_read += lane->progress.bytes_read;
+            sum.records_written += lane->progress.records_written;
+            sum.bytes_written += lane->progress.bytes_written;
+        }
+    }
+    stream->report->records_read = sum.records_read;
+    stream->report->bytes_read = sum.bytes_read;
+    stream->report->records_written = sum.records_written;
+    stream->report->bytes_written = sum.bytes_written;
+}
+
+/* Starts the stream over, as far as the connectors' receipts allow: counts and timings of the
+ * failed try are dropped. */
+static void start_over(struct rb_run *run, struct rb_stream_run *stream,
+                       const struct rb_fault *fault)
+{
+    struct rb_stream_report *report = stream->report;
+    run->random = run->random * 1664525U + 1013904223U;
+    int64_t delay_ms = rb_retry_delay_ms(&fault->error, report->attempts, run->random >> 8);
+    rb_run_note(run, "stream '%s': attempt %d failed (%s: %s); trying again in %.1f s",
+                stream->stream->name, report->attempts, rb_fault_side_name(fault->side),
+                fault->error.message, (double)delay_ms / 1000.0);
+    stream->retry_at_ms = rb_clock_ms() + delay_ms;
+    stream->next_unit = 0;
+    stream->units_done = 0;
+    stream->has_error = false;
+    stream->done = (struct rb_session_progress){.records_read = 0};
+    report->records_skipped = report->batches = report->batch_bytes = 0;
+    report->compressed_bytes = 0;
+    refresh(run->schedule, stream);
+    run->report->retries++;
+    rb_run_tell(run, stream);
+}
+
+static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stream,
+                        const struct rb_fault *fault)
+{
+    struct rb_run *run = schedule->run;
+    if (!stream->has_error) {
+        stream->has_error = true;
+        stream->report->fault = *fault;
+    }
+    if (stream->units_running > 0) {
+        return;
+    }
+    const struct rb_error *error = &stream->report->fault.error;
+    /* Divided streams have committed units in staging, whose snapshot can't be had again: the next
+     * run begins them anew. */
+    bool again = stream->n_units == 1 && rb_retry_allowed(error) &&
+                 stream->report->attempts <= run->pipeline->resources.max_retries &&
+                 !rb_session_is_stopped(run->session);
+    if (again) {
+        stream->plan_again = strcmp(error->code, "SNAPSHOT_LOST") == 0;
+        start_over(run, stream, &stream->report->fault);
+        return;
+    }
+    enum rb_fault_side side = stream->report->fault.side;
+    struct rb_error final = *error;
+    rb_run_stream_fail(run, stream, side, &final);
+}
+
+static void end_unit(struct rb_schedule *schedule, struct lane *lane, const struct rb_buf *payload)
+{
+    struct rb_stream_run *stream = lane->stream;
+    struct rb_stream_report *report = stream->report;
+    lane->stream = NULL;
+    stream->units_running--;
+    /* The connectors' summaries count; what was said on the way only showed progress. */
+    report->records_read = stream->done.records_read;
+    report->bytes_read = stream->done.bytes_read;
+    report->records_written = stream->done.records_written;
+    report->bytes_written = stream->done.bytes_written;
+    struct rb_fault fault;
+    memset(&fault, 0, sizeof fault);
+    bool failed = rb_run_take_result(stream, lane->unit, payload, &fault) != 0;
+    stream->done = (struct rb_session_progress){
+        .records_read = report->records_read,
+        .bytes_read = report->bytes_read,
+        .records_written = report->records_written,
+        .bytes_written = report->bytes_written,
+    };
+    refresh(schedule, stream);
+    stream->units_done += failed ? 0 : 1;
+    if (failed || stream->has_error) {
+        unit_failed(schedule, stream, &fault);
+    } else if (stream->units_done == stream->n_units) {
+        rb_run_stream_finish(schedule->run, stream);
+    }
+}
+
+static struct lane *lane_of(struct rb_schedule *schedule, uint64_t id)
+{
+    for (size_t i = 0; i < schedule->n_lanes; i++) {
+        if (schedule->lanes[i].stream != NULL && schedule->lanes[i].id == id) {
+            return &schedule->lanes[i];
+        }
+    }
+    return NULL;
+}
+
+void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *progress)
+{
+    struct rb_run *run = user;
+    struct lane *lane = run->schedule == NULL ? NULL : lane_of(run->schedule, id);
+    if (lane != NULL) {
+        lane->progress = *progress;
+        refresh(run->schedule, lane->stream);
+        rb_run_tell(run, lane->stream);
+    }
+}
+
+/* A new snapshot for the streams that have not begun, when a source says that the old one is gone.
+ */
+static int plan_again(struct rb_run *run, struct rb_error *err)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < run->n_streams; i++) {
+        wanted |= is_open(&run->streams[i]) && run->streams[i].plan_again;
+    }
+    if (!wanted) {
+        return RB_OK;
+    }
+    rb_run_note(run,
+                "the source's snapshot is gone; what has not been loaded is read under a new one");
+    int status = rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_close", NULL, 0, NULL, err);
+    return status != 0 ? status : rb_run_plan(run, err);
+}
+
+static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struct rb_error *err)
+{
+    struct lane *lane;
+    *ret_wake_ms = 0;
+    while ((lane = free_lane(schedule)) != NULL) {
+        struct rb_stream_run *stream = next_stream(schedule->run, ret_wake_ms);
+        if (stream == NULL) {
+            return RB_OK;
+        }
+        int status = plan_again(schedule->run, err);
+        /* Planning may have found that the stream can't be read. */
+        if (status == 0 && is_open(stream)) {
+            status = start_unit(schedule, lane, stream, err);
+        }
+        if (status != 0) {
+            return status;
+        }
+    }
+    return RB_OK;
+}
+
+static bool any_open(const struct rb_run *run)
+{
+    for (size_t i = 0; i < run->n_streams; i++) {
+        if (is_open(&run->streams[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The session can't go on: what runs now has failed with it, what has not begun is left for another
+ * session. */
+static void abandon_lanes(struct rb_schedule *schedule, const struct rb_error *why)
+{
+    for (size_t i = 0; i < schedule->n_lanes; i++) {
+        struct rb_stream_run *stream = schedule->lanes[i].stream;
+        schedule->lanes[i].stream = NULL;
+        if (stream != NULL && is_open(stream)) {
+            rb_run_stream_fail(schedule->run, stream, RB_FAULT_ENGINE, why);
+        }
+    }
+}
+
+int rb_run_units(struct rb_run *run, struct rb_error *err)
+{
+    struct rb_schedule schedule = {.run = run};
+    int lanes = run->pipeline->resources.parallelism;
+    schedule.n_lanes = lanes < LANES_MAX ? (size_t)lanes : LANES_MAX;
+    run->schedule = &schedule;
+    int status = RB_OK;
+    struct rb_error failure;
+    rb_error_clear(&failure);
+    while (status == 0 && any_open(run)) {
+        int64_t wake_ms;
+        status = start_units(&schedule, &wake_ms, &failure);
+        if (status != 0 || !any_open(run)) {
+            break;
+        }
+        int64_t now = rb_clock_ms();
+        int64_t wait_ms = wake_ms == 0 ? -1 : (wake_ms > now ? wake_ms - now : 0);
+        uint64_t id = 0;
+        RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+        int got = rb_session_await_any(run->session, wait_ms, &id, &payload, &failure);
+        struct lane *lane = got == 0 ? lane_of(&schedule, id) : NULL;
+        if (lane != NULL) {
+            end_unit(&schedule, lane, &payload);
+        }
+        status = got < 0 ? got : RB_OK;
+    }
+    if (status != 0) {
+        abandon_lanes(&schedule, &failure);
+        if (err != NULL) {
+            *err = failure;
+        }
+    }
+    run->schedule = NULL;
+    return status;
+}
