@@ -112,6 +112,19 @@ int rb_bad(unsigned n)
 }
 C
 
+fires analyzer 'analyzer-file-leak' base/bad.c <<'C'
+#include <stdio.h>
+int rb_bad(const char *path);
+int rb_bad(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        return -1;
+    }
+    return fgetc(f);
+}
+C
+
 # What is not a violation passes.
 cat >base/fine.c <<'C'
 /* strcpy(a, b) in a comment, and a name that ends like one. */
