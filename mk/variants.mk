@@ -95,11 +95,11 @@ build/$(1)/obj/deps/src/%.o: build/deps/src/%.c $(FLAG_FILES) | setup
 build/$(1)/obj/gen/%.o: build/gen/%.c $(FLAG_FILES) | setup
 	@mkdir -p $$(@D)
 	$$(call say,CC $(1),$$<)
-	$$(Q)$$(CC_$(1)) $$(CPPFLAGS_all) $$(CFLAGS_$(1)) $$(WARNINGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC_$(1)) $$(CPPFLAGS_all) $$(CFLAGS_$(1)) $$(WARNINGS_$(1)) -MMD -MP -c $$< -o $$@
 build/$(1)/obj/%.o: %.c $(FLAG_FILES) | setup $(GENERATED)
 	@mkdir -p $$(@D)
 	$$(call say,CC $(1),$$<)
-	$$(Q)$$(CC_$(1)) $$(CPPFLAGS_all) $$(CFLAGS_$(1)) $$(WARNINGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC_$(1)) $$(CPPFLAGS_all) $$(CFLAGS_$(1)) $$(WARNINGS_$(1)) -MMD -MP -c $$< -o $$@
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 
