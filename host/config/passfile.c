@@ -1,0 +1,88 @@
+#include "host/config/passfile.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/config/doc.h"
+
+enum { LINE_MAX_BYTES = 4096 };
+
+/* One field: `*` matches all; \ takes the next character as it is. *line moves behind its colon. */
+static bool field_matches(const char **line, const char *value)
+{
+    const char *p = *line;
+    bool same = true, any = p[0] == '*' && p[1] == ':';
+    for (; *p != '\0' && *p != ':'; p++) {
+        if (*p == '\\' && p[1] != '\0') {
+            p++;
+        }
+        same = same && *value == *p;
+        value += same ? 1 : 0;
+    }
+    *line = *p == ':' ? p + 1 : p;
+    return *p == ':' && (any || (same && *value == '\0'));
+}
+
+static const char *password_of(struct rb_doc *doc, const char *rest)
+{
+    char *out = rb_arena_alloc(doc->arena, strlen(rest) + 1, 1);
+    char *to = out;
+    for (; out != NULL && *rest != '\0' && *rest != ':'; rest++) {
+        if (*rest == '\\' && rest[1] != '\0') {
+            rest++;
+        }
+        *to++ = *rest;
+    }
+    return out == NULL ? "" : out;
+}
+
+static FILE *open_private(struct rb_doc *doc, const struct rb_yaml *at)
+{
+    struct stat st;
+    const char *path = getenv("PGPASSFILE"), *home = getenv("HOME");
+    if (path == NULL || path[0] == '\0') {
+        path = home == NULL ? "" : rb_arena_printf(doc->arena, "%s/.pgpass", home);
+    }
+    FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
+    if (file == NULL) {
+        return NULL;
+    }
+    if (fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) &&
+        (st.st_mode & (S_IRWXG | S_IRWXO)) == 0) {
+        return file;
+    }
+    rb_doc_mistake(doc, at, rb_arena_printf(doc->arena, "chmod 600 %s", path),
+                   "the password file %s may be read by others", path);
+    (void)fclose(file);
+    return NULL;
+}
+
+const char *rb_passfile_find(struct rb_doc *doc, const struct rb_yaml *at, const char *host,
+                             const char *port, const char *database, const char *user)
+{
+    const char *found = NULL;
+    char line[LINE_MAX_BYTES];
+    if (user == NULL) {
+        return NULL;
+    }
+    database = database == NULL ? user : database;
+    host = host == NULL || host[0] == '/' ? "localhost" : host;
+    FILE *file = open_private(doc, at);
+    while (file != NULL && found == NULL && fgets(line, sizeof line, file) != NULL) {
+        const char *p = line;
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] != '#' && field_matches(&p, host) &&
+            field_matches(&p, port == NULL ? "5432" : port) && field_matches(&p, database) &&
+            field_matches(&p, user)) {
+            found = password_of(doc, p);
+        }
+    }
+    explicit_bzero(line, sizeof line);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return found;
+}

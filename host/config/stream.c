@@ -1,0 +1,286 @@
+#include "host/config/stream.h"
+
+#include <string.h>
+
+#include "host/config/scalar.h"
+
+const char *const rb_stream_sync_modes[] = {"full_refresh", "incremental", NULL};
+const char *const rb_stream_write_modes[] = {"append", "replace", "upsert", NULL};
+const char *const rb_stream_replace_methods[] = {"swap", "truncate", NULL};
+const char *const rb_stream_on_data_errors[] = {"fail", "skip", "dlq", NULL};
+static const char *const cursor_nulls[] = {"include", "exclude", "fail", NULL};
+
+const char *rb_sync_mode_name(enum rb_sync_mode mode)
+{
+    return rb_stream_sync_modes[mode];
+}
+
+const char *rb_write_mode_name(enum rb_write_mode mode)
+{
+    return rb_stream_write_modes[mode];
+}
+
+const char *rb_replace_method_name(enum rb_replace_method method)
+{
+    return rb_stream_replace_methods[method];
+}
+
+const char *rb_on_data_error_name(enum rb_on_data_error policy)
+{
+    return rb_stream_on_data_errors[policy];
+}
+
+const char *rb_cursor_nulls_name(enum rb_cursor_nulls nulls)
+{
+    return cursor_nulls[nulls];
+}
+
+void rb_stream_defaults_init(struct rb_stream_defaults *defaults)
+{
+    *defaults = (struct rb_stream_defaults){
+        .write_mode = RB_WRITE_APPEND,
+        .replace_method = RB_REPLACE_SWAP,
+        .on_data_error = RB_ON_DATA_ERROR_FAIL,
+        .schema_evolution = {.new_column = "add",
+                             .removed_column = "ignore",
+                             .type_change = "fail",
+                             .nullability_change = "allow"},
+    };
+}
+
+void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
+                              struct rb_schema_evolution *ret)
+{
+    static const char *const new_column[] = {"add", "ignore", "fail", NULL};
+    static const char *const removed_column[] = {"ignore", "fail", NULL};
+    static const char *const type_change[] = {"coerce", "fail", "null", NULL};
+    static const char *const nullability_change[] = {"allow", "fail", NULL};
+#define WORD(key)                                                                                  \
+    {.name = #key,                                                                                 \
+     .kind = RB_FIELD_WORD,                                                                        \
+     .offset = offsetof(struct rb_schema_evolution, key),                                          \
+     .words = key}
+    static const struct rb_field fields[] = {WORD(new_column), WORD(removed_column),
+                                             WORD(type_change), WORD(nullability_change)};
+#undef WORD
+    if (node != NULL) {
+        rb_fields_read(doc, node, "schema_evolution", fields, sizeof fields / sizeof fields[0],
+                       ret);
+    }
+}
+
+/* A stream as it is read: what needs more than the table is a node. */
+struct reading {
+    struct rb_stream stream;
+    const struct rb_yaml *sync_mode, *lookback, *schema_evolution;
+};
+
+#define FIELD(key, field_kind, member)                                                             \
+    .name = key, .kind = field_kind, .offset = offsetof(struct reading, member)
+static const struct rb_field stream_fields[] = {
+    {FIELD("name", RB_FIELD_TEXT, stream.name), .required = true},
+    {FIELD("sync_mode", RB_FIELD_NODE, sync_mode)},
+    {FIELD("cursor_field", RB_FIELD_TEXT, stream.cursor_field)},
+    {FIELD("cursor_nulls", RB_FIELD_CHOICE, stream.cursor_nulls), .words = cursor_nulls},
+    {FIELD("lookback", RB_FIELD_NODE, lookback)},
+    {FIELD("write_mode", RB_FIELD_CHOICE, stream.write_mode), .words = rb_stream_write_modes},
+    {FIELD("replace_method", RB_FIELD_CHOICE, stream.replace_method),
+     .words = rb_stream_replace_methods},
+    {FIELD("primary_key", RB_FIELD_NAMES, stream.primary_key)},
+    {FIELD("on_data_error", RB_FIELD_CHOICE, stream.on_data_error),
+     .words = rb_stream_on_data_errors},
+    {FIELD("schema_evolution", RB_FIELD_NODE, schema_evolution)},
+    {FIELD("schema", RB_FIELD_TEXT, stream.source_schema)},
+    {FIELD("table", RB_FIELD_TEXT, stream.source_table)},
+    {FIELD("destination_table", RB_FIELD_TEXT, stream.destination_table)},
+    {FIELD("columns", RB_FIELD_NAMES, stream.columns)},
+    {FIELD("where", RB_FIELD_TEXT, stream.where)},
+};
+#undef FIELD
+
+static void read_sync_mode(struct rb_doc *doc, const struct rb_yaml *node, struct rb_stream *stream)
+{
+    static const struct rb_field field[] = {{.name = "sync_mode",
+                                             .kind = RB_FIELD_CHOICE,
+                                             .offset = offsetof(struct rb_stream, sync_mode),
+                                             .words = rb_stream_sync_modes}};
+    if (node->kind == RB_YAML_SCALAR && strcmp(node->text, "cdc") == 0) {
+        rb_doc_mistake(doc, node, "incremental reads new and changed rows by a cursor column",
+                       "sync_mode: 'cdc' is not supported: no connector reads changes from the "
+                       "server's log yet");
+        return;
+    }
+    struct rb_yaml child = *node;
+    child.next = NULL;
+    const struct rb_yaml parent = {.kind = RB_YAML_MAPPING, .child = &child, .n_children = 1};
+    rb_fields_read(doc, &parent, "stream", field, 1, stream);
+}
+
+static void read_lookback(struct rb_doc *doc, const struct rb_yaml *node, struct rb_stream *stream)
+{
+    int64_t n = 0;
+    const char *text = node->kind == RB_YAML_SCALAR ? node->text : "";
+    if (strcmp(text, "full") == 0) {
+        stream->lookback_kind = RB_LOOKBACK_FULL;
+    } else if (rb_scalar_i64(text, &n) && n >= 0) {
+        stream->lookback_kind = RB_LOOKBACK_COUNT;
+        stream->lookback = n;
+    } else if (rb_scalar_micros(text, &n)) {
+        stream->lookback_kind = RB_LOOKBACK_MICROS;
+        stream->lookback = n;
+    } else {
+        rb_doc_mistake(doc, node, "1h for a time, 10000 for an integer, or full",
+                       "lookback: %s is neither a duration, a number nor full",
+                       rb_doc_show(doc, node));
+    }
+}
+
+static bool contains(const struct rb_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp(names->items[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A key that has no effect is a mistake: it would be ignored. */
+static void check_effect(struct rb_doc *doc, const struct rb_yaml *node, const char *key,
+                         bool has_effect, const char *needs)
+{
+    const struct rb_yaml *child = rb_yaml_get(node, key);
+    if (child != NULL && !has_effect) {
+        rb_doc_mistake_key(doc, child, NULL, "%s has an effect with %s alone", key, needs);
+    }
+}
+
+static void check_stream(struct rb_doc *doc, const struct rb_yaml *node, const struct rb_stream *s)
+{
+    bool incremental = s->sync_mode == RB_SYNC_INCREMENTAL;
+    if (incremental && s->cursor_field == NULL && rb_yaml_get(node, "cursor_field") == NULL) {
+        rb_doc_mistake(doc, node, "name the column that grows with each change: cursor_field",
+                       "stream '%s': incremental needs a cursor_field", s->name);
+    }
+    if (incremental && s->write_mode == RB_WRITE_REPLACE) {
+        rb_doc_mistake(doc, node, "use append or upsert, or sync_mode full_refresh",
+                       "stream '%s': incremental with write_mode replace would keep the new rows "
+                       "alone",
+                       s->name);
+    }
+    const struct rb_yaml *mode = rb_yaml_get(node, "sync_mode");
+    bool cdc = mode != NULL && mode->kind == RB_YAML_SCALAR && strcmp(mode->text, "cdc") == 0;
+    check_effect(doc, node, "cursor_field", incremental || cdc, "sync_mode incremental");
+    check_effect(doc, node, "cursor_nulls", incremental || cdc, "sync_mode incremental");
+    check_effect(doc, node, "lookback", incremental || cdc, "sync_mode incremental");
+    check_effect(doc, node, "primary_key", s->write_mode == RB_WRITE_UPSERT, "write_mode upsert");
+    check_effect(doc, node, "replace_method", s->write_mode == RB_WRITE_REPLACE,
+                 "write_mode replace");
+    for (size_t i = 0;
+         s->write_mode == RB_WRITE_UPSERT && s->columns.count > 0 && i < s->primary_key.count;
+         i++) {
+        if (!contains(&s->columns, s->primary_key.items[i])) {
+            rb_doc_mistake(doc, node, NULL,
+                           "stream '%s': the primary key's column '%s' is not among its columns",
+                           s->name, s->primary_key.items[i]);
+        }
+    }
+}
+
+static bool is_pattern(struct rb_doc *doc, const struct rb_yaml *node, const char *name)
+{
+    if (name[0] != '!' && strpbrk(name, "*?") == NULL) {
+        return false;
+    }
+    rb_doc_mistake(doc, node, "name each stream; `rapidbyte discover` lists them",
+                   "stream '%s': patterns are not supported yet", name);
+    return true;
+}
+
+/* True when the entry is a stream. */
+static bool read_stream(struct rb_doc *doc, const struct rb_yaml *node,
+                        const struct rb_stream_defaults *defaults, struct rb_stream *ret)
+{
+    struct reading r = {.stream = {.line = node->line,
+                                   .column = node->column,
+                                   .write_mode = defaults->write_mode,
+                                   .replace_method = defaults->replace_method,
+                                   .primary_key = defaults->primary_key,
+                                   .on_data_error = defaults->on_data_error,
+                                   .schema_evolution = defaults->schema_evolution}};
+    if (node->kind == RB_YAML_SCALAR && !rb_yaml_is_null(node) && node->text[0] != '\0') {
+        r.stream.name = node->text;
+    } else {
+        rb_fields_read(doc, node, "stream", stream_fields,
+                       sizeof stream_fields / sizeof stream_fields[0], &r);
+    }
+    if (r.stream.name == NULL || is_pattern(doc, node, r.stream.name)) {
+        return false;
+    }
+    if (r.sync_mode != NULL) {
+        read_sync_mode(doc, r.sync_mode, &r.stream);
+    }
+    if (r.lookback != NULL) {
+        read_lookback(doc, r.lookback, &r.stream);
+    }
+    rb_stream_evolution_read(doc, r.schema_evolution, &r.stream.schema_evolution);
+    check_stream(doc, node, &r.stream);
+    *ret = r.stream;
+    return true;
+}
+
+static const char *target(const struct rb_stream *stream)
+{
+    return stream->destination_table != NULL ? stream->destination_table : stream->name;
+}
+
+static void check_against(struct rb_doc *doc, const struct rb_stream *streams, size_t n,
+                          const struct rb_yaml *node)
+{
+    const struct rb_stream *s = &streams[n];
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(streams[i].name, s->name) == 0) {
+            rb_doc_mistake(doc, node,
+                           "a second reading of a table needs a name of its own, and "
+                           "table: for what it reads",
+                           "stream '%s' stands twice, first in line %d", s->name, streams[i].line);
+            return;
+        }
+        if (strcmp(target(&streams[i]), target(s)) == 0 &&
+            (s->write_mode == RB_WRITE_REPLACE || streams[i].write_mode == RB_WRITE_REPLACE)) {
+            rb_doc_mistake(doc, node, "give one of them another destination_table",
+                           "stream '%s' and stream '%s' replace the same table '%s'",
+                           streams[i].name, s->name, target(s));
+            return;
+        }
+    }
+}
+
+int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
+                    const struct rb_stream_defaults *defaults, struct rb_stream **ret_streams,
+                    size_t *ret_count)
+{
+    size_t count = 0;
+    if (list->kind != RB_YAML_SEQUENCE || list->n_children == 0 ||
+        list->n_children > RB_STREAMS_MAX) {
+        rb_doc_mistake(doc, list, NULL, "streams: a list of 1 to %d streams is expected, not %s",
+                       (int)RB_STREAMS_MAX,
+                       list->kind != RB_YAML_SEQUENCE ? rb_doc_show(doc, list)
+                       : list->n_children == 0        ? "an empty one"
+                                                      : "a longer one");
+        return 0;
+    }
+    struct rb_stream *streams = rb_arena_alloc(doc->arena, list->n_children, sizeof *streams);
+    if (streams == NULL) {
+        return RB_ENOMEM;
+    }
+    for (const struct rb_yaml *c = list->child; c != NULL; c = c->next) {
+        if (read_stream(doc, c, defaults, &streams[count])) {
+            check_against(doc, streams, count, c);
+            count++;
+        }
+    }
+    *ret_streams = streams;
+    *ret_count = count;
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* The streams of a document. */
+#ifndef RB_HOST_CONFIG_STREAM_H
+#define RB_HOST_CONFIG_STREAM_H
+
+#include "host/config/doc.h"
+#include "host/config/fields.h"
+#include "host/config/pipeline.h"
+
+enum { RB_STREAMS_MAX = 10000 };
+
+/* Keys that may stand on the destination and, for itself, on a stream. */
+struct rb_stream_defaults {
+    enum rb_write_mode write_mode;
+    enum rb_replace_method replace_method;
+    enum rb_on_data_error on_data_error;
+    struct rb_names primary_key;
+    struct rb_schema_evolution schema_evolution;
+};
+
+void rb_stream_defaults_init(struct rb_stream_defaults *defaults);
+/* Takes those keys of the destination's section that stand for every stream. NULL nodes: absent. */
+void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
+                              struct rb_schema_evolution *ret);
+
+/* Reads the list; mistakes go to doc. RB_ENOMEM alone. */
+int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
+                    const struct rb_stream_defaults *defaults, struct rb_stream **ret_streams,
+                    size_t *ret_count);
+
+extern const char *const rb_stream_sync_modes[];
+extern const char *const rb_stream_write_modes[];
+extern const char *const rb_stream_replace_methods[];
+extern const char *const rb_stream_on_data_errors[];
+
+#endif
