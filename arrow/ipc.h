@@ -30,6 +30,11 @@ void rb_ipc_encoder_release(struct rb_ipc_encoder *encoder);
  * when `out` may not hold it. Copies each buffer once. Offsets of arrays must be 0. */
 int rb_ipc_encode(struct rb_ipc_encoder *encoder, const struct ArrowArray *array,
                   struct rb_buf *out, struct rb_error *err);
+/* As rb_ipc_encode, of a view whose parts may lie anywhere, such as a decoder's view or one that is
+ * put together from several. Columns must be of the encoder's types. Writes null_count where it was
+ * not counted. */
+int rb_ipc_encode_view(struct rb_ipc_encoder *encoder, struct ArrowArrayView *view,
+                       struct rb_buf *out, struct rb_error *err);
 
 /* Decodes streams; keeps the schema as long as the schema message's bytes stay the same. */
 struct rb_ipc_decoder {

@@ -208,9 +208,12 @@ static size_t encoded_size(const struct ArrowArrayView *view, int i)
     return (size_t)view->buffer_views[i].size_bytes;
 }
 
-static bool fill_header(struct ArrowArrayView *view, struct place *place)
+/* `type` is the encoder's own view of the schema: what the header has room for. */
+static bool fill_header(struct ArrowArrayView *view, const struct ArrowArrayView *type,
+                        struct place *place)
 {
-    if (view->offset != 0) {
+    if (view->offset != 0 || view->storage_type != type->storage_type ||
+        view->n_children != type->n_children) {
         return false;
     }
     if (view->null_count < 0) {
@@ -220,7 +223,7 @@ static bool fill_header(struct ArrowArrayView *view, struct place *place)
     rb_store_le64(place->node + 8, (uint64_t)view->null_count);
     place->node += RB_FRAME_NODE;
     for (int i = 0; i < NANOARROW_MAX_FIXED_BUFFERS; i++) {
-        if (view->layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE) {
+        if (type->layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE) {
             break;
         }
         size_t size = encoded_size(view, i);
@@ -232,7 +235,7 @@ static bool fill_header(struct ArrowArrayView *view, struct place *place)
         }
     }
     for (int64_t i = 0; i < view->n_children; i++) {
-        if (!fill_header(view->children[i], place)) {
+        if (!fill_header(view->children[i], type->children[i], place)) {
             return false;
         }
     }
@@ -258,20 +261,22 @@ static uint8_t *copy_buffers(const struct ArrowArrayView *view, uint8_t *to)
     return to;
 }
 
-static int measure(struct rb_ipc_encoder *encoder, size_t *ret_body, struct rb_error *err)
+static int measure(struct rb_ipc_encoder *encoder, struct ArrowArrayView *view, size_t *ret_body,
+                   struct rb_error *err)
 {
     uint8_t *m = encoder->header.data + RB_FRAME_PREFIX;
-    struct place place = {.node = m + AT_NODES, .buffer = m + buffers_at(encoder), .body = 0};
-    bool fits = encoder->view.offset == 0;
-    for (int64_t i = 0; fits && i < encoder->view.n_children; i++) {
-        fits = encoder->view.children[i]->length == encoder->view.length &&
-               fill_header(encoder->view.children[i], &place);
+    struct place place = {.node = m + AT_NODES, .buffer = m + buffers_at(encoder)};
+    bool fits = view->offset == 0 && view->n_children == encoder->view.n_children;
+    for (int64_t i = 0; fits && i < view->n_children; i++) {
+        fits = view->children[i]->length == view->length &&
+               fill_header(view->children[i], encoder->view.children[i], &place);
     }
     if (!fits) {
         return rb_error_set(err, RB_EINTERNAL, "BAD_ARRAY",
-                            "a batch's arrays have an offset or differ in length");
+                            "a batch's columns do not fit its schema, differ in length or have an "
+                            "offset");
     }
-    rb_store_le64(m + AT_BATCH_LENGTH, (uint64_t)encoder->view.length);
+    rb_store_le64(m + AT_BATCH_LENGTH, (uint64_t)view->length);
     rb_store_le64(m + AT_BODY_LENGTH, place.body);
     *ret_body = place.body;
     return RB_OK;
@@ -286,8 +291,14 @@ int rb_ipc_encode(struct rb_ipc_encoder *encoder, const struct ArrowArray *array
         return rb_error_set(err, RB_EINTERNAL, "BAD_ARRAY", "a batch does not fit its schema: %s",
                             error.message);
     }
+    return rb_ipc_encode_view(encoder, &encoder->view, out, err);
+}
+
+int rb_ipc_encode_view(struct rb_ipc_encoder *encoder, struct ArrowArrayView *view,
+                       struct rb_buf *out, struct rb_error *err)
+{
     size_t body = 0;
-    int status = measure(encoder, &body, err);
+    int status = measure(encoder, view, &body, err);
     if (status < 0) {
         return status;
     }
@@ -299,14 +310,14 @@ int rb_ipc_encode(struct rb_ipc_encoder *encoder, const struct ArrowArray *array
         rb_buf_reserve(out, size) < 0) {
         return rb_error_set(err, RB_ENOMEM, "BATCH_TOO_LARGE",
                             "a batch of %lld rows does not fit into %zu bytes",
-                            (long long)array->length, out->max);
+                            (long long)view->length, out->max);
     }
     uint8_t *to = out->data;
     memcpy(to, encoder->schema_message.data, schema);
     memcpy(to + schema, encoder->header.data, header);
     to += schema + header;
-    for (int64_t i = 0; i < encoder->view.n_children; i++) {
-        to = copy_buffers(encoder->view.children[i], to);
+    for (int64_t i = 0; i < view->n_children; i++) {
+        to = copy_buffers(view->children[i], to);
     }
     rb_store_le32(to, UINT32_C(0xffffffff));
     rb_store_le32(to + 4, 0);

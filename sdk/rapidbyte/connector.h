@@ -54,7 +54,8 @@ struct rb_stream_context {
     int64_t attempt;
     int64_t unit_index, unit_count; /* 0 and 1 when the host did not say */
     const char *unit_range;         /* "": the whole stream */
-    int64_t max_batch_bytes, max_record_bytes;
+    int64_t max_batch_bytes;  /* of Arrow IPC; always positive: 64 MiB when the host did not say */
+    int64_t max_record_bytes; /* always positive: max_batch_bytes when the host did not say */
     int64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
     struct rb_json_value json; /* all of it */
 };
@@ -81,7 +82,8 @@ struct rb_transform_summary {
 };
 
 /* Functions return 0 or a negative status with `err` set. Those that write JSON write one object's
- * members; the SDK wraps it. A function that the connector's macro does not export may be NULL. */
+ * members; the SDK wraps it. A function that the connector's macro does not export may be NULL, and
+ * so may open, close and validate, where there is nothing to do. */
 struct rb_connector {
     const char *const *features; /* NULL-ended; NULL: none */
     /* Makes the connector's own state from the configuration. Does not connect. */

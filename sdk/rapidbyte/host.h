@@ -33,6 +33,9 @@ void rb_batch_writer_release(struct rb_batch_writer *writer);
  * larger than max_batch_bytes). */
 int rb_batch_writer_emit(struct rb_batch_writer *writer, const struct ArrowArray *array,
                          struct rb_error *err);
+/* The same of a view (rb_ipc_encode_view). */
+int rb_batch_writer_emit_view(struct rb_batch_writer *writer, struct ArrowArrayView *view,
+                              struct rb_error *err);
 
 /* Batches in. */
 struct rb_batch_reader {

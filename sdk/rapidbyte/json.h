@@ -20,7 +20,11 @@ struct rb_json_value {
     int token;
 };
 
+/* An object or an array. RB_EDATA (code BAD_JSON), RB_ENOMEM. Halves of surrogate pairs become
+ * U+FFFD. */
 int rb_json_parse(const char *text, size_t len, struct rb_json_doc **ret_doc, struct rb_error *err);
+/* A document of its own from an object or array of another one. */
+int rb_json_copy(struct rb_json_value value, struct rb_json_doc **ret_doc, struct rb_error *err);
 void rb_json_free(struct rb_json_doc *doc);
 struct rb_json_value rb_json_root(const struct rb_json_doc *doc);
 

@@ -6,5 +6,6 @@
 #include "rapidbyte/host.h"
 #include "rapidbyte/json.h"
 #include "rapidbyte/net.h"
+#include "rapidbyte/transform.h"
 
 #endif
