@@ -38,6 +38,9 @@ void rb_doc_mistake(struct rb_doc *doc, const struct rb_yaml *node, const char *
                     const char *fmt, ...)
 {
     va_list args;
+    if (node != NULL && node->broken) {
+        return;
+    }
     va_start(args, fmt);
     mistake_at(doc, node == NULL ? 0 : node->line, node == NULL ? 0 : node->column, hint, fmt,
                args);

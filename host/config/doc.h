@@ -27,6 +27,7 @@ struct rb_yaml {
     const char *text;
     bool plain;       /* not in quotes, no block */
     bool substituted; /* some of it came from the environment: never shown */
+    bool broken;      /* a variable was missing: what is wrong with the rest is a consequence */
     /* Sequence and mapping: the first of the children, linked by `next`. */
     struct rb_yaml *child;
     size_t n_children;
@@ -54,6 +55,7 @@ const struct rb_yaml *rb_yaml_get(const struct rb_yaml *mapping, const char *key
 /* Plain and empty, `~` or `null`. */
 bool rb_yaml_is_null(const struct rb_yaml *node);
 
+/* Nothing at a broken node: its cause has been told. */
 void rb_doc_mistake(struct rb_doc *doc, const struct rb_yaml *node, const char *hint,
                     const char *fmt, ...) RB_PRINTF(4, 5);
 /* At a mapping's key instead of its value. */

@@ -100,6 +100,18 @@ static struct allow_list read_hosts(struct rb_doc *doc, const struct rb_yaml *no
     return list;
 }
 
+/* One mistake is enough where the schema has found one already. */
+static bool is_reported(const struct rb_doc *doc, const struct rb_yaml *node)
+{
+    for (size_t i = 0; i < doc->diags->count; i++) {
+        if (doc->diags->items[i].line == node->line &&
+            doc->diags->items[i].column == node->column) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The host and port of the configuration; false when it names none. */
 static bool configured_host(struct rb_doc *doc, const struct rb_config *config,
                             struct rb_spec_allow *ret)
@@ -110,7 +122,8 @@ static bool configured_host(struct rb_doc *doc, const struct rb_config *config,
     if (host == NULL) {
         return false;
     }
-    if (port != NULL && (!rb_scalar_i64(port->text, &number) || number < 1 || number > 65535)) {
+    if (port != NULL && (!rb_scalar_i64(port->text, &number) || number < 1 || number > 65535) &&
+        !is_reported(doc, port)) {
         rb_doc_mistake(doc, port, NULL, "port: %s is not a port (1 to 65535)",
                        rb_doc_show(doc, port));
     }

@@ -347,7 +347,8 @@ static bool is_required(yyjson_val *schema, const char *name)
 }
 
 static void emit_property(struct apply *a, yyjson_val *object_schema, const char *name,
-                          yyjson_val *schema, const struct rb_yaml *object, bool top)
+                          yyjson_val *schema, const struct rb_yaml *object, const char *what,
+                          bool top)
 {
     struct resolved r = resolve(a, name, schema, object, top);
     const char *variable = annotation(schema, "x-env");
@@ -367,7 +368,7 @@ static void emit_property(struct apply *a, yyjson_val *object_schema, const char
                                ? annotation(schema, "description")
                                : rb_arena_printf(a->doc->arena,
                                                  "it may also come from the variable %s", variable),
-                           "key '%s' is missing in config", name);
+                           "key '%s' is missing in %s", name, what);
         }
         return;
     }
@@ -422,7 +423,7 @@ static void emit_object(struct apply *a, yyjson_val *schema, const struct rb_yam
     yyjson_obj_iter it = yyjson_obj_iter_with(properties);
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         value = yyjson_obj_iter_get_val(key);
-        emit_property(a, schema, yyjson_get_str(key), value, object, top);
+        emit_property(a, schema, yyjson_get_str(key), value, object, name, top);
     }
     if (object != NULL) {
         rb_doc_check_duplicates(a->doc, object);

@@ -121,7 +121,7 @@ int rb_subst_unmask(const char *text, size_t len, struct rb_buf *ret)
 }
 
 static int append_value(struct rb_doc *doc, const struct rb_yaml *node, const struct reference *ref,
-                        struct rb_buf *ret)
+                        bool *ret_broken, struct rb_buf *ret)
 {
     char name[NAME_MAX_BYTES + 1];
     memcpy(name, ref->name, ref->name_len);
@@ -134,6 +134,7 @@ static int append_value(struct rb_doc *doc, const struct rb_yaml *node, const st
     if (value == NULL) {
         rb_doc_mistake(doc, node, "export it, or write ${NAME:-default}",
                        "environment variable %s is not set", name);
+        *ret_broken = true;
         return 0;
     }
     return rb_buf_append_str(ret, value);
@@ -143,6 +144,7 @@ static int expand(struct rb_doc *doc, struct rb_yaml *node, const char *p, const
                   struct rb_buf *ret)
 {
     int status = 0;
+    bool broken = false;
     while (p < end && status == 0) {
         struct reference ref;
         if (end - p >= 3 && memcmp(p, "$${", 3) == 0) {
@@ -150,17 +152,18 @@ static int expand(struct rb_doc *doc, struct rb_yaml *node, const char *p, const
             p += 3;
         } else if (reference_parse(p, end, &ref)) {
             node->substituted = true;
-            status = append_value(doc, node, &ref, ret);
+            status = append_value(doc, node, &ref, &broken, ret);
             p = ref.end;
         } else if (end - p >= 2 && memcmp(p, "${", 2) == 0) {
             rb_doc_mistake(doc, node, "write ${NAME} or ${NAME:-default}, and $${ for ${ itself",
                            "'${' does not begin a variable's name here");
-            node->substituted = true; /* whatever it is, it is not for messages */
+            broken = true;
             p += 2;
         } else {
             status = rb_buf_append_byte(ret, (uint8_t)*p++);
         }
     }
+    node->broken = broken;
     return status;
 }
 

@@ -217,11 +217,23 @@ static void take_scalar(struct builder *b, const struct fy_mark *mark, struct fy
     }
 }
 
+/* libfyaml's mark stands behind the quote of a scalar and the star of an alias. */
+static struct fy_mark position(struct fy_event *event)
+{
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    struct fy_mark at = mark == NULL ? (struct fy_mark){.line = 0} : *mark;
+    enum fy_scalar_style style =
+        event->type == FYET_SCALAR ? fy_token_scalar_style(event->scalar.value) : FYSS_ANY;
+    if (at.column > 0 &&
+        (event->type == FYET_ALIAS || style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)) {
+        at.column--;
+    }
+    return at;
+}
+
 static void take_event(struct builder *b, struct fy_event *event)
 {
-    static const struct fy_mark nowhere = {0};
-    const struct fy_mark *mark = fy_event_start_mark(event);
-    mark = mark == NULL ? &nowhere : mark;
+    const struct fy_mark at = position(event), *mark = &at;
     if (fy_event_get_tag_token(event) != NULL) {
         refuse(b, mark, "leave it away; quotes make a text", "YAML tags are not supported");
         return;

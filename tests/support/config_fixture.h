@@ -26,7 +26,8 @@ void rb_config_fixture_write(const struct rb_config_fixture *f, const char *name
 int rb_config_fixture_load(struct rb_config_fixture *f, const char *text, size_t len);
 /* Loads it and fails the test with its mistakes if there are any. */
 const struct rb_pipeline *rb_config_fixture_good(struct rb_config_fixture *f, const char *text);
-/* Loads it and compares all mistakes, one a line: "line:column: message" and " [hint]". */
+/* Loads it and compares all mistakes, one a line: "line:column: message" and " [hint]", the folder
+ * as @. */
 void rb_config_fixture_bad(struct rb_config_fixture *f, int status, const char *text,
                            const char *expected);
 
