@@ -8,7 +8,9 @@
 #include "host/guest/wasi.h"
 
 static const struct rb_guest_import *const ours[] = {rb_guest_core_imports, rb_guest_net_imports};
-static const struct rb_guest_import *const wasi[] = {rb_wasi_core_imports, rb_wasi_fd_imports};
+static const struct rb_guest_import *const wasi[] = {rb_wasi_core_imports, rb_wasi_fd_imports,
+                                                     rb_wasi_path_imports, rb_wasi_poll_imports,
+                                                     rb_wasi_sock_imports};
 static const struct rb_guest_module modules[] = {
     {RB_ABI_MODULE, ours, sizeof ours / sizeof ours[0]},
     {RB_GUEST_WASI_MODULE, wasi, sizeof wasi / sizeof wasi[0]},
@@ -19,6 +21,11 @@ enum { N_MODULES = sizeof modules / sizeof modules[0], N_VISIBLE_MAX = 4096 };
 static bool same(WasmEdge_String a, const char *b)
 {
     return a.Length == strlen(b) && memcmp(a.Buf, b, a.Length) == 0;
+}
+
+static bool granted(const struct rb_guest *guest, const struct rb_guest_import *table)
+{
+    return table != rb_wasi_sock_imports || guest->options.wasi_sockets;
 }
 
 static WasmEdge_Result call_import(void *data, const WasmEdge_CallingFrameContext *frame,
@@ -72,11 +79,13 @@ static bool fits(const WasmEdge_FunctionTypeContext *type, const char *params, c
 }
 
 static const struct rb_guest_import *find_import(const struct rb_guest_module *module,
-                                                 WasmEdge_String name)
+                                                 WasmEdge_String name,
+                                                 const struct rb_guest_import **ret_table)
 {
     for (size_t t = 0; t < module->n_tables; t++) {
         for (const struct rb_guest_import *i = module->tables[t]; i->name; i++) {
             if (same(name, i->name)) {
+                *ret_table = module->tables[t];
                 return i;
             }
         }
@@ -108,10 +117,16 @@ static int check_import(const struct rb_guest *guest, const WasmEdge_ImportTypeC
             ours_or_null = &modules[m];
         }
     }
-    const struct rb_guest_import *found = ours_or_null ? find_import(ours_or_null, name) : NULL;
+    const struct rb_guest_import *table = NULL;
+    const struct rb_guest_import *found =
+        ours_or_null ? find_import(ours_or_null, name, &table) : NULL;
     if (!found) {
         return refuse(guest, module, name, "which the host does not provide",
                       "a connector may import what docs/protocol.md lists, and nothing else", err);
+    }
+    if (!granted(guest, table)) {
+        return refuse(guest, module, name, "and WASI sockets are not granted to it",
+                      "grant them in the pipeline: permissions: { wasi_sockets: true }", err);
     }
     if (rb_wasmedge.ImportTypeGetExternalType(import) != WasmEdge_ExternalType_Function ||
         !fits(rb_wasmedge.ImportTypeGetFunctionType(guest->ast, import), found->params,
@@ -293,6 +308,9 @@ int rb_guest_register_imports(struct rb_guest *guest, struct rb_error *err)
         }
         guest->host_modules[m] = made;
         for (size_t t = 0; t < module->n_tables; t++) {
+            if (!granted(guest, module->tables[t])) {
+                continue;
+            }
             for (const struct rb_guest_import *i = module->tables[t]; i->name; i++) {
                 if (add_function(guest, made, i) != 0) {
                     return rb_error_set(err, RB_EINTERNAL, "IMPORTS", "import '%s' can't be made",

@@ -75,7 +75,7 @@
     X(ExecutorInvoke)
 
 struct rb_wasmedge {
-#define RB_WASMEDGE_MEMBER(name) __typeof__(&WasmEdge_##name) name;
+#define RB_WASMEDGE_MEMBER(name) __typeof__ (&WasmEdge_##name)(name);
     RB_WASMEDGE_FUNCTIONS(RB_WASMEDGE_MEMBER)
 #undef RB_WASMEDGE_MEMBER
 };

@@ -64,6 +64,7 @@ enum {
     RB_WASI_RIGHT_FD_SEEK = 1 << 2,
     RB_WASI_RIGHT_FD_TELL = 1 << 5,
     RB_WASI_RIGHT_FD_WRITE = 1 << 6,
+    RB_WASI_RIGHT_FD_READDIR = 1 << 14,
     RB_WASI_FDFLAG_APPEND = 1 << 0,
     RB_WASI_FDFLAG_NONBLOCK = 1 << 2,
 };
@@ -94,7 +95,7 @@ struct rb_wasi_fd {
     enum rb_wasi_kind kind;
     int fd;                                 /* files and folders: owned */
     int handle;                             /* sockets: the broker's; 0 until sock_open */
-    bool connecting;                        /* sockets: connect was asked for */
+    int64_t recv_timeout_ms;                /* sockets: SO_RCVTIMEO; < 0: none */
     bool writable;                          /* files and folders: as the folder was granted */
     const struct rb_guest_preopen *preopen; /* a granted folder itself; NULL otherwise */
 };
@@ -138,5 +139,8 @@ int32_t rb_wasi_iovs(struct rb_guest *guest, uint64_t offset, uint64_t count,
 
 extern const struct rb_guest_import rb_wasi_core_imports[]; /* wasi.c */
 extern const struct rb_guest_import rb_wasi_fd_imports[];   /* wasi_fd.c */
+extern const struct rb_guest_import rb_wasi_path_imports[]; /* wasi_path.c */
+extern const struct rb_guest_import rb_wasi_poll_imports[]; /* wasi_poll.c */
+extern const struct rb_guest_import rb_wasi_sock_imports[]; /* wasi_sock.c */
 
 #endif

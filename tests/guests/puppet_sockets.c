@@ -1,0 +1,3 @@
+/* The puppet with WASI's sockets. */
+#define WITH_SOCKETS
+#include "tests/guests/puppet.c"
