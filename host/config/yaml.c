@@ -306,9 +306,12 @@ static void parse_text(struct builder *b, const struct rb_buf *masked)
     diag_cfg.fp = NULL;
     struct fy_diag *diag = fy_diag_create(&diag_cfg);
     if (diag == NULL) {
+        b->refused = true;
         return;
     }
     fy_diag_set_collect_errors(diag, true);
+    /* A set of flags is not one of them:
+     * NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange) */
     struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG |
                                         FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE,
                                .diag = diag};
