@@ -1,5 +1,6 @@
 #include "tests/support/guest_host.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -209,4 +210,19 @@ char *guest_host_run(struct rb_guest *guest, const char *script)
     char *text = rb_buf_steal(&data);
     assert_non_null(text);
     return text;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+void guest_host_remove(const char *folder)
+{
+    if (nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0) {
+        fprintf(stderr, "# '%s' is left behind\n", folder);
+    }
 }

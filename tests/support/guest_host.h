@@ -32,4 +32,7 @@ struct rb_guest *guest_host_new(struct guest_host *host);
  * call fails. */
 char *guest_host_run(struct rb_guest *guest, const char *script);
 
+/* Removes a folder with all that is in it. */
+void guest_host_remove(const char *folder);
+
 #endif

@@ -254,7 +254,6 @@ int main(void)
         BOTH(network_arguments_are_checked),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", aot_dir);
-    return system(command) != 0 || failed;
+    guest_host_remove(aot_dir);
+    return failed;
 }

@@ -360,7 +360,6 @@ int main(void)
         BOTH(a_sleeping_guest_is_woken),   BOTH(threads_do_not_meet),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", aot_dir);
-    return system(command) != 0 || failed;
+    guest_host_remove(aot_dir);
+    return failed;
 }

@@ -162,7 +162,6 @@ int main(void)
         BOTH(a_guest_that_waits_for_bytes_is_cancelled),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", aot_dir);
-    return system(command) != 0 || failed;
+    guest_host_remove(aot_dir);
+    return failed;
 }
