@@ -1,10 +1,12 @@
 /* An instance's life: load, check, instantiate, call, free. */
 #include "host/guest/guest.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "host/guest/internal.h"
@@ -108,6 +110,26 @@ static int load_module(struct rb_guest *guest, struct rb_error *err)
     return 0;
 }
 
+/* WasmEdge reserves 12 GiB of addresses for each memory, so that compiled code needs no checks of
+ * bounds; when it can't, it goes on without a memory and crashes. So this is tried first. */
+static int check_addresses(const struct rb_guest *guest, struct rb_error *err)
+{
+    const size_t reserved = (size_t)12 << 30;
+    void *range =
+        mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range != MAP_FAILED) {
+        munmap(range, reserved);
+        return 0;
+    }
+    rb_error_set_errno(err, RB_ENOMEM, "ADDRESS_SPACE", errno,
+                       "no 12 GiB of addresses are free for the memory of connector '%s'",
+                       guest->options.connector_id);
+    rb_error_set_hint(err,
+                      "lift the limit of virtual memory (ulimit -v unlimited); addresses alone "
+                      "take no memory");
+    return RB_ENOMEM;
+}
+
 static int configure(struct rb_guest *guest, struct rb_error *err)
 {
     uint64_t pages = guest->options.memory_max_bytes / RB_GUEST_PAGE_BYTES;
@@ -174,6 +196,9 @@ static int set_up(struct rb_guest *guest, struct rb_error *err)
     }
     int64_t loaded = now_ns();
     guest->timings.load_ns = loaded - start;
+    if ((status = check_addresses(guest, err)) != 0) {
+        return status;
+    }
     guest->executor = rb_wasmedge.ExecutorCreate(guest->config, NULL);
     guest->store = rb_wasmedge.StoreCreate();
     if (!guest->executor || !guest->store) {

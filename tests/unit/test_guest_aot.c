@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,12 @@
 #include "tests/support/guest_host.h"
 
 #define MODULE "build/test-connectors/abi_minimal.wasm"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED /* has taken more addresses than any limit here leaves */
+#endif
+#endif
 
 static char top[] = "/tmp/rb_guest_aot_XXXXXX";
 static int n_dirs;
@@ -232,6 +239,35 @@ static void deep_recursion_ends_the_process(void **state)
     assert_int_equal(WTERMSIG(status), SIGSEGV);
 }
 
+/* With a limit of addresses that leaves too few, the reason is told before anything crashes. */
+static void a_limit_of_addresses_is_told(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    skip();
+#endif
+    char dir[256];
+    new_dir(dir, sizeof dir);
+    assert_int_equal(compile(MODULE, dir), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit limit = {(rlim_t)4 << 30, (rlim_t)4 << 30};
+        struct guest_host host;
+        struct rb_guest *guest = NULL;
+        struct rb_error err = {0};
+        guest_host_load();
+        guest_host_init(&host, "abi_minimal", dir);
+        if (setrlimit(RLIMIT_AS, &limit) != 0) {
+            _exit(2);
+        }
+        int status = rb_guest_new(&host.options, &guest, &err);
+        _exit(status == RB_ENOMEM && strcmp(err.code, "ADDRESS_SPACE") == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -246,6 +282,7 @@ int main(void)
         cmocka_unit_test(several_compilers_at_once),
         cmocka_unit_test(what_is_not_wasm_is_not_compiled),
         cmocka_unit_test(deep_recursion_ends_the_process),
+        cmocka_unit_test(a_limit_of_addresses_is_told),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guest_host_remove(top);
