@@ -149,10 +149,10 @@ static void foreign_fields_get_a_type(void **state)
         enum ArrowType arrow;
         const char *declared;
     } rows[] = {
-        {NANOARROW_TYPE_BOOL, "bool"},    {NANOARROW_TYPE_INT16, "int2"},
-        {NANOARROW_TYPE_INT32, "int4"},   {NANOARROW_TYPE_INT64, "int8"},
-        {NANOARROW_TYPE_FLOAT, "float4"}, {NANOARROW_TYPE_DOUBLE, "float8"},
-        {NANOARROW_TYPE_STRING, "text"},  {NANOARROW_TYPE_BINARY, "bytea"},
+        {NANOARROW_TYPE_BOOL, "boolean"},  {NANOARROW_TYPE_INT16, "smallint"},
+        {NANOARROW_TYPE_INT32, "integer"}, {NANOARROW_TYPE_INT64, "bigint"},
+        {NANOARROW_TYPE_FLOAT, "real"},    {NANOARROW_TYPE_DOUBLE, "double precision"},
+        {NANOARROW_TYPE_STRING, "text"},   {NANOARROW_TYPE_BINARY, "bytea"},
         {NANOARROW_TYPE_DATE32, "date"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

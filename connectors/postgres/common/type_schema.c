@@ -196,6 +196,28 @@ static bool is_text(const char *text, const char *expected)
     return text != NULL && strcmp(text, expected) == 0;
 }
 
+/* As format_type spells a built-in type: what the catalogue is compared with. */
+static const char *declared_name(const char *name)
+{
+    static const char *const spelled[][2] = {
+        {"bool", "boolean"},
+        {"int2", "smallint"},
+        {"int4", "integer"},
+        {"int8", "bigint"},
+        {"float4", "real"},
+        {"float8", "double precision"},
+        {"time", "time without time zone"},
+        {"timestamp", "timestamp without time zone"},
+        {"timestamptz", "timestamp with time zone"},
+    };
+    for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
+        if (strcmp(spelled[i][0], name) == 0) {
+            return spelled[i][1];
+        }
+    }
+    return name;
+}
+
 /* The native type of a field, by its OID or else by its Arrow type; NULL: there is none. */
 static const struct rb_type *native_type(const struct rb_column *column,
                                          const struct ArrowSchemaView *view)
@@ -276,7 +298,7 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
         status = settle_type(&column, &view, form, err);
     }
     if (status == 0 && column.declared == NULL) {
-        column.declared = strdup(rb_type_find(column.oid)->name);
+        column.declared = strdup(declared_name(rb_type_find(column.oid)->name));
         status = column.declared != NULL ? 0 : no_memory(err);
     }
     if (status == 0) {
