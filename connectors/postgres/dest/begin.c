@@ -1,0 +1,157 @@
+/* rb_begin, rb_abandon: the pipeline's lock, the load to use, what is loaded already. */
+#include <stdio.h>
+#include <string.h>
+
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *pid = "unknown";
+    const char *from = "";
+    if (rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0) {
+        pid = rb_query_text(&r, 0, 0);
+        from = rb_query_text(&r, 0, 2);
+    }
+    int status =
+        rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
+                     "pipeline '%s' is being loaded by another run (server process %s%s%s)",
+                     pipeline, pid, from[0] != '\0' ? ", client " : "", from);
+    rb_error_set_hint(err,
+                      "wait for it to end; if it is dead, its lock goes with its connection: "
+                      "SELECT pg_terminate_backend(%s)",
+                      pid);
+    return status;
+}
+
+static int lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    int status = rb_dest_query(dest, rb_sql_pipeline_lock, &pipeline, 1, &r, err);
+    if (status < 0 || rb_query_bool(&r, 0, 0)) {
+        return status;
+    }
+    return locked_by(dest, pipeline, err);
+}
+
+/* Within a transaction: the load to go on with, leftovers gone. */
+static int take_load(struct rb_dest *dest, const char *offered, const char *pipeline,
+                     struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
+{
+    int status = rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
+    if (status == 0 && unfinished->n_rows == 0) {
+        const char *params[] = {offered, pipeline};
+        status = rb_dest_query(dest, rb_sql_load_open, params, 2, NULL, err);
+    } else if (status == 0) {
+        const char *load_id = rb_query_text(unfinished, 0, 0);
+        status = rb_dest_query(dest, rb_sql_load_forget_units, &load_id, 1, NULL, err);
+    }
+    return status == 0 ? rb_ledger_drop_leftovers(dest, pipeline, ret_dropped, err) : status;
+}
+
+static int write_stream(struct rb_dest *dest, const char *load_id, const char *pipeline,
+                        const char *stream, struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result receipt;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result checkpoint;
+    rb_query_result_init(&receipt);
+    rb_query_result_init(&checkpoint);
+    const char *receipt_of[] = {load_id, stream};
+    const char *checkpoint_of[] = {pipeline, stream};
+    int status = rb_dest_query(dest, rb_sql_ledger_stream, receipt_of, 2, &receipt, err);
+    if (status == 0) {
+        status = rb_dest_query(dest, rb_sql_ledger_checkpoint, checkpoint_of, 2, &checkpoint, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    size_t len = 0;
+    const char *text = rb_query_value(&checkpoint, 0, 0, &len);
+    rb_json_begin_object(ret);
+    rb_json_member_str(ret, "stream_name", stream);
+    rb_json_member_bool(ret, "loaded", receipt.n_rows > 0);
+    rb_json_member_i64(ret, "rows", rb_query_int(&receipt, 0, 0, 0));
+    rb_json_member_i64(ret, "bytes", rb_query_int(&receipt, 0, 1, 0));
+    rb_json_member_raw(ret, "checkpoint", text, text != NULL ? len : 0);
+    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&checkpoint, 0, 1));
+    rb_json_end_object(ret);
+    return 0;
+}
+
+static void write_notes(const char *resumed, size_t dropped, struct rb_json *ret)
+{
+    char note[256];
+    rb_json_key(ret, "notes");
+    rb_json_begin_array(ret);
+    if (resumed != NULL) {
+        snprintf(note, sizeof note, "load %.100s did not end and is resumed", resumed);
+        rb_json_str(ret, note);
+    }
+    if (dropped > 0) {
+        snprintf(note, sizeof note, "%zu staging tables of loads that did not end were dropped",
+                 dropped);
+        rb_json_str(ret, note);
+    }
+    rb_json_end_array(ret);
+}
+
+static int begin_load(struct rb_dest *dest, const char *offered, const char *pipeline,
+                      struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
+{
+    int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : rb_ledger_ensure(dest, err);
+    status = status < 0 ? status : lock_pipeline(dest, pipeline, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : take_load(dest, offered, pipeline, unfinished, ret_dropped, err);
+    return status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+}
+
+int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
+                  const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                  struct rb_error *err)
+{
+    struct rb_dest *dest = self;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result unfinished;
+    rb_query_result_init(&unfinished);
+    size_t dropped = 0;
+    int status = begin_load(dest, load_id, pipeline, &unfinished, &dropped, err);
+    if (status < 0) {
+        rb_dest_abort(dest);
+        return status;
+    }
+    const char *resumed = rb_query_text(&unfinished, 0, 0);
+    const char *used = resumed != NULL ? resumed : load_id;
+    rb_json_member_str(ret, "load_id", used);
+    rb_json_member_bool(ret, "resumed", resumed != NULL);
+    write_notes(resumed, dropped, ret);
+    rb_json_key(ret, "streams");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; status == 0 && i < n_streams; i++) {
+        status = write_stream(dest, used, pipeline, streams[i].stream_name, ret, err);
+    }
+    rb_json_end_array(ret);
+    return status;
+}
+
+int rb_dest_abandon(void *self, const char *load_id, const char *pipeline, struct rb_error *err)
+{
+    struct rb_dest *dest = self;
+    const char *params[] = {load_id, pipeline};
+    size_t dropped = 0;
+    int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : rb_ledger_ensure(dest, err);
+    status = status < 0 ? status : lock_pipeline(dest, pipeline, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : rb_ledger_drop_leftovers(dest, pipeline, &dropped, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_load_forget_units, params, 1, NULL, err);
+    status = status < 0 ? status : rb_dest_query(dest, rb_sql_load_forget, params, 2, NULL, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    if (status < 0) {
+        rb_dest_abort(dest);
+    }
+    return status;
+}

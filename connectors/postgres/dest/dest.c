@@ -1,0 +1,196 @@
+/* dest-postgres: life of the connector, connection, validation. */
+#include "connectors/postgres/dest/dest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gen/connectors/postgres/dest/sql.h"
+
+enum { PARAMS_MAX = 16 };
+
+static const char *const features[] = {
+    "exactly_once",          "schema_auto_migrate", "bulk_load_copy",
+    "bulk_load_copy_binary", "pg_binary",           NULL,
+};
+
+int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)
+{
+    dest->connect_secs = 0;
+    if (dest->conn != NULL && rb_conn_is_usable(dest->conn) &&
+        rb_conn_transaction(dest->conn) == 'I') {
+        return 0;
+    }
+    rb_conn_closep(&dest->conn);
+    double start = rb_clock_secs();
+    int status = rb_conn_open(&dest->config, &dest->conn, err);
+    dest->connect_secs = rb_clock_secs() - start;
+    return status;
+}
+
+void rb_dest_abort(struct rb_dest *dest)
+{
+    if (dest->conn == NULL) {
+        return;
+    }
+    bool clean = rb_conn_is_usable(dest->conn);
+    if (clean && rb_conn_transaction(dest->conn) != 'I') {
+        clean = rb_query_exec(dest->conn, "ROLLBACK", NULL) == 0;
+    }
+    if (!clean) {
+        rb_conn_closep(&dest->conn);
+    }
+}
+
+int rb_dest_query(struct rb_dest *dest, const char *sql, const char *const *params, size_t n_params,
+                  struct rb_query_result *result, struct rb_error *err)
+{
+    struct rb_query_param typed[PARAMS_MAX];
+    if (n_params > PARAMS_MAX) {
+        return rb_error_set(err, RB_EINTERNAL, "TOO_MANY_PARAMETERS", "%zu parameters", n_params);
+    }
+    for (size_t i = 0; i < n_params; i++) {
+        typed[i] = rb_query_text_param(params[i]);
+    }
+    return rb_query_run(dest->conn, sql, typed, n_params, RB_QUERY_TEXT, result, err);
+}
+
+int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *statements,
+                     struct rb_error *err)
+{
+    for (size_t i = 0; i < statements->n_rows; i++) {
+        const char *sql = rb_query_text(statements, i, 0);
+        int status = sql != NULL ? rb_query_exec(dest->conn, sql, err) : 0;
+        if (status < 0) {
+            rb_error_prefix(err, "%s", sql);
+            return status;
+        }
+    }
+    return 0;
+}
+
+int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    const char *params[] = {dest->config.schema};
+    int status = rb_dest_query(dest, rb_sql_schema_exists, params, 1, &found, err);
+    if (status < 0 || rb_query_bool(&found, 0, 0)) {
+        return status;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    /* Two connections that make it at once would meet on the catalogue's own index. */
+    if (rb_buf_append_str(&sql, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746713); "
+                                "CREATE SCHEMA IF NOT EXISTS ") < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
+    }
+    status = rb_quote_ident(&sql, dest->config.schema, err);
+    if (status == 0 && rb_buf_append_str(&sql, "; COMMIT") < 0) {
+        status = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
+    }
+    if (status == 0) {
+        status = rb_query_exec(dest->conn, rb_buf_str(&sql), err);
+    }
+    if (status < 0) {
+        rb_dest_abort(dest);
+        rb_error_prefix(err, "schema \"%s\" does not exist and could not be made",
+                        dest->config.schema);
+    }
+    return status;
+}
+
+static int dest_open(const struct rb_open_context *context, void **ret_self, struct rb_error *err)
+{
+    struct rb_dest *dest = calloc(1, sizeof *dest);
+    if (dest == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the connector");
+    }
+    int status = rb_conn_config_read(context, &dest->config, err);
+    const char *method = rb_json_text(rb_json_get(context->config, "load_method"), "insert");
+    dest->insert = strcmp(method, "insert") == 0;
+    if (status == 0 && !dest->insert && strcmp(method, "copy") != 0) {
+        status = rb_error_set(err, RB_ECONFIG, "BAD_CONFIG",
+                              "'load_method' must be copy or insert, not \"%s\"", method);
+    }
+    if (status < 0) {
+        free(dest);
+        return status;
+    }
+    *ret_self = dest;
+    return 0;
+}
+
+static void dest_close(void *self)
+{
+    struct rb_dest *dest = self;
+    if (dest != NULL) {
+        rb_conn_closep(&dest->conn);
+        free(dest);
+    }
+}
+
+static void say(struct rb_json *ret, const char *status, const struct rb_buf *message)
+{
+    rb_json_member_str(ret, "status", status);
+    rb_json_member_str(ret, "message", rb_buf_str(message));
+}
+
+static int dest_validate(void *self, struct rb_json *ret, struct rb_error *err)
+{
+    struct rb_dest *dest = self;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    int status = rb_dest_connect(dest, err);
+    if (status < 0) {
+        return status;
+    }
+    const char *params[] = {dest->config.schema};
+    status = rb_dest_query(dest, rb_sql_dest_validate, params, 1, &r, err);
+    if (status < 0) {
+        return status;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf message = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    const char *user_name = rb_query_text(&r, 0, 3);
+    const char *database = rb_query_text(&r, 0, 4);
+    bool made = rb_query_bool(&r, 0, 0);
+    const char *verdict = "failed";
+    int printed;
+    if (rb_query_bool(&r, 0, 5)) {
+        printed = rb_buf_printf(&message, "%s is a standby, which cannot be written", database);
+    } else if (!rb_query_bool(&r, 0, 1)) {
+        printed = rb_buf_printf(&message,
+                                made ? "role \"%s\" may not create tables in schema \"%s\" of "
+                                       "database \"%s\""
+                                     : "role \"%s\" may not create the schema \"%s\" in database "
+                                       "\"%s\"",
+                                user_name, dest->config.schema, database);
+    } else if (!rb_query_bool(&r, 0, 2)) {
+        printed = rb_buf_printf(&message,
+                                "role \"%s\" may not keep the ledger in schema "
+                                "\"" RB_DEST_LEDGER_SCHEMA "\" of database \"%s\"",
+                                user_name, database);
+    } else {
+        verdict = "success";
+        printed = rb_buf_printf(&message, "PostgreSQL %s, database \"%s\", schema \"%s\"%s",
+                                rb_conn_server_version_text(dest->conn), database,
+                                dest->config.schema, made ? "" : " (will be made)");
+    }
+    if (printed < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a message");
+    }
+    say(ret, verdict, &message);
+    return 0;
+}
+
+static const struct rb_connector dest_postgres = {
+    .features = features,
+    .open = dest_open,
+    .close = dest_close,
+    .validate = dest_validate,
+    .write = rb_dest_write,
+    .begin = rb_dest_begin,
+    .publish = rb_dest_publish,
+    .abandon = rb_dest_abandon,
+};
+
+RB_EXPORT_DESTINATION(dest_postgres)
+RB_EXPORT_LEDGER(dest_postgres)

@@ -1,0 +1,160 @@
+/* The destination: its state and its parts. */
+#ifndef RB_CONNECTORS_POSTGRES_DEST_DEST_H
+#define RB_CONNECTORS_POSTGRES_DEST_DEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/conn.h"
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/type.h"
+#include "rapidbyte/rapidbyte.h"
+
+#define RB_DEST_LEDGER_SCHEMA "_rapidbyte"
+
+enum {
+    RB_DEST_STAGING_NAME = 19,         /* "s_", 16 hexadecimal digits, the final 0 */
+    RB_DEST_WHOLE_STREAM = -1,         /* the ledger's unit of a published stream */
+    RB_DEST_BATCH_SLACK = 1024 * 1024, /* a batch may exceed max_batch_bytes by its framing */
+};
+
+struct rb_dest {
+    struct rb_conn_config config;
+    struct rb_conn *conn; /* NULL: none; reused from unit to unit */
+    bool insert;          /* load_method: insert */
+    bool ledger_ready;
+    double connect_secs; /* of the last rb_dest_connect */
+};
+
+/* Connects unless the connection still serves; leaves it outside of a transaction. */
+int rb_dest_connect(struct rb_dest *dest, struct rb_error *err);
+/* Ends whatever is open, by ROLLBACK or by closing the connection. Nothing of it is kept. */
+void rb_dest_abort(struct rb_dest *dest);
+/* Makes the schema unless it is there, in a transaction of its own. */
+int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err);
+/* Runs each value of a one-column result as a statement. */
+int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *statements,
+                     struct rb_error *err);
+/* Runs `sql` with text parameters ($1…). `result` may be NULL. */
+int rb_dest_query(struct rb_dest *dest, const char *sql, const char *const *params, size_t n_params,
+                  struct rb_query_result *result, struct rb_error *err);
+
+/* ---- ledger.c */
+
+struct rb_receipt {
+    const struct rb_stream_context *context;
+    int64_t unit; /* index, or RB_DEST_WHOLE_STREAM */
+    bool visible;
+    int64_t rows, bytes;
+    bool has_checksum;
+    uint64_t checksum;
+    struct rb_json_value checkpoint; /* the source's last, or absent */
+};
+
+/* Makes the ledger unless it is there. */
+int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
+/* 0: the receipt stands; 1: it does not. */
+int rb_ledger_find(struct rb_dest *dest, const char *load_id, const char *stream, int64_t unit,
+                   int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err);
+/* Within the transaction of the data. */
+int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
+/* COMMIT. When its answer is lost, asks the ledger over a new connection whether the receipt
+ * stands: 0 when it does; else the error says which way it went. */
+int rb_ledger_commit(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
+/* Drops staging tables whose owner is gone. Within a transaction. *ret_dropped counts them. */
+int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
+                             struct rb_error *err);
+/* "s_" and 16 digits that depend on load and stream. */
+void rb_ledger_staging_name(const struct rb_stream_context *context,
+                            char ret[RB_DEST_STAGING_NAME]);
+
+/* ---- target.c */
+
+/* Where rows go. */
+struct rb_target {
+    bool exists;
+    char oid[16];
+    char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
+    struct rb_query_result columns;      /* name, type, not null, generated, has default */
+};
+
+void rb_target_init(struct rb_target *target);
+void rb_target_release(struct rb_target *target);
+/* Looks up schema.table. RB_ESCHEMA when it is something that can't be written. */
+int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_target *target, struct rb_error *err);
+/* CREATE TABLE from the stream's columns, with this primary key (an array of names, or absent). */
+int rb_target_create(struct rb_dest *dest, const char *schema, const char *table,
+                     const struct rb_columns *columns, struct rb_json_value primary_key,
+                     struct rb_error *err);
+/* The row of target->columns, or SIZE_MAX. */
+size_t rb_target_column(const struct rb_target *target, const char *name);
+/* Refuses columns whose declared type is not the name of a type here. */
+int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns,
+                          struct rb_error *err);
+
+/* ---- evolve.c */
+
+/* Which of the stream's columns are loaded, and how. */
+struct rb_mapping {
+    size_t n;
+    size_t from[RB_TYPE_COLUMNS_MAX]; /* index in the stream's columns */
+    bool cast[RB_TYPE_COLUMNS_MAX];   /* by an explicit cast to the target's type */
+    bool any_cast;
+};
+
+/* Compares the stream's columns with the target's under the policies, alters the target where they
+ * say so (the target is looked up again), and fills the mapping. */
+int rb_evolve(struct rb_dest *dest, const struct rb_stream_context *context, const char *schema,
+              const char *table, const struct rb_columns *columns, struct rb_target *target,
+              struct rb_mapping *ret, struct rb_error *err);
+
+/* ---- load.c */
+
+struct rb_load {
+    struct rb_dest *dest;
+    const struct rb_stream_context *context;
+    const struct rb_columns *columns; /* of the stream */
+    const struct rb_target *target;
+    const struct rb_mapping *mapping;
+    struct rb_json_value primary_key; /* of upsert; absent: plain rows */
+    struct rb_batch_reader *reader;   /* holds the first batch already */
+    /* results */
+    int64_t rows, bytes, affected;
+    bool has_checksum;
+    uint64_t checksum;
+    double decode_secs, flush_secs;
+};
+
+/* All of the stream's batches into the target, within the open transaction; returns only after the
+ * stream's end. Nothing is verified but the server's counts. */
+int rb_load_run(struct rb_load *load, struct rb_error *err);
+
+/* ---- swap.c */
+
+/* What a swap could not keep, by name, is an error, before anything is loaded. */
+int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
+                  struct rb_error *err);
+/* CREATE TABLE _rapidbyte.<staging> like the old one, or from the columns when there is none. */
+int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
+                  const struct rb_columns *columns, struct rb_json_value primary_key,
+                  const char *staging, struct rb_error *err);
+/* Puts the staging table in the old one's place, within the open transaction. */
+int rb_swap_publish(struct rb_dest *dest, const char *staging, const char *table,
+                    struct rb_error *err);
+
+/* ---- entry points */
+int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
+                  const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                  struct rb_error *err);
+int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
+                  struct rb_error *err);
+int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
+                    const struct rb_stream_context *stream, struct rb_json_value request,
+                    struct rb_write_summary *ret, struct rb_error *err);
+int rb_dest_abandon(void *self, const char *load_id, const char *pipeline, struct rb_error *err);
+
+#endif

@@ -1,0 +1,218 @@
+/* The ledger: receipts in the transaction of the data, and what a lost COMMIT left. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+enum {
+    NUMBER_MAX = 24,
+    TARGET_MAX = 2 * RB_CONN_TEXT_MAX,
+    STAGING_KEY_MAX = 64 * 1024,
+};
+
+int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
+{
+    if (dest->ledger_ready) {
+        return 0;
+    }
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    int status = rb_dest_query(dest, rb_sql_ledger_exists, NULL, 0, &found, err);
+    if (status == 0 && !rb_query_bool(&found, 0, 0)) {
+        status = rb_query_exec(dest->conn, rb_sql_ledger_create, err);
+        if (status < 0) {
+            rb_dest_abort(dest);
+        }
+    }
+    if (status < 0) {
+        rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
+        return status;
+    }
+    dest->ledger_ready = true;
+    return 0;
+}
+
+int rb_ledger_find(struct rb_dest *dest, const char *load_id, const char *stream, int64_t unit,
+                   int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    char number[NUMBER_MAX];
+    snprintf(number, sizeof number, "%" PRId64, unit);
+    const char *params[] = {load_id, stream, number};
+    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 3, &found, err);
+    if (status < 0) {
+        return status;
+    }
+    if (found.n_rows == 0) {
+        return 1;
+    }
+    *ret_rows = rb_query_int(&found, 0, 0, 0);
+    *ret_bytes = rb_query_int(&found, 0, 1, 0);
+    return 0;
+}
+
+static const char *mode_name(const struct rb_stream_context *context)
+{
+    switch (context->write_mode) {
+    case RB_CONTEXT_APPEND:
+        return "append";
+    case RB_CONTEXT_REPLACE:
+        return "replace";
+    case RB_CONTEXT_UPSERT:
+        return "upsert";
+    }
+    return "append";
+}
+
+/* A JSON value's own text as a C string in `buf`; NULL when it is absent. */
+static int source_text(struct rb_json_value value, struct rb_buf *buf, const char **ret)
+{
+    size_t len = 0;
+    const char *text = rb_json_is_absent(value) ? NULL : rb_json_source(value, &len);
+    *ret = NULL;
+    if (text == NULL || len == 0) {
+        return 0;
+    }
+    int status = rb_buf_append(buf, text, len);
+    *ret = rb_buf_str(buf);
+    return status;
+}
+
+int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
+{
+    const struct rb_stream_context *context = receipt->context;
+    if (context->load_id[0] == '\0') {
+        return 0; /* a host without loads: there is nothing to remember it by */
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf checkpoint = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf snapshot = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    char numbers[4][NUMBER_MAX];
+    char checksum[NUMBER_MAX];
+    char target[TARGET_MAX];
+    snprintf(numbers[0], NUMBER_MAX, "%" PRId64, receipt->unit);
+    snprintf(numbers[1], NUMBER_MAX, "%" PRId64, context->attempt);
+    snprintf(numbers[2], NUMBER_MAX, "%" PRId64, receipt->rows);
+    snprintf(numbers[3], NUMBER_MAX, "%" PRId64, receipt->bytes);
+    snprintf(checksum, sizeof checksum, "%016" PRIx64, receipt->checksum);
+    snprintf(target, sizeof target, "%.500s.%.500s", dest->config.schema,
+             context->destination_table);
+    const char *params[] = {
+        context->load_id,
+        context->stream_name,
+        numbers[0],
+        context->pipeline,
+        numbers[1],
+        mode_name(context),
+        receipt->visible ? "true" : "false",
+        numbers[2],
+        numbers[3],
+        receipt->has_checksum ? checksum : NULL,
+        NULL,
+        NULL,
+        target,
+    };
+    if (source_text(receipt->checkpoint, &checkpoint, &params[10]) < 0 ||
+        source_text(context->snapshot, &snapshot, &params[11]) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a receipt");
+    }
+    int status = rb_dest_query(dest, rb_sql_ledger_record, params, sizeof params / sizeof params[0],
+                               NULL, err);
+    if (status < 0) {
+        rb_error_prefix(err, "the receipt in the ledger");
+    }
+    return status;
+}
+
+/* After COMMIT's answer was lost. */
+static int ask_ledger(struct rb_dest *dest, const struct rb_receipt *receipt, int lost,
+                      struct rb_error *err)
+{
+    int64_t rows;
+    int64_t bytes;
+    rb_conn_closep(&dest->conn);
+    int found = receipt->context->load_id[0] == '\0' ? lost : rb_dest_connect(dest, NULL);
+    if (found == 0) {
+        found = rb_ledger_find(dest, receipt->context->load_id, receipt->context->stream_name,
+                               receipt->unit, &rows, &bytes, NULL);
+    }
+    if (found == 0) {
+        rb_log(RB_LOG_WARN,
+               "stream '%s': the answer to COMMIT was lost; the ledger says that it "
+               "was done",
+               receipt->context->stream_name);
+        return 0;
+    }
+    rb_error_prefix(err, found == 1
+                             ? "the answer to COMMIT was lost and the receipt is not there"
+                             : "the answer to COMMIT was lost and the server can't be asked");
+    if (err != NULL) {
+        /* Without a receipt the old backend may still be about to commit: a retry is safe all the
+         * same, because the receipt's key lets only one of them in. */
+        err->commit_state = found == 1 ? RB_COMMIT_BEFORE : RB_COMMIT_AFTER_UNKNOWN;
+        err->retryable = true;
+        err->safe_to_retry = receipt->context->load_id[0] != '\0';
+    }
+    return lost;
+}
+
+int rb_ledger_commit(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result result;
+    rb_query_result_init(&result);
+    int status = rb_query_run(dest->conn, "COMMIT", NULL, 0, RB_QUERY_TEXT, &result, err);
+    if (status == 0) {
+        /* COMMIT of a failed transaction is answered by ROLLBACK, without an error. */
+        if (strcmp(result.tag, "COMMIT") == 0) {
+            return 0;
+        }
+        status = rb_error_set(err, RB_EINTERNAL, "COMMIT_REFUSED",
+                              "the server answered COMMIT with %s", result.tag);
+        return status;
+    }
+    if (rb_conn_is_usable(dest->conn)) {
+        return status; /* the server said why it did not commit */
+    }
+    return ask_ledger(dest, receipt, status, err);
+}
+
+static bool is_staging_name(const char *name)
+{
+    return strlen(name) == RB_DEST_STAGING_NAME - 1 && strncmp(name, "s_", 2) == 0 &&
+           strspn(name + 2, "0123456789abcdef") == RB_DEST_STAGING_NAME - 3;
+}
+
+int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
+                             struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    const char *params[] = {pipeline};
+    int status = rb_dest_query(dest, rb_sql_staging_leftover, params, 1, &found, err);
+    size_t dropped = 0;
+    for (size_t i = 0; status == 0 && i < found.n_rows; i++) {
+        const char *name = rb_query_text(&found, i, 0);
+        if (!is_staging_name(name)) {
+            continue;
+        }
+        char sql[128];
+        snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS " RB_DEST_LEDGER_SCHEMA ".%s", name);
+        status = rb_query_exec(dest->conn, sql, err);
+        if (status == 0) {
+            status = rb_dest_query(dest, rb_sql_staging_forget, &name, 1, NULL, err);
+            dropped++;
+        }
+    }
+    *ret_dropped = dropped;
+    return status;
+}
+
+void rb_ledger_staging_name(const struct rb_stream_context *context, char ret[RB_DEST_STAGING_NAME])
+{
+    uint64_t hash = rb_hash_row(context->load_id, strlen(context->load_id) + 1);
+    hash = hash * 31 + rb_hash_row(context->stream_name, strlen(context->stream_name) + 1);
+    snprintf(ret, RB_DEST_STAGING_NAME, "s_%016" PRIx64, hash);
+}

@@ -1,0 +1,126 @@
+/* rb_publish: all units of a stream become visible with the receipt, in one transaction; or the
+ * load ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+/* Every unit must have its receipt, and what the host knows of it must be what it says. */
+static int check_units(struct rb_dest *dest, const struct rb_stream_context *stream,
+                       struct rb_json_value units, struct rb_receipt *total, struct rb_error *err)
+{
+    size_t n = rb_json_count(units);
+    for (size_t i = 0; i < n; i++) {
+        struct rb_json_value unit = rb_json_item(units, i);
+        int64_t index = rb_json_int(rb_json_get(unit, "index"), -1);
+        int64_t rows = 0;
+        int64_t bytes = 0;
+        int status =
+            rb_ledger_find(dest, stream->load_id, stream->stream_name, index, &rows, &bytes, err);
+        if (status < 0) {
+            return status;
+        }
+        if (status == 1 || rows != rb_json_int(rb_json_get(unit, "rows"), rows)) {
+            return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH", "unit %lld has %s",
+                                (long long)index,
+                                status == 1 ? "no receipt" : "another number of rows");
+        }
+        const char *checksum = rb_json_text(rb_json_get(unit, "checksum"), NULL);
+        total->has_checksum = total->has_checksum && checksum != NULL;
+        total->checksum += checksum != NULL ? strtoull(checksum, NULL, 16) : 0;
+        total->rows += rows;
+        total->bytes += bytes;
+    }
+    return 0;
+}
+
+static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *stream,
+                          struct rb_json_value request, struct rb_receipt *receipt,
+                          struct rb_error *err)
+{
+    char name[RB_DEST_STAGING_NAME];
+    rb_ledger_staging_name(stream, name);
+    const char *staging = name;
+    int64_t expected = rb_json_int(rb_json_at(request, "end", "records", NULL), -1);
+    int status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status
+                        : check_units(dest, stream, rb_json_get(request, "units"), receipt, err);
+    if (status == 0 && expected >= 0 && expected != receipt->rows) {
+        return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
+                            "the source sent %lld rows, %lld are staged", (long long)expected,
+                            (long long)receipt->rows);
+    }
+    status = status < 0 ? status : rb_swap_publish(dest, staging, stream->destination_table, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);
+    status = status < 0 ? status : rb_ledger_record(dest, receipt, err);
+    return status < 0 ? status : rb_ledger_commit(dest, receipt, err);
+}
+
+static int end_load(struct rb_dest *dest, const char *load_id, const char *pipeline,
+                    struct rb_error *err)
+{
+    const char *params[] = {load_id, pipeline};
+    return rb_dest_query(dest, rb_sql_load_end, params, 2, NULL, err);
+}
+
+static int publish_once(struct rb_dest *dest, const struct rb_stream_context *stream,
+                        struct rb_json_value request, struct rb_write_summary *ret,
+                        struct rb_error *err)
+{
+    struct rb_receipt receipt = {
+        .context = stream,
+        .unit = RB_DEST_WHOLE_STREAM,
+        .visible = true,
+        .has_checksum = true,
+        .checkpoint = rb_json_at(request, "end", "checkpoint", NULL),
+    };
+    bool whole = stream->unit_count <= 1;
+    int64_t unit = whole ? stream->unit_index : RB_DEST_WHOLE_STREAM;
+    int status = rb_ledger_find(dest, stream->load_id, stream->stream_name, unit, &receipt.rows,
+                                &receipt.bytes, err);
+    bool already = status == 0;
+    if (status == 1 && whole) {
+        return rb_error_set(err, RB_EINTERNAL, "NOTHING_TO_PUBLISH",
+                            "stream '%s' was not written in this load", stream->stream_name);
+    }
+    if (status == 1) {
+        status = publish_stream(dest, stream, request, &receipt, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    *ret = (struct rb_write_summary){
+        .records_written = receipt.rows,
+        .bytes_written = receipt.bytes,
+        .has_checksum = receipt.has_checksum && !already,
+        .checksum = receipt.checksum,
+        .already_loaded = already,
+    };
+    return 0;
+}
+
+int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
+                    const struct rb_stream_context *stream, struct rb_json_value request,
+                    struct rb_write_summary *ret, struct rb_error *err)
+{
+    struct rb_dest *dest = self;
+    int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : rb_ledger_ensure(dest, err);
+    if (status < 0) {
+        return status;
+    }
+    if (stream == NULL) {
+        *ret = (struct rb_write_summary){.records_written = 0};
+        status = end_load(dest, load_id, pipeline, err);
+    } else {
+        status = publish_once(dest, stream, request, ret, err);
+    }
+    if (status < 0) {
+        rb_dest_abort(dest);
+    }
+    return status;
+}

@@ -1,0 +1,42 @@
+-- The ledger: what was loaded, written in the transaction of the data. Two connections at once would
+-- meet on the catalogue's own index in spite of IF NOT EXISTS, hence the lock.
+BEGIN;
+SELECT pg_advisory_xact_lock(5931742210746713);
+CREATE SCHEMA IF NOT EXISTS _rapidbyte;
+CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
+    load_id text PRIMARY KEY,
+    pipeline text NOT NULL,
+    started timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended timestamptz
+);
+CREATE INDEX IF NOT EXISTS open_loads_pipeline ON _rapidbyte.open_loads (pipeline, started);
+-- unit -1: a stream of several units, made visible by publish.
+CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
+    load_id text NOT NULL,
+    stream text NOT NULL,
+    unit bigint NOT NULL,
+    pipeline text NOT NULL,
+    attempt bigint NOT NULL,
+    mode text NOT NULL,
+    visible boolean NOT NULL,
+    rows bigint NOT NULL,
+    bytes bigint NOT NULL,
+    checksum text,
+    content_hash text,
+    checkpoint json,
+    source_snapshot json,
+    source_system text,
+    target text NOT NULL,
+    started timestamptz NOT NULL,
+    committed timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (load_id, stream, unit)
+);
+CREATE INDEX IF NOT EXISTS loads_stream ON _rapidbyte.loads (pipeline, stream, committed);
+CREATE TABLE IF NOT EXISTS _rapidbyte.staging (
+    name text PRIMARY KEY,
+    load_id text NOT NULL,
+    pipeline text NOT NULL,
+    stream text NOT NULL,
+    created timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMIT

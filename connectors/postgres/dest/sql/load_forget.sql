@@ -1,0 +1,1 @@
+DELETE FROM _rapidbyte.open_loads WHERE load_id = $1 AND pipeline = $2

@@ -1,0 +1,1 @@
+DELETE FROM _rapidbyte.staging WHERE name = $1

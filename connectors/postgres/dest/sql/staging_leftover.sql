@@ -1,0 +1,7 @@
+-- Staging whose owner is gone: the lock of its pipeline is free, or ours ($1). The lock is held to the end of
+-- the transaction that drops it.
+SELECT s.name
+FROM (SELECT DISTINCT pipeline FROM _rapidbyte.staging) p
+JOIN _rapidbyte.staging s USING (pipeline)
+WHERE p.pipeline = $1 OR pg_try_advisory_xact_lock(hashtextextended('rapidbyte ' || p.pipeline, 0))
+ORDER BY s.name

@@ -1,0 +1,33 @@
+-- Statements, to be run once the old table is gone, that give indexes (with the constraints they serve), identity
+-- sequences and statistics objects of the new table ($2) the names they had on the old one ($1). Asked for while both exist.
+WITH i AS (
+    SELECT i.indrelid, x.relname, i.indexrelid, x.relnamespace,
+        md5(concat_ws('|', x.relam, i.indisunique, i.indisprimary, i.indisexclusion, i.indoption, i.indclass, i.indcollation,
+            pg_get_expr(i.indpred, i.indrelid), x.reloptions,
+            (SELECT string_agg(pg_get_indexdef(i.indexrelid, k, false), '|' ORDER BY k)
+             FROM generate_series(1, i.indnatts) k))) AS signature
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid IN ($1::oid, $2::oid)
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY indrelid, signature ORDER BY indexrelid) AS nth FROM i
+), s AS (
+    SELECT d.refobjid, c.attname, q.relname, q.oid
+    FROM pg_depend d JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+    JOIN pg_attribute c ON c.attrelid = d.refobjid AND c.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND d.refobjid IN ($1::oid, $2::oid)
+), x AS (
+    SELECT e.*, row_number() OVER (PARTITION BY stxrelid, signature ORDER BY oid) AS nth
+    FROM (SELECT *, md5(stxkind::text || substring(pg_get_statisticsobjdef(oid) FROM ' ON .* FROM ')) AS signature
+          FROM pg_statistic_ext WHERE stxrelid IN ($1::oid, $2::oid)) e
+)
+SELECT format('ALTER INDEX %s RENAME TO %I', b.indexrelid::regclass, a.relname)
+FROM numbered a JOIN numbered b USING (signature, nth) WHERE a.indrelid = $1::oid AND b.indrelid = $2::oid
+UNION ALL
+SELECT format('ALTER SEQUENCE %s RENAME TO %I', b.oid::regclass, a.relname)
+FROM s a JOIN s b USING (attname) WHERE a.refobjid = $1::oid AND b.refobjid = $2::oid
+UNION ALL
+SELECT format(c, quote_ident(bn.nspname) || '.' || quote_ident(b.stxname), an.nspname, b.stxname, a.stxname, pg_get_userbyid(a.stxowner))
+FROM x a JOIN x b USING (signature, nth) JOIN pg_namespace an ON an.oid = a.stxnamespace JOIN pg_namespace bn ON bn.oid = b.stxnamespace,
+    unnest(ARRAY['ALTER STATISTICS %1$s OWNER TO %5$I', 'ALTER STATISTICS %1$s SET SCHEMA %2$I',
+                 'ALTER STATISTICS %2$I.%3$I RENAME TO %4$I']) c
+WHERE a.stxrelid = $1::oid AND b.stxrelid = $2::oid

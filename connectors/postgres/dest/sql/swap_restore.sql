@@ -1,0 +1,37 @@
+-- Statements that give the new table ($2) what LIKE did not take over from the old one ($1), to be run while both
+-- exist and the new one has its final name: owner, storage parameters, comment, grants, sequences.
+WITH o AS (SELECT * FROM pg_class WHERE oid = $1::oid), n AS (SELECT $2::oid AS oid)
+SELECT s FROM (
+    SELECT 1 AS at, format('ALTER TABLE %s OWNER TO %I', n.oid::regclass, pg_get_userbyid(o.relowner)) AS s FROM o, n
+    UNION ALL
+    SELECT 2, format('ALTER TABLE %s SET (%s)', n.oid::regclass,
+        (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
+         FROM unnest(o.reloptions) r))
+    FROM o, n WHERE o.reloptions IS NOT NULL
+    UNION ALL
+    SELECT 2, format('COMMENT ON TABLE %s IS %L', n.oid::regclass, obj_description(o.oid, 'pg_class'))
+    FROM o, n WHERE obj_description(o.oid, 'pg_class') IS NOT NULL
+    UNION ALL
+    SELECT 3, format('REVOKE ALL ON %s FROM %I', n.oid::regclass, pg_get_userbyid(o.relowner)) FROM o, n WHERE o.relacl IS NOT NULL
+    UNION ALL
+    SELECT 4, format('GRANT %s ON %s TO %s%s', a.privilege_type, n.oid::regclass,
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM o, n, aclexplode(o.relacl) a
+    UNION ALL
+    SELECT 5, format('GRANT %s (%I) ON %s TO %s%s', a.privilege_type, c.attname, n.oid::regclass,
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM o, n, pg_attribute c, aclexplode(c.attacl) a WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped
+    UNION ALL
+    SELECT 6, format('ALTER SEQUENCE %s OWNED BY %s.%I', d.objid::regclass, n.oid::regclass, c.attname)
+    FROM o, n, pg_depend d, pg_class q, pg_attribute c
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'a'
+        AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
+    UNION ALL
+    SELECT 7, format('SELECT setval(%L, s.last_value, s.is_called) FROM %s s',
+        pg_get_serial_sequence(n.oid::regclass::text, c.attname), q.oid::regclass)
+    FROM o, n, pg_depend d, pg_class q, pg_attribute c
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
+) all_of_it ORDER BY at, s

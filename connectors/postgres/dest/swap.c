@@ -1,0 +1,163 @@
+/* Replace by swap: a staging table takes the target's place, and all that belongs to it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+static int no_memory(struct rb_error *err)
+{
+    return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
+}
+
+int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
+                  struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *oid = old->oid;
+    int status = rb_dest_query(dest, rb_sql_swap_blockers, &oid, 1, &r, err);
+    const char *blockers = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
+    if (blockers == NULL) {
+        return status;
+    }
+    status = rb_error_set(err, RB_ESCHEMA, "SWAP_REFUSED",
+                          "table \"%s\" can't be replaced by a new one, which would not keep: %s",
+                          table, blockers);
+    rb_error_set_hint(err, "set replace_method: truncate, which keeps the table");
+    return status;
+}
+
+int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
+                  const struct rb_columns *columns, struct rb_json_value primary_key,
+                  const char *staging, struct rb_error *err)
+{
+    if (!old->exists) {
+        return rb_target_create(dest, RB_DEST_LEDGER_SCHEMA, staging, columns, primary_key, err);
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    if (rb_buf_printf(&sql, "CREATE TABLE " RB_DEST_LEDGER_SCHEMA ".%s (LIKE %s INCLUDING ALL)",
+                      staging, old->relation) < 0) {
+        return no_memory(err);
+    }
+    return rb_query_exec(dest->conn, rb_buf_str(&sql), err);
+}
+
+/* Both tables by their names in SQL. */
+struct names {
+    char schema[2 * RB_QUOTE_NAME_MAX + 3]; /* quoted */
+    char table[2 * RB_QUOTE_NAME_MAX + 3];
+    char out_of_the_way[RB_DEST_STAGING_NAME];
+};
+
+static int quote(const char *name, char *ret, size_t size, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf buf = RB_BUF_INIT(size - 1);
+    int status = rb_quote_ident(&buf, name, err);
+    if (status == 0) {
+        memcpy(ret, rb_buf_str(&buf), buf.len + 1);
+    }
+    return status;
+}
+
+static int run(struct rb_dest *dest, struct rb_error *err, const char *fmt, ...) RB_PRINTF(3, 4);
+
+static int run(struct rb_dest *dest, struct rb_error *err, const char *fmt, ...)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    va_list args;
+    va_start(args, fmt);
+    int status = rb_buf_vprintf(&sql, fmt, args);
+    va_end(args);
+    return status < 0 ? no_memory(err) : rb_query_exec(dest->conn, rb_buf_str(&sql), err);
+}
+
+/* The staging table gets its final schema and name. */
+static int move_in(struct rb_dest *dest, const char *staging, const struct names *names,
+                   struct rb_error *err)
+{
+    int status = run(dest, err, "ALTER TABLE " RB_DEST_LEDGER_SCHEMA ".%s SET SCHEMA %s", staging,
+                     names->schema);
+    return status < 0 ? status
+                      : run(dest, err, "ALTER TABLE %s.%s RENAME TO %s", names->schema, staging,
+                            names->table);
+}
+
+/* There is no old table: only the key's name still tells of the staging. */
+static int place_new(struct rb_dest *dest, const char *staging, const char *table,
+                     const struct names *names, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rename;
+    rb_query_result_init(&rename);
+    const char *params[] = {staging, table};
+    int status = rb_dest_query(dest, rb_sql_swap_key_name, params, 2, &rename, err);
+    status = status < 0 ? status : move_in(dest, staging, names, err);
+    for (size_t i = 0; status == 0 && i < rename.n_rows; i++) {
+        status = run(dest, err, "ALTER TABLE %s.%s %s", names->schema, names->table,
+                     rb_query_text(&rename, i, 0));
+    }
+    return status;
+}
+
+/* With both in place: what LIKE left out; then the old one goes, then its names are free. */
+static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_oid,
+                     const struct rb_query_result *captured, const struct names *names,
+                     struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result restore;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rename;
+    rb_query_result_init(&restore);
+    rb_query_result_init(&rename);
+    const char *oids[] = {old_oid, new_oid};
+    int status = rb_dest_query(dest, rb_sql_swap_restore, oids, 2, &restore, err);
+    status = status < 0 ? status : rb_dest_query(dest, rb_sql_swap_rename, oids, 2, &rename, err);
+    status = status < 0 ? status : rb_dest_run_each(dest, &restore, err);
+    status = status < 0 ? status : rb_dest_run_each(dest, captured, err);
+    status = status < 0 ? status
+                        : run(dest, err, "DROP TABLE %s.%s RESTRICT", names->schema,
+                              names->out_of_the_way);
+    return status < 0 ? status : rb_dest_run_each(dest, &rename, err);
+}
+
+static int replace_old(struct rb_dest *dest, const struct rb_target *old, const char *staging,
+                       const char *table, const struct names *names, struct rb_error *err)
+{
+    RB_CLEANUP(rb_target_release) struct rb_target fresh;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result captured;
+    rb_target_init(&fresh);
+    rb_query_result_init(&captured);
+    const char *old_oid = old->oid;
+    int status = run(dest, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", old->relation);
+    /* Again, now that nobody can add anything. */
+    status = status < 0 ? status : rb_swap_check(dest, old, table, err);
+    status =
+        status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &fresh, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_swap_capture, &old_oid, 1, &captured, err);
+    status = status < 0 ? status
+                        : run(dest, err, "ALTER TABLE %s RENAME TO %s", old->relation,
+                              names->out_of_the_way);
+    status = status < 0 ? status : move_in(dest, staging, names, err);
+    return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
+}
+
+int rb_swap_publish(struct rb_dest *dest, const char *staging, const char *table,
+                    struct rb_error *err)
+{
+    RB_CLEANUP(rb_target_release) struct rb_target old;
+    rb_target_init(&old);
+    struct names names;
+    int status = quote(dest->config.schema, names.schema, sizeof names.schema, err);
+    status = status < 0 ? status : quote(table, names.table, sizeof names.table, err);
+    status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, &old, err);
+    if (status < 0) {
+        return status;
+    }
+    snprintf(names.out_of_the_way, sizeof names.out_of_the_way, "o_%.16s", staging + 2);
+    status = old.exists ? replace_old(dest, &old, staging, table, &names, err)
+                        : place_new(dest, staging, table, &names, err);
+    if (status < 0) {
+        rb_error_prefix(err, "replacing table \"%s\"", table);
+    }
+    return status;
+}

@@ -1,0 +1,188 @@
+/* The table that rows go to: looking it up, making it. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+void rb_target_init(struct rb_target *target)
+{
+    target->exists = false;
+    target->oid[0] = '\0';
+    target->relation[0] = '\0';
+    rb_query_result_init(&target->columns);
+}
+
+void rb_target_release(struct rb_target *target)
+{
+    rb_query_result_release(&target->columns);
+}
+
+static int no_memory(struct rb_error *err)
+{
+    return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
+}
+
+int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_target *target, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(sizeof target->relation - 1);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    const char *params[] = {schema, table};
+    int status = rb_quote_qualified(&name, schema, table, err);
+    if (status == 0) {
+        status = rb_dest_query(dest, rb_sql_target_table, params, 2, &found, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    memcpy(target->relation, rb_buf_str(&name), name.len + 1);
+    target->exists = found.n_rows > 0;
+    if (!target->exists) {
+        return 0;
+    }
+    const char *kind = rb_query_text(&found, 0, 1);
+    if (strchr("rpf", kind[0]) == NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "NOT_A_TABLE", "%s exists and is not a table",
+                            target->relation);
+    }
+    snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
+    const char *oid = target->oid;
+    return rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
+}
+
+size_t rb_target_column(const struct rb_target *target, const char *name)
+{
+    for (size_t i = 0; i < target->columns.n_rows; i++) {
+        if (strcmp(rb_query_text(&target->columns, i, 0), name) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns,
+                          struct rb_error *err)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        const struct rb_column *column = &columns->items[i];
+        const struct rb_type *type = rb_type_find(column->oid);
+        if (type != NULL && strcmp(type->name, column->declared) == 0) {
+            continue;
+        }
+        RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+        rb_query_result_init(&r);
+        const char *declared = column->declared;
+        int status = rb_dest_query(dest, rb_sql_type_exists, &declared, 1, &r, err);
+        if (status < 0) {
+            rb_error_prefix(err, "column \"%s\", type %s", column->name, declared);
+            return status;
+        }
+        if (!rb_query_bool(&r, 0, 0)) {
+            status = rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING",
+                                  "column \"%s\": type %s does not exist in the destination",
+                                  column->name, declared);
+            rb_error_set_hint(err, "create the type in database \"%s\" first",
+                              dest->config.database);
+            return status;
+        }
+    }
+    return 0;
+}
+
+/* One name of a qualified, quoted name; the place after it, or NULL. */
+static const char *skip_name(const char *p)
+{
+    if (*p == '"') {
+        for (p++; *p != '\0'; p++) {
+            if (*p == '"' && p[1] != '"') {
+                return p + 1;
+            }
+            p += *p == '"';
+        }
+        return NULL;
+    }
+    const char *start = p;
+    while (isalnum((unsigned char)*p) || *p == '_' || *p == '$' || (unsigned char)*p >= 0x80) {
+        p++;
+    }
+    return p > start ? p : NULL;
+}
+
+/* What a source says of a collation goes into a statement: it must be a name and nothing else. */
+static bool is_qualified_name(const char *text)
+{
+    const char *p = skip_name(text);
+    if (p != NULL && *p == '.') {
+        p = skip_name(p + 1);
+    }
+    return p != NULL && *p == '\0';
+}
+
+static int append_column(struct rb_buf *sql, const struct rb_column *column, struct rb_error *err)
+{
+    int status = rb_quote_ident(sql, column->name, err);
+    if (status < 0) {
+        return status;
+    }
+    if (column->collation != NULL && !is_qualified_name(column->collation)) {
+        return rb_error_set(err, RB_ESCHEMA, "BAD_COLLATION",
+                            "column \"%s\": %s is not the name of a collation", column->name,
+                            column->collation);
+    }
+    status = rb_buf_printf(
+        sql, " %s%s%s%s", column->declared, column->collation != NULL ? " COLLATE " : "",
+        column->collation != NULL ? column->collation : "", column->not_null ? " NOT NULL" : "");
+    return status < 0 ? no_memory(err) : 0;
+}
+
+static int append_key(struct rb_buf *sql, struct rb_json_value key, struct rb_error *err)
+{
+    size_t n = rb_json_count(key);
+    int status = 0;
+    if (n == 0) {
+        return 0;
+    }
+    if (rb_buf_append_str(sql, ", PRIMARY KEY (") < 0) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        if (i > 0 && rb_buf_append_str(sql, ", ") < 0) {
+            return no_memory(err);
+        }
+        status = rb_quote_ident(sql, rb_json_text(rb_json_item(key, i), ""), err);
+    }
+    return status == 0 && rb_buf_append_str(sql, ")") < 0 ? no_memory(err) : status;
+}
+
+int rb_target_create(struct rb_dest *dest, const char *schema, const char *table,
+                     const struct rb_columns *columns, struct rb_json_value primary_key,
+                     struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    int status = rb_target_check_types(dest, columns, err);
+    if (status == 0 && rb_buf_append_str(&sql, "CREATE TABLE ") < 0) {
+        return no_memory(err);
+    }
+    status = status < 0 ? status : rb_quote_qualified(&sql, schema, table, err);
+    if (status == 0 && rb_buf_append_str(&sql, " (") < 0) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; status == 0 && i < columns->n; i++) {
+        if (i > 0 && rb_buf_append_str(&sql, ", ") < 0) {
+            return no_memory(err);
+        }
+        status = append_column(&sql, &columns->items[i], err);
+    }
+    status = status < 0 ? status : append_key(&sql, primary_key, err);
+    if (status == 0 && rb_buf_append_str(&sql, ")") < 0) {
+        return no_memory(err);
+    }
+    status = status < 0 ? status : rb_query_exec(dest->conn, rb_buf_str(&sql), err);
+    if (status < 0) {
+        rb_error_prefix(err, "creating table \"%s\".\"%s\"", schema, table);
+    }
+    return status;
+}

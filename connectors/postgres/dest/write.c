@@ -1,0 +1,376 @@
+/* rb_run_write: one unit, in one transaction with its receipt. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arrow/metadata.h"
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+enum { DEFAULT_BATCH_BYTES = 64 * 1024 * 1024 };
+
+/* What one unit holds while it is written. */
+struct unit {
+    struct rb_dest *dest;
+    const struct rb_stream_context *context;
+    struct rb_batch_reader reader;
+    struct rb_columns columns;
+    struct rb_json_doc *source_key_doc; /* the source's primary key, from the schema */
+    struct rb_json_value primary_key;   /* that which a new table gets; may be absent */
+    struct rb_target target;
+    struct rb_mapping mapping;
+    struct rb_json_doc *end; /* StreamEnd */
+    char staging[RB_DEST_STAGING_NAME];
+    bool swap;   /* the rows go into staging, which takes the table's place before COMMIT */
+    bool staged; /* the rows go into staging, which rb_publish puts in place */
+    double commit_secs;
+};
+
+static void unit_init(struct unit *unit, struct rb_dest *dest,
+                      const struct rb_stream_context *context)
+{
+    int64_t max = context->max_batch_bytes > 0 ? context->max_batch_bytes : DEFAULT_BATCH_BYTES;
+    unit->dest = dest;
+    unit->context = context;
+    rb_batch_reader_init(&unit->reader, (size_t)max + RB_DEST_BATCH_SLACK);
+    rb_columns_init(&unit->columns);
+    rb_target_init(&unit->target);
+}
+
+static void unit_release(struct unit *unit)
+{
+    rb_batch_reader_release(&unit->reader);
+    rb_columns_release(&unit->columns);
+    rb_target_release(&unit->target);
+    rb_json_free(unit->source_key_doc);
+    rb_json_free(unit->end);
+}
+
+/* The key of a table that this load makes: what the operator chose, else the source's own. */
+static int read_key(struct unit *unit, struct rb_error *err)
+{
+    unit->primary_key = unit->context->primary_key;
+    struct ArrowStringView text;
+    if (rb_json_count(unit->primary_key) > 0 ||
+        rb_meta_get(&unit->reader.decoder.schema, RB_META_PRIMARY_KEY, &text) != 0) {
+        return 0;
+    }
+    int status = rb_json_parse(text.data, (size_t)text.size_bytes, &unit->source_key_doc, err);
+    if (status < 0) {
+        return status;
+    }
+    unit->primary_key = rb_json_root(unit->source_key_doc);
+    /* Not when a column of it was left out of the stream. */
+    for (size_t i = 0; i < rb_json_count(unit->primary_key); i++) {
+        const char *name = rb_json_text(rb_json_item(unit->primary_key, i), "");
+        if (rb_columns_find(&unit->columns, name) == NULL) {
+            unit->primary_key = (struct rb_json_value){.doc = NULL, .token = 0};
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The first batch brings the schema; there is always one. */
+static int read_schema(struct unit *unit, struct rb_error *err)
+{
+    int status = rb_batch_reader_next(&unit->reader, err);
+    if (status > 0) {
+        return rb_error_set(err, RB_EPROTOCOL, "NO_SCHEMA",
+                            "the source ended without a batch, so the columns are not known");
+    }
+    status = status < 0 ? status
+                        : rb_columns_from_schema(&unit->reader.decoder.schema, &unit->columns, err);
+    return status < 0 ? status : read_key(unit, err);
+}
+
+static int check_upsert_key(struct unit *unit, struct rb_error *err)
+{
+    if (rb_json_count(unit->primary_key) == 0) {
+        int status = rb_error_set(err, RB_ECONFIG, "NO_PRIMARY_KEY",
+                                  "upsert needs a primary key, and the source has none");
+        rb_error_set_hint(err, "set primary_key on the stream or the destination");
+        return status;
+    }
+    if (!unit->target.exists) {
+        return 0;
+    }
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    RB_CLEANUP(rb_buf_release) struct rb_buf key = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    rb_query_result_init(&r);
+    size_t len;
+    const char *text = rb_json_source(unit->primary_key, &len);
+    if (rb_buf_append(&key, text, len) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a key");
+    }
+    const char *params[] = {unit->target.oid, rb_buf_str(&key)};
+    int status = rb_dest_query(unit->dest, rb_sql_target_unique, params, 2, &r, err);
+    if (status == 0 && !rb_query_bool(&r, 0, 0)) {
+        status = rb_error_set(err, RB_ESCHEMA, "NO_UNIQUE_KEY",
+                              "%s has no unique constraint on the primary key %s",
+                              unit->target.relation, rb_buf_str(&key));
+        rb_error_set_hint(err, "add a primary key or unique constraint on these columns");
+    }
+    return status;
+}
+
+/* The table that rows go to: made, or altered as the policies say. */
+static int settle_target(struct unit *unit, const char *schema, const char *table,
+                         struct rb_error *err)
+{
+    int status = 0;
+    if (!unit->target.exists) {
+        status =
+            rb_target_create(unit->dest, schema, table, &unit->columns, unit->primary_key, err);
+        status =
+            status < 0 ? status : rb_target_find(unit->dest, schema, table, &unit->target, err);
+    }
+    return status < 0 ? status
+                      : rb_evolve(unit->dest, unit->context, schema, table, &unit->columns,
+                                  &unit->target, &unit->mapping, err);
+}
+
+/* In the open transaction: a staging table for the swap at its end. */
+static int stage_for_swap(struct unit *unit, struct rb_error *err)
+{
+    struct rb_dest *dest = unit->dest;
+    int status = rb_swap_check(dest, &unit->target, unit->context->destination_table, err);
+    status = status < 0 ? status
+                        : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
+                                        unit->staging, err);
+    return status < 0
+               ? status
+               : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, unit->staging, &unit->target, err);
+}
+
+/* The staging table that the stream's units share: named in the ledger and made by whichever
+ * connection comes first, in a transaction of its own. */
+static int stage_shared(struct unit *unit, struct rb_error *err)
+{
+    struct rb_dest *dest = unit->dest;
+    const struct rb_stream_context *context = unit->context;
+    const char *name = unit->staging;
+    const char *params[] = {name, context->load_id, context->pipeline, context->stream_name};
+    RB_CLEANUP(rb_target_release) struct rb_target staging;
+    rb_target_init(&staging);
+    int status =
+        rb_query_exec(dest->conn, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746714)", err);
+    status = status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
+    if (status == 0 && !staging.exists) {
+        status = rb_dest_query(dest, rb_sql_staging_record, params, 4, NULL, err);
+        if (status == 0 && unit->target.exists) {
+            status = rb_swap_check(dest, &unit->target, context->destination_table, err);
+        }
+        status = status < 0 ? status
+                            : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
+                                            name, err);
+    }
+    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    return status < 0 ? status
+                      : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &unit->target, err);
+}
+
+static int truncate(struct unit *unit, struct rb_error *err)
+{
+    char sql[sizeof unit->target.relation + 32];
+    snprintf(sql, sizeof sql, "TRUNCATE TABLE %s", unit->target.relation);
+    int status = rb_query_exec(unit->dest->conn, sql, err);
+    if (status < 0) {
+        rb_error_prefix(err, "replace_method: truncate");
+    }
+    return status;
+}
+
+/* Begins the transaction and settles where rows go. */
+static int prepare(struct unit *unit, struct rb_error *err)
+{
+    struct rb_dest *dest = unit->dest;
+    const char *schema = dest->config.schema;
+    const char *table = unit->context->destination_table;
+    bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
+    bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
+    int status = rb_dest_ensure_schema(dest, err);
+    status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
+    if (status < 0) {
+        return status;
+    }
+    rb_ledger_staging_name(unit->context, unit->staging);
+    unit->staged = unit->context->unit_count > 1;
+    unit->swap = replace && !keeps && unit->target.exists && !unit->staged;
+    if (unit->staged && (keeps || (!replace && unit->target.exists))) {
+        return rb_error_set(err, RB_EINTERNAL, "UNITS_NOT_SUPPORTED",
+                            "a stream in several units goes into a new table or by swap alone");
+    }
+    if (unit->staged) {
+        status = stage_shared(unit, err);
+    }
+    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    if (status == 0 && unit->swap) {
+        status = stage_for_swap(unit, err);
+    }
+    if (unit->swap || unit->staged) {
+        schema = RB_DEST_LEDGER_SCHEMA;
+        table = unit->staging;
+    }
+    if (status == 0 && unit->context->write_mode == RB_CONTEXT_UPSERT) {
+        status = check_upsert_key(unit, err);
+    }
+    if (status == 0 && keeps && unit->target.exists) {
+        status = truncate(unit, err);
+    }
+    return status < 0 ? status : settle_target(unit, schema, table, err);
+}
+
+/* What the source says it sent against what is in the table. */
+static int verify(struct unit *unit, const struct rb_load *load, struct rb_error *err)
+{
+    int status = rb_stream_end(&unit->end, err);
+    if (status < 0) {
+        return status;
+    }
+    struct rb_json_value end = rb_json_root(unit->end);
+    int64_t records = rb_json_int(rb_json_get(end, "records"), -1);
+    if (records != load->rows) {
+        return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
+                            "the source sent %lld rows, %lld arrived", (long long)records,
+                            (long long)load->rows);
+    }
+    const char *theirs = rb_json_text(rb_json_get(end, "checksum"), "");
+    char ours[17];
+    snprintf(ours, sizeof ours, "%016" PRIx64, load->checksum);
+    if (theirs[0] != '\0' && load->has_checksum && strcmp(theirs, ours) != 0) {
+        return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
+                            "the rows sent and the rows written differ: checksum %s, here %s",
+                            theirs, ours);
+    }
+    return 0;
+}
+
+static int finish(struct unit *unit, const struct rb_load *load, struct rb_error *err)
+{
+    struct rb_receipt receipt = {
+        .context = unit->context,
+        .unit = unit->context->unit_index,
+        .visible = !unit->staged,
+        .rows = load->rows,
+        .bytes = load->bytes,
+        .has_checksum = load->has_checksum,
+        .checksum = load->checksum,
+        .checkpoint = rb_json_get(rb_json_root(unit->end), "checkpoint"),
+    };
+    int status = 0;
+    if (unit->swap) {
+        status = rb_swap_publish(unit->dest, unit->staging, unit->context->destination_table, err);
+    }
+    status = status < 0 ? status : rb_ledger_record(unit->dest, &receipt, err);
+    if (status < 0) {
+        return status;
+    }
+    double start = rb_clock_secs();
+    status = rb_ledger_commit(unit->dest, &receipt, err);
+    unit->commit_secs = rb_clock_secs() - start;
+    return status;
+}
+
+static void summarize(const struct unit *unit, const struct rb_load *load,
+                      struct rb_write_summary *ret)
+{
+    *ret = (struct rb_write_summary){
+        .records_written = load->rows,
+        .bytes_written = load->bytes,
+        .batches_written = unit->reader.n_batches,
+        .has_checksum = load->has_checksum,
+        .checksum = load->checksum,
+        .connect_secs = unit->dest->connect_secs,
+        .decode_secs = load->decode_secs,
+        .flush_secs = load->flush_secs,
+        .commit_secs = unit->commit_secs,
+    };
+}
+
+static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb_error *err)
+{
+    double connect_secs = unit->dest->connect_secs;
+    int status = read_schema(unit, err);
+    status = status < 0 ? status : prepare(unit, err);
+    struct rb_load load = {
+        .dest = unit->dest,
+        .context = unit->context,
+        .columns = &unit->columns,
+        .target = &unit->target,
+        .mapping = &unit->mapping,
+        .reader = &unit->reader,
+    };
+    if (unit->context->write_mode == RB_CONTEXT_UPSERT) {
+        load.primary_key = unit->primary_key;
+    }
+    status = status < 0 ? status : rb_load_run(&load, err);
+    status = status < 0 ? status : verify(unit, &load, err);
+    status = status < 0 ? status : finish(unit, &load, err);
+    if (status < 0) {
+        return status;
+    }
+    unit->dest->connect_secs = connect_secs;
+    summarize(unit, &load, ret);
+    return 0;
+}
+
+/* 0: the unit's receipt stands; 1: it has to be written. */
+static int look_up(struct rb_dest *dest, const struct rb_stream_context *context,
+                   struct rb_write_summary *ret, struct rb_error *err)
+{
+    int64_t rows;
+    int64_t bytes;
+    if (context->load_id[0] == '\0') {
+        return 1;
+    }
+    int status = rb_ledger_find(dest, context->load_id, context->stream_name, context->unit_index,
+                                &rows, &bytes, err);
+    if (status == 0) {
+        *ret = (struct rb_write_summary){
+            .records_written = rows, .bytes_written = bytes, .already_loaded = true};
+    }
+    return status;
+}
+
+static int check_policies(const struct rb_stream_context *context, struct rb_error *err)
+{
+    const char *policy = rb_json_text(rb_json_get(context->policies, "on_data_error"), "fail");
+    if (strcmp(policy, "fail") != 0) {
+        return rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
+                            "on_data_error: %s is not supported yet", policy);
+    }
+    if (context->checkpoint_interval_bytes > 0 || context->checkpoint_interval_rows > 0 ||
+        context->checkpoint_interval_seconds > 0) {
+        return rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
+                            "checkpoint_interval_* is not supported yet");
+    }
+    return 0;
+}
+
+int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
+                  struct rb_error *err)
+{
+    struct rb_dest *dest = self;
+    int status = check_policies(context, err);
+    status = status < 0 ? status : rb_dest_connect(dest, err);
+    if (status == 0 && context->load_id[0] != '\0') {
+        status = rb_ledger_ensure(dest, err);
+    }
+    status = status < 0 ? status : look_up(dest, context, ret, err);
+    if (status <= 0) {
+        return status;
+    }
+    RB_CLEANUP(unit_release) struct unit unit = {.dest = NULL};
+    unit_init(&unit, dest, context);
+    status = write_unit(&unit, ret, err);
+    if (status < 0) {
+        if (err != NULL && err->commit_state == RB_COMMIT_NONE) {
+            err->commit_state = RB_COMMIT_BEFORE;
+            err->safe_to_retry = context->load_id[0] != '\0';
+        }
+        rb_dest_abort(dest);
+    }
+    return status;
+}
