@@ -18,7 +18,7 @@ enum {
     BACKEND_KEY_BYTES = 8,
 };
 
-/* What one try of the startup came to, beside a status. */
+/* What start_tls came to, beside a status. */
 enum { NO_TLS_THERE = 1 };
 
 static void reset(struct rb_conn *conn)
@@ -28,7 +28,7 @@ static void reset(struct rb_conn *conn)
     }
     conn->handle = 0;
     conn->usable = false;
-    conn->encrypted = false;
+    conn->encrypted = conn->wants_tls = false;
     conn->rx_pos = conn->rx_len = 0;
     rb_buf_clear(&conn->tx);
 }
@@ -55,6 +55,8 @@ static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config
         {"extra_float_digits", "3"},
         {"bytea_output", "hex"},
         {"search_path", "pg_catalog"},
+        /* Ours are catalogue queries by name: planning takes longer than running. */
+        {"plan_cache_mode", "force_generic_plan"},
         {"idle_in_transaction_session_timeout", "0"},
         {"statement_timeout", statement},
         {"lock_timeout", lock},
@@ -75,6 +77,7 @@ static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config
 static int start_tls(struct rb_conn *conn, struct rb_error *err)
 {
     uint8_t request[8];
+    conn->wants_tls = true;
     rb_store_be32(request, sizeof request);
     rb_store_be32(request + 4, SSL_REQUEST);
     int r = rb_wire_send(conn, request, sizeof request, err);
@@ -83,6 +86,7 @@ static int start_tls(struct rb_conn *conn, struct rb_error *err)
         return r;
     }
     if (answer == 'N') {
+        conn->wants_tls = false;
         return NO_TLS_THERE;
     }
     if (answer != 'S') {
@@ -137,8 +141,22 @@ static int await_ready(struct rb_conn *conn, struct rb_error *err)
     }
 }
 
-static int connect_once(struct rb_conn *conn, const struct rb_conn_config *config, bool tls,
-                        struct rb_error *err)
+static int tls_unsupported(struct rb_error *err)
+{
+    rb_error_set(err, RB_ENETWORK, "TLS_UNSUPPORTED", "the server does not offer TLS");
+    if (err) {
+        err->retryable = false;
+        err->category = RB_CATEGORY_CONFIG;
+    }
+    rb_error_set_hint(err, "set sslmode to prefer or disable, or turn ssl on at the server");
+    return RB_ENETWORK;
+}
+
+/* How one connection begins. */
+enum encryption { PLAIN, TLS_IF_THERE, TLS };
+
+static int connect_once(struct rb_conn *conn, const struct rb_conn_config *config,
+                        enum encryption encryption, struct rb_error *err)
 {
     reset(conn);
     int64_t timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : -1;
@@ -147,8 +165,12 @@ static int connect_once(struct rb_conn *conn, const struct rb_conn_config *confi
         return r;
     }
     conn->usable = true;
-    if (tls && (r = start_tls(conn, err)) != 0) {
+    r = encryption == PLAIN ? 0 : start_tls(conn, err);
+    if (r < 0) {
         return r;
+    }
+    if (r == NO_TLS_THERE && encryption == TLS) {
+        return tls_unsupported(err);
     }
     r = put_startup(conn, config);
     if (r < 0) {
@@ -167,17 +189,6 @@ static bool is_refused_by_rule(const struct rb_error *err)
     return strcmp(err->sqlstate, "28000") == 0;
 }
 
-static int tls_unsupported(struct rb_error *err)
-{
-    rb_error_set(err, RB_ENETWORK, "TLS_UNSUPPORTED", "the server does not offer TLS");
-    if (err) {
-        err->retryable = false;
-        err->category = RB_CATEGORY_CONFIG;
-    }
-    rb_error_set_hint(err, "set sslmode to prefer or disable, or turn ssl on at the server");
-    return RB_ENETWORK;
-}
-
 /* As libpq: allow is plain first, prefer is TLS first, and each tries the other way when refused.
  */
 static int connect_by_mode(struct rb_conn *conn, const struct rb_conn_config *config,
@@ -186,11 +197,11 @@ static int connect_by_mode(struct rb_conn *conn, const struct rb_conn_config *co
     enum rb_tls_mode mode = rb_net_tls_mode();
     struct rb_error first, second;
     if (config->host[0] == '/' || mode == RB_TLS_DISABLE) {
-        return connect_once(conn, config, false, err);
+        return connect_once(conn, config, PLAIN, err);
     }
     if (mode == RB_TLS_ALLOW) {
-        int r = connect_once(conn, config, false, &first);
-        if (r < 0 && is_refused_by_rule(&first) && connect_once(conn, config, true, &second) == 0) {
+        int r = connect_once(conn, config, PLAIN, &first);
+        if (r < 0 && is_refused_by_rule(&first) && connect_once(conn, config, TLS, &second) == 0) {
             return 0;
         }
         if (r < 0 && err) {
@@ -198,15 +209,12 @@ static int connect_by_mode(struct rb_conn *conn, const struct rb_conn_config *co
         }
         return r;
     }
-    int r = connect_once(conn, config, true, &first);
-    if (r == NO_TLS_THERE) {
-        return mode == RB_TLS_PREFER ? connect_once(conn, config, false, err)
-                                     : tls_unsupported(err);
-    }
-    bool handshake_failed = r < 0 && conn->handle > 0 && !conn->encrypted &&
+    int r = connect_once(conn, config, mode == RB_TLS_PREFER ? TLS_IF_THERE : TLS, &first);
+    bool handshake_failed = r < 0 && conn->handle > 0 && conn->wants_tls && !conn->encrypted &&
                             (r == RB_ENETWORK || r == RB_EPROTOCOL || r == RB_EAUTH);
-    if (r < 0 && mode == RB_TLS_PREFER && (handshake_failed || is_refused_by_rule(&first)) &&
-        connect_once(conn, config, false, &second) == 0) {
+    bool refused = r < 0 && conn->encrypted && is_refused_by_rule(&first);
+    if (mode == RB_TLS_PREFER && (handshake_failed || refused) &&
+        connect_once(conn, config, PLAIN, &second) == 0) {
         return 0;
     }
     if (r < 0 && err) {

@@ -1,5 +1,6 @@
 #include "connectors/postgres/common/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -215,6 +216,27 @@ int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_pa
     r = r < 0 ? r : put_execute(conn);
     r = r < 0 ? r : put_sync(conn);
     return run(conn, r, result, err);
+}
+
+int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                      size_t n_params, struct rb_query_result *result, struct rb_error *err)
+{
+    size_t i = 0;
+    while (i < RB_WIRE_KEPT_MAX && conn->kept[i] && conn->kept[i] != sql) {
+        i++;
+    }
+    if (i == RB_WIRE_KEPT_MAX) {
+        return rb_query_run(conn, sql, params, n_params, RB_QUERY_TEXT, result, err);
+    }
+    char name[16];
+    snprintf(name, sizeof name, "rb%zu", i);
+    int r = 0;
+    if (!conn->kept[i]) {
+        r = rb_query_prepare(conn, name, sql, NULL, 0, err);
+        conn->kept[i] = r == 0 ? sql : NULL;
+    }
+    return r < 0 ? r
+                 : rb_query_run_prepared(conn, name, params, n_params, RB_QUERY_TEXT, result, err);
 }
 
 struct rb_query_param rb_query_text_param(const char *text)

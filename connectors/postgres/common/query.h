@@ -73,5 +73,10 @@ int rb_query_run_prepared(struct rb_conn *conn, const char *name,
                           const struct rb_query_param *params, size_t n_params,
                           enum rb_query_format format, struct rb_query_result *result,
                           struct rb_error *err);
+/* As rb_query_run with results in text form, for a text that is used again and again: it is
+ * prepared once a session and recognised by its address, so `sql` must live as long as the
+ * connection. */
+int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                      size_t n_params, struct rb_query_result *result, struct rb_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 
 enum {
     RB_WIRE_HEADER_BYTES = 5, /* type and length of a message */
+    RB_WIRE_KEPT_MAX = 8,     /* statements of rb_query_run_kept */
     RB_WIRE_SEND_MAX =
         1024 * 1024 * 1024, /* bytes of one message we send: PostgreSQL's own limit */
 };
@@ -27,6 +28,7 @@ struct rb_conn {
     int handle;
     bool usable;
     bool encrypted;
+    bool wants_tls; /* asked for, and not refused */
     bool has_statement_timeout;
     char transaction;
     enum rb_wire_mode mode;
@@ -36,6 +38,7 @@ struct rb_conn {
     double deadline_secs; /* on rb_clock_secs; 0: none. Only while connecting */
     double receive_secs;
     int64_t copy_rows;
+    const char *kept[RB_WIRE_KEPT_MAX]; /* texts that are prepared as "rb<index>"; static */
 
     uint8_t *rx; /* [rx_pos, rx_len) was received and not yet taken */
     size_t rx_cap, rx_pos, rx_len;
