@@ -1,0 +1,226 @@
+/* The new cursor, and what the next run needs to know. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/cursor_kind.h"
+#include "connectors/postgres/source/cursor_sql.h"
+#include "connectors/postgres/source/select.h"
+#include "rapidbyte/host.h"
+
+struct next {
+    bool has_newest;
+    struct rb_buf newest; /* text */
+    struct rb_cursor_literal literal;
+    struct rb_query_result seen;
+    struct rb_buf value_json, resume_json;
+};
+
+static void next_init(struct next *next)
+{
+    next->has_newest = false;
+    next->newest = RB_BUF_INIT(RB_CURSOR_TEXT_MAX);
+    next->value_json = RB_BUF_INIT(RB_CURSOR_RESUME_MAX);
+    next->resume_json = RB_BUF_INIT(RB_CURSOR_RESUME_MAX);
+    rb_cursor_literal_init(&next->literal);
+    rb_query_result_init(&next->seen);
+}
+
+static void next_release(struct next *next)
+{
+    rb_buf_release(&next->newest);
+    rb_buf_release(&next->value_json);
+    rb_buf_release(&next->resume_json);
+    rb_cursor_literal_release(&next->literal);
+    rb_query_result_release(&next->seen);
+}
+
+/* Replaces the newest by the text of the largest cursor above the last one, if there is one. */
+static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, struct next *next,
+                       struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    RB_CLEANUP(rb_cursor_literal_release) struct rb_cursor_literal literal;
+    rb_query_result_init(&rows);
+    rb_cursor_literal_init(&literal);
+    const char *e = rb_buf_str(&cursor->expression);
+    /* The cast stands outside: ORDER BY would take it for the column otherwise. */
+    int r = rb_buf_printf(&sql, "SELECT newest::pg_catalog.text FROM (SELECT %s AS newest", e);
+    r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, cursor->where, &sql, err);
+    if (r == 0 && cursor->has_last) {
+        r = rb_cursor_quote(cursor->kind, conn, rb_buf_str(&cursor->last), -1, &literal, err);
+        if (r == 0 && rb_buf_printf(&sql, " AND %s > %s", e, rb_buf_str(&literal.last)) < 0) {
+            r = rb_cursor_no_memory(err);
+        }
+    }
+    if (r < 0) {
+        return r;
+    }
+    /* Not max(): uuid has none, and an index serves this as well. */
+    if (rb_buf_append_str(&sql, " AND ") < 0 || rb_cursor_below_ceiling(cursor, conn, &sql) < 0 ||
+        rb_buf_printf(&sql, " ORDER BY %s DESC LIMIT 1) t", e) < 0) {
+        return rb_cursor_no_memory(err);
+    }
+    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, &rows, err);
+    const char *found = r < 0 ? NULL : rb_query_text(&rows, 0, 0);
+    if (found) {
+        next->has_newest = true;
+        rb_buf_clear(&next->newest);
+        r = rb_buf_append_str(&next->newest, found);
+        if (r < 0) {
+            return rb_error_set(err, RB_EDATA, "CURSOR_TOO_LONG",
+                                "a value of cursor column \"%s\" is longer than %d bytes",
+                                cursor->field, RB_CURSOR_TEXT_MAX);
+        }
+    }
+    return r;
+}
+
+/* Transactions that were not all over at the snapshot's horizon, but whose rows it shows. */
+static int find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const char *low,
+                     uint64_t xmin, struct rb_query_result *rows, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    const char *e = rb_buf_str(&cursor->expression);
+    int r = rb_buf_append_str(&sql, "SELECT DISTINCT xmin::pg_catalog.text");
+    r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, "", &sql, err);
+    if (r == 0 && *low) {
+        r = cursor->may_be_null ? rb_buf_printf(&sql, " AND (%s >= %s OR %s IS NULL)", e, low, e)
+                                : rb_buf_printf(&sql, " AND %s >= %s", e, low);
+    }
+    if (r == 0) {
+        r = rb_buf_printf(&sql, " AND age(xmin) <= age('%" PRIu32 "'::xid) LIMIT %d",
+                          (uint32_t)xmin, RB_CURSOR_SEEN_MAX + 1);
+    }
+    if (r < 0) {
+        return rb_cursor_no_memory(err);
+    }
+    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, rows, err);
+    if (r == 0 && rows->n_rows > RB_CURSOR_SEEN_MAX) {
+        rb_error_set(
+            err, RB_EDATA, "TOO_MANY_TRANSACTIONS",
+            "more than %d transactions lie in the look-back window above the server's oldest "
+            "open one",
+            RB_CURSOR_SEEN_MAX);
+        rb_error_set_hint(err, "end transactions that stay open (pg_stat_activity.xact_start), or "
+                               "make `lookback` smaller");
+        return RB_EDATA;
+    }
+    return r;
+}
+
+static void write_resume(struct rb_json *json, const struct rb_cursor *cursor,
+                         const struct rb_snapshot *snapshot, const char *last, uint64_t xmin,
+                         const struct rb_query_result *seen)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, xmin);
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "field", cursor->field);
+    rb_json_member_str(json, "type", cursor->kind->name);
+    rb_json_member_str(json, "last", last);
+    rb_json_key(json, "lookback");
+    if (cursor->lookback_full) {
+        rb_json_str(json, "full");
+    } else {
+        rb_json_i64(json, cursor->lookback);
+    }
+    rb_json_member_str(json, "system_identifier",
+                       *snapshot->system_identifier ? snapshot->system_identifier : NULL);
+    rb_json_member_i64(json, "timeline", snapshot->timeline);
+    if (cursor->table->has_xmin) {
+        rb_json_member_i64(json, "table_oid", (int64_t)cursor->table->oid);
+        rb_json_member_i64(json, "filenode", cursor->table->filenode);
+        rb_json_member_str(json, "prevxmin", text);
+        rb_json_key(json, "seen");
+        rb_json_begin_array(json);
+        for (size_t i = 0; i < seen->n_rows; i++) {
+            rb_json_str(json, rb_query_text(seen, i, 0));
+        }
+        rb_json_end_array(json);
+    }
+    rb_json_end_object(json);
+}
+
+/* A CursorValue of docs/protocol.md. */
+static void write_value(struct rb_json *json, const struct rb_cursor *cursor, const char *last,
+                        int64_t micros)
+{
+    const char *name = cursor->kind->name;
+    if (!last) {
+        rb_json_str(json, "null");
+        return;
+    }
+    rb_json_begin_object(json);
+    if (strcmp(name, "integer") == 0) {
+        rb_json_member_i64(json, "int64", strtoll(last, NULL, 10));
+    } else if (strncmp(name, "timestamp", 9) == 0) {
+        rb_json_member_i64(json, "timestamp_micros", micros);
+    } else if (strcmp(name, "numeric") == 0) {
+        const char *point = strchr(last, '.');
+        rb_json_key(json, "decimal");
+        rb_json_begin_object(json);
+        rb_json_member_str(json, "value", last);
+        rb_json_member_i64(json, "scale", point ? (int64_t)strlen(point + 1) : 0);
+        rb_json_end_object(json);
+    } else {
+        rb_json_member_str(json, "utf8", last);
+    }
+    rb_json_end_object(json);
+}
+
+static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, struct next *next,
+                     uint64_t *ret_xmin, struct rb_error *err)
+{
+    if (rb_buf_append(&next->newest, cursor->last.data, cursor->last.len) < 0) {
+        return rb_cursor_no_memory(err);
+    }
+    next->has_newest = cursor->has_last;
+    int r = find_newest(cursor, conn, next, err);
+    if (r == 0 && next->has_newest) {
+        r = rb_cursor_quote(cursor->kind, conn, rb_buf_str(&next->newest),
+                            cursor->lookback_full ? -1 : cursor->lookback, &next->literal, err);
+    }
+    if (r < 0 || !cursor->table->has_xmin) {
+        return r;
+    }
+    r = rb_cursor_snapshot_xmin(conn, ret_xmin, err);
+    return r < 0 ? r
+                 : find_seen(cursor, conn, rb_buf_str(&next->literal.low), *ret_xmin, &next->seen,
+                             err);
+}
+
+int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,
+                         const struct rb_snapshot *snapshot, const char *stream, int64_t n_records,
+                         int64_t n_bytes, struct rb_error *err)
+{
+    RB_CLEANUP(next_release) struct next next;
+    next_init(&next);
+    uint64_t xmin = 0;
+    int r = find_next(cursor, conn, &next, &xmin, err);
+    if (r < 0) {
+        return r;
+    }
+    struct rb_json value, resume;
+    const char *last = next.has_newest ? rb_buf_str(&next.newest) : NULL;
+    rb_json_init(&value, &next.value_json);
+    write_value(&value, cursor, last, next.literal.micros);
+    rb_json_init(&resume, &next.resume_json);
+    write_resume(&resume, cursor, snapshot, last, xmin, &next.seen);
+    if (rb_json_finish(&value) < 0 || rb_json_finish(&resume) < 0) {
+        return rb_cursor_no_memory(err);
+    }
+    struct rb_checkpoint checkpoint = {
+        .stream = stream,
+        .cursor_field = cursor->field,
+        .cursor_value_json = rb_buf_str(&next.value_json),
+        .resume_json = rb_buf_str(&next.resume_json),
+        .records_processed = n_records,
+        .bytes_processed = n_bytes,
+    };
+    return rb_checkpoint(RB_CHECKPOINT_SOURCE, &checkpoint, err);
+}

@@ -1,0 +1,182 @@
+/* One snapshot for the whole run, and what each stream divides into. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/source.h"
+#include "connectors/postgres/source/stream.h"
+#include "gen/connectors/postgres/source/sql.h"
+
+enum {
+    BLOCK_BYTES = 8192,
+    UNIT_BLOCKS_MIN = 1024, /* 8 MiB: below that, another connection costs more than it brings */
+    UNITS_MAX = 256,
+};
+
+static void write_units(const struct rb_table *table, int64_t n_units, struct rb_json *ret)
+{
+    rb_json_key(ret, "units");
+    rb_json_begin_array(ret);
+    int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
+    for (int64_t i = 0; i < n_units; i++) {
+        char range[48];
+        snprintf(range, sizeof range, "%lld,", (long long)(blocks * i / n_units));
+        size_t n = strlen(range);
+        /* The last is open: the table may have grown. */
+        if (i + 1 < n_units) {
+            snprintf(range + n, sizeof range - n, "%lld", (long long)(blocks * (i + 1) / n_units));
+        }
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "range", n_units > 1 ? range : NULL);
+        rb_json_end_object(ret);
+    }
+    rb_json_end_array(ret);
+}
+
+/* Ranges of blocks, where lanes would be idle otherwise and the server can scan a range (14). */
+static int64_t count_units(const struct rb_conn *conn, const struct rb_table *table,
+                           const struct rb_stream_context *context, int64_t parallelism,
+                           size_t n_streams)
+{
+    int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
+    if (parallelism <= (int64_t)n_streams || context->write_mode != RB_CONTEXT_REPLACE ||
+        context->sync_mode != RB_CONTEXT_FULL_REFRESH || !table->divisible ||
+        rb_conn_server_version(conn) < 140000) {
+        return 1;
+    }
+    int64_t n = blocks / UNIT_BLOCKS_MIN;
+    n = n < parallelism ? n : parallelism;
+    n = n < UNITS_MAX ? n : UNITS_MAX;
+    return n > 1 ? n : 1;
+}
+
+static void write_estimate(struct rb_json *ret, const char *key, int64_t estimate)
+{
+    rb_json_key(ret, key);
+    if (estimate >= 0) {
+        rb_json_i64(ret, estimate);
+    } else {
+        rb_json_null(ret);
+    }
+}
+
+static void write_stream(const struct rb_source_stream *stream,
+                         const struct rb_stream_context *context, int64_t n_units,
+                         struct rb_json *ret)
+{
+    const struct rb_table *table = &stream->tables.items[0];
+    rb_json_begin_object(ret);
+    rb_json_member_str(ret, "stream_name", context->stream_name);
+    rb_json_member_raw(ret, "primary_key", table->primary_key_json,
+                       table->primary_key_json ? strlen(table->primary_key_json) : 0);
+    write_estimate(ret, "estimated_rows", table->estimated_rows);
+    write_estimate(ret, "estimated_bytes", table->estimated_bytes);
+    write_units(table, n_units, ret);
+    rb_json_key(ret, "error");
+    rb_json_null(ret);
+    rb_json_end_object(ret);
+}
+
+static void write_failed(const struct rb_stream_context *context, const struct rb_error *error,
+                         struct rb_json *ret)
+{
+    rb_json_begin_object(ret);
+    rb_json_member_str(ret, "stream_name", context->stream_name);
+    rb_json_key(ret, "units");
+    rb_json_begin_array(ret);
+    rb_json_end_array(ret);
+    rb_json_key(ret, "error");
+    rb_json_error(ret, error);
+    rb_json_end_object(ret);
+}
+
+/* A stream that can't be read does not stop the others; its failed statement is undone, for it must
+ * not end the transaction that keeps the snapshot. Only a lost connection is a failure of the plan.
+ */
+static int plan_stream(struct rb_source *source, const struct rb_stream_context *context,
+                       const struct rb_snapshot *snapshot, int64_t parallelism, size_t n_streams,
+                       struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_source_stream_release) struct rb_source_stream stream;
+    rb_source_stream_init(&stream);
+    struct rb_error own;
+    int r = rb_query_exec(source->planner, rb_sql_savepoint, err);
+    if (r < 0) {
+        return r;
+    }
+    r = rb_source_stream_open(source, source->planner, context, snapshot, &stream, &own);
+    if (r < 0 && rb_conn_is_usable(source->planner)) {
+        write_failed(context, &own, ret);
+        return rb_query_exec(source->planner, rb_sql_rollback_to, err);
+    }
+    if (r < 0) {
+        if (err) {
+            *err = own;
+        }
+        return r;
+    }
+    write_stream(
+        &stream, context,
+        count_units(source->planner, &stream.tables.items[0], context, parallelism, n_streams),
+        ret);
+    return rb_query_exec(source->planner, rb_sql_release, err);
+}
+
+static int begin(struct rb_source *source, const struct rb_stream_context *streams,
+                 size_t n_streams, struct rb_error *lock_errors, struct rb_snapshot *ret,
+                 struct rb_error *err)
+{
+    int r = 0;
+    if (!source->planner) {
+        r = rb_conn_open(&source->config, &source->planner, err);
+    } else if (rb_conn_transaction(source->planner) != 'I') {
+        r = rb_query_exec(source->planner, rb_sql_rollback, err);
+    }
+    r = r < 0 ? r : rb_snapshot_identify(source->planner, ret, err);
+    r = r < 0 ? r : rb_query_exec(source->planner, rb_sql_begin, err);
+    for (size_t i = 0; r == 0 && i < n_streams; i++) {
+        if (rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]) < 0 &&
+            !rb_conn_is_usable(source->planner)) {
+            if (err) {
+                *err = lock_errors[i];
+            }
+            return lock_errors[i].status;
+        }
+    }
+    return r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
+}
+
+int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
+                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                   struct rb_error *err)
+{
+    struct rb_source *source = self;
+    struct rb_snapshot snapshot = {0};
+    (void)load_id;
+    struct rb_error *lock_errors = calloc(n_streams + 1, sizeof *lock_errors);
+    if (!lock_errors) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the plan");
+    }
+    int r = begin(source, streams, n_streams, lock_errors, &snapshot, err);
+    if (r == 0) {
+        rb_json_key(ret, "snapshot");
+        rb_snapshot_write(&snapshot, ret);
+        rb_json_key(ret, "streams");
+        rb_json_begin_array(ret);
+    }
+    for (size_t i = 0; r == 0 && i < n_streams; i++) {
+        if (lock_errors[i].status < 0) {
+            write_failed(&streams[i], &lock_errors[i], ret);
+        } else {
+            r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, ret, err);
+        }
+    }
+    free(lock_errors);
+    if (r < 0) {
+        rb_conn_closep(&source->planner);
+        return r;
+    }
+    rb_json_end_array(ret);
+    return 0;
+}

@@ -1,0 +1,241 @@
+/* One unit: rows come by COPY, are decoded into Arrow columns, and leave in batches. */
+#include <stdio.h>
+#include <string.h>
+
+#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/copy.h"
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/select.h"
+#include "connectors/postgres/source/source.h"
+#include "connectors/postgres/source/stream.h"
+#include "gen/connectors/postgres/source/sql.h"
+#include "rapidbyte/rapidbyte.h"
+
+enum { BATCH_BYTES = 1024 * 1024 }; /* 0.5 to 4 MiB is flat, 8 MiB is slower */
+
+/* All that one unit needs; released together. */
+struct reading {
+    struct rb_source_stream stream;
+    struct ArrowSchema schema;
+    struct rb_batch_writer writer;
+    bool has_writer;
+    struct rb_decoder *decoder;
+    struct rb_conn *conn; /* borrowed */
+    double emit_secs;
+    bool is_text; /* a column is cast: the bytes are not those the destination sends */
+};
+
+static void reading_release(struct reading *reading)
+{
+    rb_decoder_free(reading->decoder);
+    if (reading->has_writer) {
+        rb_batch_writer_release(&reading->writer);
+    }
+    if (reading->schema.release) {
+        reading->schema.release(&reading->schema);
+    }
+    rb_source_stream_release(&reading->stream);
+}
+
+/* A connection in a transaction under the unit's snapshot. Without one the unit has its own. */
+static int prepare_reader(struct rb_source *source, const struct rb_stream_context *context,
+                          struct rb_snapshot *ret, struct rb_error *err)
+{
+    rb_snapshot_read(context->snapshot, ret);
+    int r = 0;
+    double start = rb_clock_secs();
+    source->config.max_record_bytes = (size_t)context->max_record_bytes;
+    if (!source->reader) {
+        r = rb_conn_open(&source->config, &source->reader, err);
+    } else {
+        rb_conn_set_max_record(source->reader, source->config.max_record_bytes);
+    }
+    source->connect_secs = rb_clock_secs() - start;
+    if (r < 0) {
+        return r;
+    }
+    bool is_open = rb_conn_transaction(source->reader) == 'T';
+    if (is_open && *ret->id && strcmp(ret->id, source->reader_snapshot.id) == 0) {
+        return 0;
+    }
+    if (rb_conn_transaction(source->reader) != 'I') {
+        r = rb_query_exec(source->reader, rb_sql_rollback, err);
+    }
+    if (r == 0 && !*ret->id) {
+        r = rb_snapshot_identify(source->reader, ret, err);
+    }
+    r = r < 0 ? r : rb_snapshot_begin(source->reader, ret->id, err);
+    if (r == 0) {
+        source->reader_snapshot = *ret;
+    }
+    /* Under a snapshot of the plan its session holds the lock. */
+    return r < 0 || *ret->id ? r : rb_source_stream_lock(source, source->reader, context, err);
+}
+
+static int prepare_arrow(struct reading *reading, const struct rb_stream_context *context,
+                         struct rb_error *err)
+{
+    const struct rb_columns *columns = &reading->stream.columns;
+    const struct rb_table *table = &reading->stream.tables.items[0];
+    bool all = columns->n == table->columns.n;
+    for (size_t i = 0; i < columns->n; i++) {
+        reading->is_text = reading->is_text || columns->items[i].form == RB_FORM_TEXT;
+    }
+    int r =
+        rb_columns_to_schema(columns, all ? table->primary_key_json : NULL, &reading->schema, err);
+    size_t max_batch = (size_t)context->max_batch_bytes;
+    r = r < 0 ? r : rb_batch_writer_init(&reading->writer, &reading->schema, max_batch, err);
+    if (r < 0) {
+        return r;
+    }
+    reading->has_writer = true;
+    struct rb_decoder_options options = {
+        .batch_bytes = max_batch < BATCH_BYTES ? max_batch : BATCH_BYTES,
+        .max_record_bytes = (size_t)context->max_record_bytes,
+        .checksum = !reading->is_text,
+        .refuse_special = !rb_stream_context_peer_has(context, "pg_binary"),
+    };
+    return rb_decoder_new(columns, &options, &reading->decoder, err);
+}
+
+static int emit(struct reading *reading, struct rb_error *err)
+{
+    const struct ArrowArray *batch = NULL;
+    int r = rb_decoder_batch(reading->decoder, &batch, err);
+    double start = rb_clock_secs();
+    r = r < 0 ? r : rb_batch_writer_emit(&reading->writer, batch, err);
+    reading->emit_secs += rb_clock_secs() - start;
+    rb_decoder_clear(reading->decoder);
+    return r;
+}
+
+/* Gives the bytes of one message to the decoder, and each batch that becomes full to the host. */
+static int decode(struct reading *reading, const uint8_t *data, size_t len, struct rb_error *err)
+{
+    for (;;) {
+        size_t used = 0;
+        int r = rb_decoder_push(reading->decoder, data, len, &used, err);
+        if (r != RB_DECODER_FULL) {
+            return r < 0 ? r : 0;
+        }
+        r = emit(reading, err);
+        if (r < 0) {
+            return r;
+        }
+        data += used;
+        len -= used;
+    }
+}
+
+/* Rows as the server counted them, and ended as its form ends: nothing was cut. */
+static int check_end(const struct reading *reading, struct rb_error *err)
+{
+    int64_t sent = rb_copy_out_rows(reading->conn);
+    int64_t got = rb_decoder_rows(reading->decoder);
+    if (!rb_decoder_is_ended(reading->decoder) || (sent >= 0 && sent != got)) {
+        return rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
+                            "the server says that it sent %lld rows, %lld arrived", (long long)sent,
+                            (long long)got);
+    }
+    return 0;
+}
+
+static int copy_rows(struct reading *reading, struct rb_error *err)
+{
+    for (;;) {
+        const uint8_t *data = NULL;
+        size_t len = 0;
+        int r = rb_copy_out_next(reading->conn, &data, &len, err);
+        if (r == 1) {
+            break;
+        }
+        r = r < 0 ? r : decode(reading, data, len, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    int r = check_end(reading, err);
+    if (r == 0 && (rb_decoder_batch_rows(reading->decoder) > 0 || reading->writer.n_batches == 0)) {
+        r = emit(reading, err);
+    }
+    return r;
+}
+
+static int begin_copy(struct reading *reading, const struct rb_stream_context *context,
+                      struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    struct rb_select select = {
+        .table = &reading->stream.tables.items[0],
+        .columns = &reading->stream.columns,
+        .where = context->where,
+        .range = context->unit_range,
+        .cursor = rb_buf_str(&reading->stream.condition),
+    };
+    int r = rb_select_copy(&select, &sql, err);
+    return r < 0 ? r : rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+}
+
+static int read_unit(struct rb_source *source, const struct rb_stream_context *context,
+                     struct reading *reading, struct rb_read_summary *ret, struct rb_error *err)
+{
+    struct rb_snapshot snapshot;
+    double start = rb_clock_secs();
+    int r = prepare_reader(source, context, &snapshot, err);
+    if (r < 0) {
+        return r;
+    }
+    struct rb_conn *conn = reading->conn = source->reader;
+    r = rb_source_stream_open(source, conn, context, &snapshot, &reading->stream, err);
+    r = r < 0 ? r : prepare_arrow(reading, context, err);
+    r = r < 0 ? r : begin_copy(reading, context, err);
+    double rows_start = rb_clock_secs();
+    double waited = rb_conn_receive_secs(conn);
+    r = r < 0 ? r : copy_rows(reading, err);
+    double rows_end = rb_clock_secs();
+    waited = rb_conn_receive_secs(conn) - waited;
+    bool keeps_cursor = reading->stream.has_cursor;
+    if (r == 0 && keeps_cursor) {
+        r = rb_cursor_checkpoint(&reading->stream.cursor, conn, &snapshot, context->stream_name,
+                                 rb_decoder_rows(reading->decoder),
+                                 rb_decoder_bytes(reading->decoder), err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    double query = rows_start - start - source->connect_secs + rb_clock_secs() - rows_end;
+    *ret = (struct rb_read_summary){
+        .records_read = rb_decoder_rows(reading->decoder),
+        .bytes_read = rb_decoder_bytes(reading->decoder),
+        .batches_emitted = reading->writer.n_batches,
+        .checkpoint_count = keeps_cursor ? 1 : 0,
+        .has_checksum = !reading->is_text,
+        .checksum = rb_decoder_checksum(reading->decoder),
+        .connect_secs = source->connect_secs,
+        .query_secs = query,
+        .fetch_secs = waited,
+        .encode_secs = rows_end - rows_start - waited - reading->emit_secs,
+    };
+    return 0;
+}
+
+int rb_source_read(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
+                   struct rb_error *err)
+{
+    struct rb_source *source = self;
+    RB_CLEANUP(reading_release) struct reading reading = {0};
+    rb_source_stream_init(&reading.stream);
+    int r = read_unit(source, context, &reading, ret, err);
+    if (r < 0) {
+        rb_error_prefix(err, "stream '%s'", context->stream_name);
+        /* A COPY may be under way, and the transaction has failed: the next unit connects anew. */
+        rb_conn_closep(&source->reader);
+        return r;
+    }
+    /* A snapshot of its own ends with the unit. */
+    if (!*source->reader_snapshot.id && rb_query_exec(source->reader, rb_sql_rollback, NULL) < 0) {
+        rb_conn_closep(&source->reader);
+    }
+    return 0;
+}

@@ -1,0 +1,119 @@
+#include "connectors/postgres/source/select.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/quote.h"
+
+static const unsigned long long block_max = 0xfffffffe;
+
+static int no_memory(int r, struct rb_error *err)
+{
+    return r < 0 ? rb_error_set(err, r, "OUT_OF_MEMORY", "no room for the statement's text") : 0;
+}
+
+int rb_select_from(const struct rb_table *table, const char *where, struct rb_buf *ret,
+                   struct rb_error *err)
+{
+    int r = no_memory(rb_buf_append_str(ret, " FROM "), err);
+    r = r < 0 ? r : rb_quote_qualified(ret, table->schema, table->name, err);
+    if (r == 0) {
+        r = *where ? rb_buf_printf(ret, " WHERE (%s\n)", where)
+                   : rb_buf_append_str(ret, " WHERE TRUE");
+        r = no_memory(r, err);
+    }
+    return r;
+}
+
+/* Decimal digits up to `end`. */
+static bool parse_block(const char *text, const char *end, unsigned long long *ret)
+{
+    unsigned long long v = 0;
+    if (text == end || end - text > 10) {
+        return false;
+    }
+    for (const char *p = text; p < end; p++) {
+        if (*p < '0' || *p > '9') {
+            return false;
+        }
+        v = v * 10 + (unsigned long long)(*p - '0');
+    }
+    *ret = v;
+    return v <= block_max;
+}
+
+int rb_select_range(const char *range, struct rb_buf *ret, struct rb_error *err)
+{
+    const char *comma = strchr(range, ',');
+    unsigned long long from = 0, to = 0;
+    if (!comma || !parse_block(range, comma, &from) ||
+        (comma[1] && !parse_block(comma + 1, comma + strlen(comma), &to))) {
+        return rb_error_set(err, RB_ECONNECTOR, "BAD_RANGE", "'%.80s' is not a range of blocks",
+                            range);
+    }
+    int r = rb_buf_printf(ret, " AND ctid >= '(%llu,0)'::pg_catalog.tid", from);
+    if (r == 0 && comma[1]) {
+        r = rb_buf_printf(ret, " AND ctid < '(%llu,0)'::pg_catalog.tid", to);
+    }
+    return no_memory(r, err);
+}
+
+static int put_columns(const struct rb_columns *columns, struct rb_buf *ret, struct rb_error *err)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        const struct rb_column *column = &columns->items[i];
+        int r = no_memory(rb_buf_append_str(ret, i ? ", " : " "), err);
+        r = r < 0 ? r : rb_quote_ident(ret, column->name, err);
+        if (r == 0 && column->form == RB_FORM_TEXT) {
+            r = no_memory(rb_buf_append_str(ret, "::pg_catalog.text"), err);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
+{
+    int r = no_memory(rb_buf_append_str(ret, "COPY (SELECT"), err);
+    r = r < 0 ? r : put_columns(select->columns, ret, err);
+    r = r < 0 ? r : rb_select_from(select->table, select->where, ret, err);
+    if (r == 0 && *select->range) {
+        r = rb_select_range(select->range, ret, err);
+    }
+    if (r == 0 && *select->cursor) {
+        r = no_memory(rb_buf_printf(ret, " AND (%s)", select->cursor), err);
+    }
+    return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
+}
+
+static int parse_alone(struct rb_conn *conn, const struct rb_table *table, const char *before,
+                       const char *where, const char *after, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    int r = no_memory(rb_buf_append_str(&sql, "SELECT"), err);
+    r = r < 0 ? r : rb_select_from(table, "", &sql, err);
+    r = r < 0 ? r : no_memory(rb_buf_printf(&sql, " AND %s%s\n%s", before, where, after), err);
+    return r < 0 ? r : rb_query_prepare(conn, "", rb_buf_str(&sql), NULL, 0, err);
+}
+
+int rb_select_check_where(struct rb_conn *conn, const struct rb_table *table, const char *where,
+                          struct rb_error *err)
+{
+    if (!*where) {
+        return 0;
+    }
+    int r = parse_alone(conn, table, "(", where, ")", err);
+    r = r < 0 ? r : parse_alone(conn, table, "(ARRAY[", where, "])[1]", err);
+    if (r < 0) {
+        if (err && err->category == RB_CATEGORY_SCHEMA) {
+            err->status = r = RB_ECONFIG;
+            err->category = RB_CATEGORY_CONFIG;
+        }
+        rb_error_prefix(err, "the filter `where: %.200s` is not one condition", where);
+    }
+    return r;
+}

@@ -1,0 +1,32 @@
+/* The source connector's own state. */
+#ifndef RB_CONNECTORS_POSTGRES_SOURCE_SOURCE_H
+#define RB_CONNECTORS_POSTGRES_SOURCE_SOURCE_H
+
+#include <stdbool.h>
+
+#include "connectors/postgres/common/conn.h"
+#include "connectors/postgres/source/snapshot.h"
+#include "rapidbyte/connector.h"
+
+struct rb_source {
+    struct rb_conn_config config;
+    bool filter_rows;                   /* row_security: filter */
+    struct rb_conn *planner;            /* keeps the exported snapshot until the run ends */
+    struct rb_conn *reader;             /* reused by the next unit */
+    struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
+    double connect_secs;                /* of the last rb_source_reader */
+};
+
+int rb_source_discover(void *self, struct rb_json *ret, struct rb_error *err);
+int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
+                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
+                   struct rb_error *err);
+int rb_source_read(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
+                   struct rb_error *err);
+
+/* The stream's schema and table, the configuration's where the pipeline does not say. */
+const char *rb_source_schema(const struct rb_source *source,
+                             const struct rb_stream_context *context);
+const char *rb_source_table(const struct rb_stream_context *context);
+
+#endif

@@ -1,0 +1,3 @@
+-- The cursor $1 as a literal. The type has no window: $2 is not used.
+SELECT quote_literal(last::text), NULL, NULL
+  FROM (SELECT $1::uuid, $2::int8) v (last, unused)

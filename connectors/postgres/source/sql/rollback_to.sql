@@ -1,0 +1,2 @@
+ROLLBACK TO SAVEPOINT rapidbyte;
+RELEASE SAVEPOINT rapidbyte

@@ -1,0 +1,38 @@
+-- What may be read in schema $1, or the one relation $2 of it. A partition is listed only by name: its
+-- rows belong to the parent's stream.
+SELECT c.oid,
+       c.relname,
+       c.relkind::text,
+       has_schema_privilege(n.oid, 'USAGE'),
+       row_security_active(c.oid),
+       leaves.estimated_rows,
+       leaves.bytes,
+       -- TID ranges are of one heap.
+       c.relkind = 'r' AND NOT c.relhassubclass AND coalesce(am.amname = 'heap', false),
+       -- Every row has a transaction's number, xmin.
+       c.relkind IN ('r', 'p') AND NOT leaves.has_foreign,
+       -- Changes when the table is rewritten.
+       CASE WHEN c.relkind = 'r' THEN pg_relation_filenode(c.oid) END,
+       (SELECT json_agg(a.attname ORDER BY k.position)
+          FROM pg_index i
+         CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE i.indrelid = c.oid AND i.indisprimary AND k.position <= i.indnkeyatts)
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_am am ON am.oid = c.relam
+ CROSS JOIN LATERAL (
+        -- reltuples of a table that was never analyzed: 0 until PostgreSQL 13, then -1.
+        SELECT sum(l.reltuples) FILTER (WHERE l.reltuples >= 0 AND l.relpages > 0)::bigint,
+               sum(CASE WHEN l.relkind IN ('r', 'm') THEN pg_relation_size(l.oid) END)::bigint,
+               coalesce(bool_or(l.relkind = 'f'), false)
+          FROM (SELECT c.oid WHERE c.relkind <> 'p'
+                 UNION ALL
+                SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf AND c.relkind = 'p') t (oid)
+          JOIN pg_class l ON l.oid = t.oid
+       ) leaves (estimated_rows, bytes, has_foreign)
+ WHERE n.nspname = $1
+   AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND c.relpersistence <> 't'
+   AND (c.relname = $2 OR $2::text IS NULL AND NOT c.relispartition)
+ ORDER BY c.relname COLLATE "C"

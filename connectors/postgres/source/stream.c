@@ -1,0 +1,96 @@
+#include "connectors/postgres/source/stream.h"
+
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/select.h"
+#include "gen/connectors/postgres/source/sql.h"
+#include "rapidbyte/host.h"
+
+void rb_source_stream_init(struct rb_source_stream *stream)
+{
+    *stream = (struct rb_source_stream){.condition = RB_BUF_INIT(RB_CURSOR_SQL_MAX)};
+    rb_tables_init(&stream->tables);
+    rb_columns_init(&stream->columns);
+}
+
+void rb_source_stream_release(struct rb_source_stream *stream)
+{
+    if (stream->has_cursor) {
+        rb_cursor_release(&stream->cursor);
+    }
+    rb_columns_release(&stream->columns);
+    rb_tables_release(&stream->tables);
+    rb_buf_release(&stream->condition);
+    stream->has_cursor = false;
+}
+
+int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
+                          const struct rb_stream_context *context, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    const char *schema = rb_source_schema(source, context), *table = rb_source_table(context);
+    int r = rb_buf_append_str(&sql, "SAVEPOINT rapidbyte; LOCK TABLE ");
+    r = r < 0 ? r : rb_quote_qualified(&sql, schema, table, err);
+    if (r == 0 &&
+        rb_buf_append_str(&sql, " IN ACCESS SHARE MODE; RELEASE SAVEPOINT rapidbyte") < 0) {
+        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct rb_error own;
+    r = rb_query_exec(conn, rb_buf_str(&sql), &own);
+    if (r == 0) {
+        return 0;
+    }
+    bool undone = rb_conn_is_usable(conn) && rb_query_exec(conn, rb_sql_rollback_to, NULL) == 0;
+    if (undone && (r == RB_EPERM || r == RB_ESCHEMA)) {
+        return 0;
+    }
+    rb_error_prefix(&own, "locking \"%s\".\"%s\" against changes", schema, table);
+    if (err) {
+        *err = own;
+    }
+    return r;
+}
+
+static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *context,
+                       const struct rb_snapshot *snapshot, struct rb_source_stream *stream,
+                       struct rb_error *err)
+{
+    const struct rb_table *table = &stream->tables.items[0];
+    int r = rb_cursor_init(&stream->cursor, context, table, err);
+    if (r < 0) {
+        return r;
+    }
+    stream->has_cursor = true;
+    if (!table->has_xmin) {
+        rb_log(RB_LOG_WARN,
+               "stream '%s': rows of a %s do not say which transaction wrote them: rows that tie "
+               "with the last cursor, or are committed late, %s",
+               context->stream_name, rb_table_kind_name(table),
+               stream->cursor.upsert ? "are found only within `lookback`" : "are not found");
+    }
+    r = rb_cursor_check(&stream->cursor, conn, snapshot, err);
+    return r < 0 ? r : rb_cursor_condition(&stream->cursor, conn, &stream->condition, err);
+}
+
+int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
+                          const struct rb_stream_context *context,
+                          const struct rb_snapshot *snapshot, struct rb_source_stream *ret,
+                          struct rb_error *err)
+{
+    bool pg_binary = rb_stream_context_peer_has(context, "pg_binary");
+    int r = rb_tables_find(conn, rb_source_schema(source, context), rb_source_table(context),
+                           pg_binary, source->filter_rows, &ret->tables, err);
+    const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
+    r = r < 0 ? r : rb_table_choose(table, context->columns, &ret->columns, err);
+    r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
+    if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {
+        r = rb_error_set(err, RB_ECONFIG, "UNSUPPORTED", "sync_mode cdc is not supported");
+    }
+    if (r == 0 && context->sync_mode == RB_CONTEXT_INCREMENTAL) {
+        r = open_cursor(conn, context, snapshot, ret, err);
+    }
+    return r;
+}

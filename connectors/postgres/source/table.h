@@ -1,0 +1,54 @@
+/* What the catalogue says of tables, views and their columns. */
+#ifndef RB_CONNECTORS_POSTGRES_SOURCE_TABLE_H
+#define RB_CONNECTORS_POSTGRES_SOURCE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "connectors/postgres/common/conn.h"
+#include "connectors/postgres/common/type.h"
+#include "rapidbyte/json.h"
+
+struct rb_table {
+    char *schema;
+    char *name;
+    char *primary_key_json; /* array of names; NULL: none */
+    uint32_t oid;
+    char kind;               /* pg_class.relkind: r, p, v, m, f */
+    bool may_use_schema;     /* the role has USAGE */
+    bool row_security;       /* rows are filtered for this role */
+    bool divisible;          /* one heap: TID ranges are possible */
+    bool has_xmin;           /* every row has its transaction's number */
+    int64_t estimated_rows;  /* -1: not known */
+    int64_t estimated_bytes; /* likewise */
+    int64_t filenode;        /* 0: none */
+    struct rb_columns columns;
+    bool *may_select; /* for each column */
+};
+
+struct rb_tables {
+    struct rb_table *items;
+    size_t n;
+};
+
+void rb_tables_init(struct rb_tables *tables);
+void rb_tables_release(struct rb_tables *tables);
+
+/* Relation `name` of `schema`, or with NULL all of them but partitions, with their columns as they
+ * travel to a peer with or without pg_binary. A relation that is not there is not in the list. */
+int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
+                   struct rb_tables *ret, struct rb_error *err);
+/* One that must be there and be readable; ret->items[0] is it. RB_ESCHEMA, RB_EPERM. `filter_rows`:
+ * filtered rows are what the operator wants. */
+int rb_tables_find(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
+                   bool filter_rows, struct rb_tables *ret, struct rb_error *err);
+/* The columns named in `names` (an array; absent: all), in its order. RB_ESCHEMA for one that is
+ * not there, RB_EPERM for one that the role may not read, RB_ECONFIG for one named twice. */
+int rb_table_choose(const struct rb_table *table, struct rb_json_value names,
+                    struct rb_columns *ret, struct rb_error *err);
+/* "table", "view", … */
+const char *rb_table_kind_name(const struct rb_table *table);
+
+#endif
