@@ -58,6 +58,8 @@ build/test-connectors/%.wasm: build/guest/obj/tests/guests/%.o $(call archives,g
 	@mkdir -p $(@D)
 	$(call say,WASM,$@)
 	$(Q)$(CC_guest) $(GUEST_LDFLAGS) -o $@ $< $(call archives,guest,nanoarrow)
+# crt1-reactor.o is what exports _initialize.
+build/test-connectors/not_initialize.wasm: GUEST_LDFLAGS += -nostartfiles
 build/test-connectors/%.manifest.json: tests/guests/%.manifest.json build/test-connectors/%.wasm \
     tools/stamp-manifest
 	$(call say,MANIFEST,$@)
