@@ -44,17 +44,17 @@ struct rb_connector_spec {
     size_t n_secrets;
     const struct rb_spec_allow *allow;
     size_t n_allow;
-    int tls_mode; /* enum rb_tls_mode */
-    bool tls_forbidden;
     const char *tls_root_cert; /* NULL: the system's */
     const char *tls_cert;
     const char *tls_key;
-    bool wasi_sockets;
     const char *const *env; /* "NAME=value" */
     size_t n_env;
     const struct rb_spec_preopen *preopens;
     size_t n_preopens;
     uint64_t memory_max_bytes; /* the manifest's limit; 0: none but the run's budget */
+    int tls_mode;              /* enum rb_tls_mode */
+    bool tls_forbidden;
+    bool wasi_sockets;
 };
 
 struct rb_worker_spec {
