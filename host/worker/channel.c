@@ -22,9 +22,15 @@ struct rb_frame *rb_frame_new(enum rb_frame_kind kind, const void *data, size_t 
     return frame;
 }
 
-struct rb_frame *rb_frame_new_abort(const struct rb_error *why)
+struct rb_frame *rb_frame_new_abort(void)
 {
-    return rb_frame_new(RB_FRAME_ABORT, why, sizeof *why);
+    const struct rb_error none = {0};
+    return rb_frame_new(RB_FRAME_ABORT, &none, sizeof none);
+}
+
+void rb_frame_set_abort(struct rb_frame *frame, const struct rb_error *why)
+{
+    memcpy(frame->bytes, why, sizeof *why);
 }
 
 int rb_channel_init(struct rb_channel *channel, size_t max_batches, size_t max_bytes,
@@ -104,7 +110,8 @@ static int wait_for_room(struct rb_channel *channel, const struct rb_frame *fram
     if (since != 0) {
         channel->send_wait_ns += rb_clock_ns() - since;
     }
-    if (channel->cancelled) {
+    /* A neighbour may have found out about a cancellation first. */
+    if (channel->cancelled || (channel->closed && channel->closed_why.status == RB_ECANCELLED)) {
         return set_cancelled(err);
     }
     if (channel->closed) {
@@ -175,6 +182,9 @@ static int check_frame(const struct rb_frame *frame, uint64_t unit, uint64_t seq
     if (frame->kind == RB_FRAME_ABORT) {
         struct rb_error why;
         memcpy(&why, frame->bytes, sizeof why);
+        if (why.status == RB_ECANCELLED) {
+            return set_cancelled(err);
+        }
         return rb_error_set(err, RB_EABORTED, "ABORTED", "the stage before failed: %s",
                             why.message);
     }

@@ -34,7 +34,9 @@ struct rb_frame {
 
 /* NULL when there is no memory. `bytes` is `data`, copied. */
 struct rb_frame *rb_frame_new(enum rb_frame_kind kind, const void *data, size_t size);
-struct rb_frame *rb_frame_new_abort(const struct rb_error *why);
+/* An Abort frame, whose reason is written later: so that memory is there when all else fails. */
+struct rb_frame *rb_frame_new_abort(void);
+void rb_frame_set_abort(struct rb_frame *frame, const struct rb_error *why);
 
 struct rb_channel {
     pthread_mutex_t lock;

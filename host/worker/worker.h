@@ -5,8 +5,16 @@
 #ifndef RB_HOST_WORKER_WORKER_H
 #define RB_HOST_WORKER_WORKER_H
 
-/* Serves the link until CLOSE, a lost supervisor or a fault; returns the process's exit code. Takes
- * over `link_fd`. */
+/* The process's exit codes. */
+enum {
+    RB_WORKER_EXIT_CLOSED = 0,   /* asked to, after rb_close everywhere */
+    RB_WORKER_EXIT_FAULT = 1,    /* it could not start (READY said why), or the link was broken */
+    RB_WORKER_EXIT_ORPHANED = 2, /* the supervisor is gone */
+};
+
+/* Serves the link until CLOSE or a fault; returns the process's exit code. Takes over `link_fd`,
+ * and the process: its signals, its memory allocator, and its life, which ends at once (_exit) when
+ * the supervisor is gone. Writes nothing to standard output and error. */
 int rb_worker_main(int link_fd);
 
 #endif

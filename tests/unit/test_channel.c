@@ -176,7 +176,9 @@ static void test_abort_reaches_the_receiver(void **state)
     rb_error_set(&why, RB_EDB, "DB", "server closed the connection");
     assert_int_equal(rb_channel_init(&c, 1, 10, NULL), 0);
     rb_channel_send(&c, batch(0, 10), NULL);
-    struct rb_frame *abort_frame = rb_frame_new_abort(&why);
+    struct rb_frame *abort_frame = rb_frame_new_abort();
+    assert_non_null(abort_frame);
+    rb_frame_set_abort(abort_frame, &why);
     abort_frame->unit = UNIT;
     assert_int_equal(rb_channel_send(&c, abort_frame, NULL), 0); /* never waits */
     assert_int_equal(rb_channel_recv(&c, UNIT, 0, &f, &err), 0);
@@ -205,6 +207,26 @@ static void test_close_stops_the_sender(void **state)
     assert_non_null(strstr(s.err.message, "value refused"));
     rb_channel_reset(&c);
     assert_int_equal(rb_channel_send(&c, batch(0, 1), NULL), 0);
+    rb_channel_release(&c);
+}
+
+/* A neighbour that was cancelled is no failure of its own. */
+static void test_cancelled_neighbour(void **state)
+{
+    (void)state;
+    struct rb_channel c;
+    struct rb_error why;
+    struct rb_frame *f = NULL;
+    rb_error_set(&why, RB_ECANCELLED, "CANCELLED", "the run was cancelled");
+    assert_int_equal(rb_channel_init(&c, 1, 10, NULL), 0);
+    struct rb_frame *abort_frame = rb_frame_new_abort();
+    assert_non_null(abort_frame);
+    rb_frame_set_abort(abort_frame, &why);
+    abort_frame->unit = UNIT;
+    assert_int_equal(rb_channel_send(&c, abort_frame, NULL), 0);
+    assert_int_equal(rb_channel_recv(&c, UNIT, 0, &f, NULL), RB_ECANCELLED);
+    rb_channel_close(&c, &why);
+    assert_int_equal(rb_channel_send(&c, batch(0, 1), NULL), RB_ECANCELLED);
     rb_channel_release(&c);
 }
 
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_gap_and_foreign_unit),
         cmocka_unit_test(test_abort_reaches_the_receiver),
         cmocka_unit_test(test_close_stops_the_sender),
+        cmocka_unit_test(test_cancelled_neighbour),
         cmocka_unit_test(test_cancel_wakes_both_sides),
         cmocka_unit_test(test_throughput_keeps_order),
     };

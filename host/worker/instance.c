@@ -1,0 +1,361 @@
+#include "host/worker/instance.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "host/link/text.h"
+#include "host/net/broker.h"
+#include "host/worker/clock.h"
+
+struct rb_instance {
+    struct rb_context *context;
+    const struct rb_connector_spec *spec;
+    uint64_t memory_max_bytes;
+    const struct rb_guest_ops *ops;
+    void *user;
+
+    /* The guest's, in the shapes that its folders take. */
+    struct rb_net_allow *allow;
+    struct rb_guest_preopen *preopens;
+    const char **env;
+    struct rb_broker *broker;
+    struct rb_guest *guest;
+    struct rb_buf info;
+    unsigned number; /* of this guest, in the keys of cancel packets */
+
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    void (*job)(void *user);
+    void *job_user;
+    bool stopping;
+    void (*ended)(void *user);
+    void *ended_user;
+};
+
+static void send_cancel_packet(void *user, int handle, const void *address, size_t address_len,
+                               const void *packet, size_t len)
+{
+    struct rb_instance *instance = user;
+    /* A cancelled run's packets are still wanted when the sockets have been closed. */
+    if (len == 0 && atomic_load(&instance->context->cancelled)) {
+        return;
+    }
+    char key[32];
+    snprintf(key, sizeof key, "%u.%d", instance->number, handle);
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(2048);
+    RB_CLEANUP(rb_buf_release) struct rb_buf hex = RB_BUF_INIT(1024);
+    struct rb_json json;
+    rb_json_init(&json, &text);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "key", key);
+    int r = rb_link_hex_encode(address, address_len, &hex);
+    rb_json_member_str(&json, "address", rb_buf_str(&hex));
+    rb_buf_clear(&hex);
+    r = r != 0 ? r : rb_link_hex_encode(packet, len, &hex);
+    rb_json_member_str(&json, "packet", rb_buf_str(&hex));
+    rb_json_end_object(&json);
+    if (r == 0 && rb_json_finish(&json) == 0) {
+        /* A lost supervisor is found out by the thread that reads. */
+        (void)rb_link_send(instance->context->link, RB_LINK_CANCEL_PACKET, 0, rb_buf_str(&text),
+                           text.len, NULL);
+    }
+}
+
+static const struct rb_broker_ops broker_ops = {.cancel_packet = send_cancel_packet};
+
+static void drop_guest(struct rb_instance *instance)
+{
+    rb_guest_free(instance->guest);
+    instance->guest = NULL;
+    rb_broker_free(instance->broker);
+    instance->broker = NULL;
+    rb_buf_clear(&instance->info);
+}
+
+static int make_broker(struct rb_instance *instance, struct rb_error *err)
+{
+    const struct rb_connector_spec *spec = instance->spec;
+    const struct rb_worker_spec *run = instance->context->spec;
+    const struct rb_net_grant grant = {
+        .allow = instance->allow,
+        .n_allow = spec->n_allow,
+        .tls_mode = spec->tls_mode,
+        .tls_forbidden = spec->tls_forbidden,
+        .tls_root_cert = spec->tls_root_cert,
+        .tls_cert = spec->tls_cert,
+        .tls_key = spec->tls_key,
+        .secrets = spec->secrets,
+        .n_secrets = spec->n_secrets,
+        .connect_timeout_ms = run->connect_timeout_ms,
+        .idle_timeout_ms = run->idle_timeout_ms,
+    };
+    instance->number = atomic_fetch_add(&instance->context->next_instance, 1);
+    return rb_broker_new(&grant, instance->context->cancel_fd, &broker_ops, instance,
+                         &instance->broker, err);
+}
+
+static int make_guest(struct rb_instance *instance, struct rb_error *err)
+{
+    const struct rb_connector_spec *spec = instance->spec;
+    const struct rb_worker_spec *run = instance->context->spec;
+    const struct rb_guest_options options = {
+        .connector_id = spec->id,
+        .wasm_path = spec->wasm_path,
+        .wasm_sha256 = spec->wasm_sha256,
+        .aot_dir = run->interpreter ? NULL : run->aot_dir,
+        .interpreter = run->interpreter,
+        .memory_max_bytes = instance->memory_max_bytes,
+        .batch_max_bytes = run->max_batch_bytes,
+        .cancel_fd = instance->context->cancel_fd,
+        .wasi_sockets = spec->wasi_sockets,
+        .env = instance->env,
+        .preopens = instance->preopens,
+        .n_preopens = spec->n_preopens,
+        .broker = instance->broker,
+        .ops = instance->ops,
+        .user = instance->user,
+    };
+    return rb_guest_new(&options, &instance->guest, err);
+}
+
+static int encode_open_context(const struct rb_instance *instance, struct rb_buf *ret)
+{
+    const struct rb_connector_spec *spec = instance->spec;
+    const struct rb_worker_spec *run = instance->context->spec;
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_key(&json, "config");
+    rb_json_begin_object(&json);
+    rb_json_member_raw(&json, "json", spec->config_json, strlen(spec->config_json));
+    rb_json_end_object(&json);
+    rb_json_member_str(&json, "connector_id", spec->id);
+    rb_json_member_str(&json, "connector_version", spec->version);
+    rb_json_member_str(&json, "role", rb_role_name(spec->role));
+    rb_json_member_str(&json, "pipeline", run->pipeline);
+    rb_json_key(&json, "timeouts");
+    rb_json_begin_object(&json);
+    rb_json_member_i64(&json, "connect_ms", run->connect_timeout_ms);
+    rb_json_member_i64(&json, "statement_ms", run->statement_timeout_ms);
+    rb_json_member_i64(&json, "idle_ms", run->idle_timeout_ms);
+    rb_json_member_i64(&json, "lock_ms", run->lock_timeout_ms);
+    rb_json_end_object(&json);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+int rb_instance_open(struct rb_instance *instance, struct rb_instance_timings *ret_timings,
+                     struct rb_error *err)
+{
+    if (instance->guest != NULL) {
+        *ret_timings = (struct rb_instance_timings){0};
+        return 0;
+    }
+    int64_t start = rb_clock_ns();
+    RB_CLEANUP(rb_buf_release) struct rb_buf context = RB_BUF_INIT(RB_WORKER_JSON_MAX);
+    int r = encode_open_context(instance, &context);
+    if (r != 0) {
+        return rb_error_set(err, r, "OPEN_CONTEXT", "the configuration is too large");
+    }
+    r = make_broker(instance, err);
+    r = r != 0 ? r : make_guest(instance, err);
+    r = r != 0 ? r
+               : rb_guest_call(instance->guest, RB_GUEST_OPEN, rb_buf_str(&context), context.len,
+                               &instance->info, err);
+    if (r != 0) {
+        drop_guest(instance);
+        return r;
+    }
+    const struct rb_guest_timings *timings = rb_guest_timings(instance->guest);
+    *ret_timings = (struct rb_instance_timings){
+        .open_secs = rb_clock_secs(rb_clock_ns() - start),
+        .load_secs = rb_clock_secs(timings->load_ns),
+        .instantiate_secs = rb_clock_secs(timings->instantiate_ns),
+    };
+    return 0;
+}
+
+const struct rb_buf *rb_instance_info(const struct rb_instance *instance)
+{
+    return &instance->info;
+}
+
+bool rb_instance_has(const struct rb_instance *instance, enum rb_guest_export which)
+{
+    return instance->guest != NULL && rb_guest_has(instance->guest, which);
+}
+
+bool rb_instance_is_aot(const struct rb_instance *instance)
+{
+    return instance->guest != NULL && rb_guest_timings(instance->guest)->aot;
+}
+
+uint64_t rb_instance_memory_bytes(const struct rb_instance *instance)
+{
+    return instance->guest == NULL ? 0 : rb_guest_memory_bytes(instance->guest);
+}
+
+int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, const char *json,
+                     size_t len, struct rb_buf *ret_data, struct rb_error *err)
+{
+    if (!rb_instance_has(instance, which)) {
+        return rb_error_set(err, RB_ECONNECTOR, "EXPORT_MISSING",
+                            "connector '%s' does not export %s", instance->spec->id,
+                            rb_guest_export_name(which));
+    }
+    int r = rb_guest_call(instance->guest, which, json, len, ret_data, err);
+    if (r == RB_ECONNECTOR || r == RB_ECANCELLED) {
+        drop_guest(instance);
+    }
+    return r;
+}
+
+int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
+{
+    int r = 0;
+    if (instance->guest != NULL && !atomic_load(&instance->context->cancelled)) {
+        r = rb_guest_close(instance->guest, err);
+    }
+    drop_guest(instance);
+    return r;
+}
+
+static void *serve(void *arg)
+{
+    struct rb_instance *instance = arg;
+    pthread_mutex_lock(&instance->lock);
+    for (;;) {
+        while (instance->job == NULL && !instance->stopping) {
+            pthread_cond_wait(&instance->changed, &instance->lock);
+        }
+        void (*job)(void *) = instance->job;
+        void *job_user = instance->job_user;
+        if (job == NULL) {
+            break;
+        }
+        instance->job = NULL;
+        pthread_mutex_unlock(&instance->lock);
+        job(job_user);
+        pthread_mutex_lock(&instance->lock);
+    }
+    void (*ended)(void *) = instance->ended;
+    void *ended_user = instance->ended_user;
+    pthread_mutex_unlock(&instance->lock);
+    (void)rb_instance_close(instance, NULL);
+    if (ended != NULL) {
+        ended(ended_user);
+    }
+    return NULL;
+}
+
+/* The grants in the shapes that broker and guest take. */
+static int copy_grants(struct rb_instance *instance)
+{
+    const struct rb_connector_spec *spec = instance->spec;
+    instance->allow = calloc(spec->n_allow + 1, sizeof *instance->allow);
+    instance->preopens = calloc(spec->n_preopens + 1, sizeof *instance->preopens);
+    instance->env = calloc(spec->n_env + 1, sizeof *instance->env);
+    if (instance->allow == NULL || instance->preopens == NULL || instance->env == NULL) {
+        return RB_ENOMEM;
+    }
+    for (size_t i = 0; i < spec->n_allow; i++) {
+        instance->allow[i] =
+            (struct rb_net_allow){.host = spec->allow[i].host, .port = spec->allow[i].port};
+    }
+    for (size_t i = 0; i < spec->n_preopens; i++) {
+        instance->preopens[i] =
+            (struct rb_guest_preopen){.guest_path = spec->preopens[i].guest_path,
+                                      .host_path = spec->preopens[i].host_path,
+                                      .writable = spec->preopens[i].writable};
+    }
+    for (size_t i = 0; i < spec->n_env; i++) {
+        instance->env[i] = spec->env[i];
+    }
+    return 0;
+}
+
+int rb_instance_new(struct rb_context *context, const struct rb_connector_spec *spec,
+                    uint64_t memory_max_bytes, const struct rb_guest_ops *ops, void *user,
+                    struct rb_instance **ret_instance, struct rb_error *err)
+{
+    struct rb_instance *instance = calloc(1, sizeof *instance);
+    if (instance == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a connector instance");
+    }
+    instance->context = context;
+    instance->spec = spec;
+    instance->memory_max_bytes = memory_max_bytes;
+    if (spec->memory_max_bytes > 0 && spec->memory_max_bytes < memory_max_bytes) {
+        instance->memory_max_bytes = spec->memory_max_bytes;
+    }
+    instance->ops = ops;
+    instance->user = user;
+    rb_buf_init(&instance->info, RB_WORKER_JSON_MAX);
+    pthread_mutex_init(&instance->lock, NULL); /* neither fails on Linux with default attributes */
+    pthread_cond_init(&instance->changed, NULL);
+    int r = copy_grants(instance);
+    if (r != 0) {
+        rb_error_set(err, r, "OUT_OF_MEMORY", "no memory for a connector instance");
+    } else {
+        int e = pthread_create(&instance->thread, NULL, serve, instance);
+        instance->has_thread = e == 0;
+        r = e == 0 ? 0
+                   : rb_error_set_errno(err, RB_EINTERNAL, "THREAD", e,
+                                        "starting a thread for connector '%s'", spec->id);
+    }
+    if (r != 0) {
+        rb_instance_free(instance);
+        return r;
+    }
+    *ret_instance = instance;
+    return 0;
+}
+
+void rb_instance_stop(struct rb_instance *instance, void (*ended)(void *user), void *ended_user)
+{
+    pthread_mutex_lock(&instance->lock);
+    instance->stopping = true;
+    instance->ended = ended;
+    instance->ended_user = ended_user;
+    pthread_cond_signal(&instance->changed);
+    pthread_mutex_unlock(&instance->lock);
+}
+
+void rb_instance_free(struct rb_instance *instance)
+{
+    if (instance == NULL) {
+        return;
+    }
+    if (instance->has_thread) {
+        pthread_join(instance->thread, NULL);
+    }
+    drop_guest(instance);
+    rb_buf_release(&instance->info);
+    pthread_cond_destroy(&instance->changed);
+    pthread_mutex_destroy(&instance->lock);
+    free(instance->allow);
+    free(instance->preopens);
+    free(instance->env);
+    free(instance);
+}
+
+int rb_instance_submit(struct rb_instance *instance, void (*job)(void *user), void *job_user,
+                       struct rb_error *err)
+{
+    pthread_mutex_lock(&instance->lock);
+    bool busy = instance->job != NULL || instance->stopping;
+    if (!busy) {
+        instance->job = job;
+        instance->job_user = job_user;
+        pthread_cond_signal(&instance->changed);
+    }
+    pthread_mutex_unlock(&instance->lock);
+    return busy ? rb_error_set(err, RB_EINTERNAL, "BUSY", "connector '%s' has a call to do already",
+                               instance->spec->id)
+                : 0;
+}
