@@ -63,7 +63,7 @@ static void answer_state(struct rb_rig *rig, const struct rb_link_frame *frame, 
         bool if_absent = yyjson_is_null(yyjson_obj_get(root, "expected"));
         set = if_absent ? !rig->has_k : rig->has_k && is_equal(&rig->k, &expected);
     }
-    if (strcmp(text_of(root, "key"), "k") != 0) {
+    if (strcmp(text_of(root, "key"), "new") == 0) {
         rb_buf_printf(&out, "{\"error\":{\"status\":%d,\"code\":\"STATE\",\"message\":\"no\"}}",
                       RB_ESTATE);
     } else if (frame->type == RB_LINK_STATE_GET) {

@@ -22,9 +22,9 @@ struct rb_rig {
     int n_checkpoints;
     int n_progress;
     int n_metrics;
-    bool has_k; /* state: the one key "k" */
+    bool has_k; /* state: there is one value, under whatever key */
     struct rb_buf k;
-    int n_unanswered; /* state requests for "never answered" */
+    int n_unanswered; /* state requests for "never answered"; those for "new" get an error */
 };
 
 /* Starts the worker with a spec that the caller may have changed. */

@@ -57,6 +57,10 @@ static int free_batch(void **state)
 
 #define WASM "build/test-connectors/worker_stage.wasm"
 
+#define CONTEXT                                                                                    \
+    "{\"stream_name\":\"numbers\",\"schema\":{\"columns\":[]},\"sync_mode\":\"full_refresh\","     \
+    "\"limits\":{\"max_batch_bytes\":1048576},\"write_mode\":\"append\"}"
+
 static struct rb_connector_spec connectors[] = {
     {.role = RB_ROLE_SOURCE,
      .id = "src",
@@ -446,6 +450,47 @@ static void test_progress(void **state)
     assert_int_equal(rb_rig_close(&rig), 0);
 }
 
+/* The SDK's examples: a source of numbers, a column emptied on the way, a destination that counts.
+ */
+static void test_examples_of_the_sdk(void **state)
+{
+    (void)state;
+    static const char unit[] = "{\"lane\":0,\"source\":" CONTEXT ",\"transforms\":[" CONTEXT
+                               "],\"destination\":" CONTEXT "}";
+    static const struct rb_connector_spec examples[] = {
+        {.role = RB_ROLE_SOURCE,
+         .id = "source-numbers",
+         .version = "0.1.0",
+         .wasm_path = "build/connectors/source_numbers.wasm",
+         .config_json = "{\"rows\":25000}"},
+        {.role = RB_ROLE_TRANSFORM,
+         .id = "transform-mask",
+         .version = "0.1.0",
+         .wasm_path = "build/connectors/transform_mask.wasm",
+         .config_json = "{\"columns\":[\"n\"],\"method\":\"null\"}"},
+        {.role = RB_ROLE_DESTINATION,
+         .id = "dest-count",
+         .version = "0.1.0",
+         .wasm_path = "build/connectors/dest_count.wasm",
+         .config_json = "{}"},
+    };
+    struct rb_rig rig;
+    struct rb_unit_result result;
+    struct rb_worker_spec spec = make_spec(true);
+    spec.connectors = examples;
+    spec.compression = RB_COMPRESSION_LZ4;
+    rb_rig_start(&rig, &spec);
+    for (int run = 1; run <= 2; run++) {
+        take_result(&rig, rb_rig_send(&rig, RB_LINK_UNIT, unit, sizeof unit - 1), &result);
+        expect_ok(&result);
+        assert_true(result.records == 25000 && result.batches == 3);
+        rb_unit_result_release(&result);
+        assert_string_equal(rb_buf_str(&rig.k), run == 1 ? "25000" : "50000");
+        assert_int_equal(rig.n_metrics, run);
+    }
+    assert_int_equal(rb_rig_close(&rig), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_supervisor_gone),
         cmocka_unit_test(test_logs_are_filtered_and_bounded),
         cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_examples_of_the_sdk),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, make_batch, free_batch);
