@@ -41,11 +41,13 @@ e2e: build $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
 
 ## sanitize: unit and connector tests under AddressSanitizer and UndefinedBehaviorSanitizer
-sanitize: $(TEST_GUEST_FILES) build/lib/.stub $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
+sanitize: $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
+    $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 	@tools/run-tests $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 
 ## coverage: line coverage of the unit and connector tests, by folder
-coverage: $(TEST_GUEST_FILES) build/lib/.stub $(call programs,cov,$(NATIVE_TESTS)) $(call archives,cov,$(ARCHIVES_cov))
+coverage: $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
+    $(call programs,cov,$(NATIVE_TESTS)) $(call archives,cov,$(ARCHIVES_cov))
 	@find build/cov -name '*.gcda' -delete
 	@tools/run-tests $(call programs,cov,$(NATIVE_TESTS))
 	@$(PYTHON) tools/coverage build/cov
