@@ -1,0 +1,94 @@
+#include <stdio.h>
+
+#include "host/cli/console.h"
+#include "host/cli/env.h"
+#include "host/cli/load.h"
+#include "host/cli/report.h"
+
+enum { JSON_MAX = 64 * 1024 * 1024 };
+
+static void print_text(struct rb_console *console, const struct rb_check_report *report)
+{
+    for (size_t i = 0; i < report->n_items; i++) {
+        const struct rb_check_item *item = &report->items[i];
+        const char *verdict = !item->ok ? "FAILED" : item->warning ? "warning" : "ok";
+        if (item->ok && console->quiet) {
+            continue;
+        }
+        printf("%-8s %s%s%s\n", verdict, item->what, item->message[0] != 0 ? ": " : "",
+               item->message);
+        if (!item->ok && item->fault.error.detail[0] != 0) {
+            printf("         detail: %s\n", item->fault.error.detail);
+        }
+        if (!item->ok && item->fault.error.hint[0] != 0) {
+            printf("         hint: %s\n", item->fault.error.hint);
+        }
+    }
+}
+
+static int print_json(const struct rb_pipeline *pipeline, const struct rb_check_report *report)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
+    struct rb_json json;
+    rb_json_init(&json, &text);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "pipeline", pipeline->name);
+    rb_json_member_i64(&json, "exit_code", report->exit_code);
+    rb_json_key(&json, "checks");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < report->n_items; i++) {
+        const struct rb_check_item *item = &report->items[i];
+        rb_json_begin_object(&json);
+        rb_json_member_str(&json, "what", item->what);
+        rb_json_member_str(&json, "verdict",
+                           !item->ok       ? "failed"
+                           : item->warning ? "warning"
+                                           : "ok");
+        rb_json_member_str(&json, "message", item->message);
+        rb_json_key(&json, "fault");
+        rb_report_write_fault(&json, item->ok ? NULL : &item->fault);
+        rb_json_end_object(&json);
+    }
+    rb_json_end_array(&json);
+    rb_json_end_object(&json);
+    if (rb_json_finish(&json) != 0) {
+        return RB_EXIT_INTERNAL;
+    }
+    printf("%s\n", rb_buf_str(&text));
+    return report->exit_code;
+}
+
+int rb_cmd_check(const struct rb_cli *cli)
+{
+    struct rb_console console;
+    rb_console_init(&console, cli);
+    RB_CLEANUP(rb_env_release) struct rb_env env;
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (rb_env_init(&env, cli, true, &error) != 0) {
+        rb_console_error(&console, NULL, &error);
+        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
+    }
+    struct rb_pipeline *pipeline = NULL;
+    int code = rb_cli_load(cli, &console, false, &pipeline);
+    if (code != 0) {
+        return code;
+    }
+    struct rb_engine_options options;
+    rb_env_engine_options(&env, cli, &options);
+    struct rb_observer observer;
+    rb_console_observer(&console, &observer);
+    /* What the streams come to is in the report. */
+    observer.stream = NULL;
+    struct rb_check_report report;
+    rb_engine_check(pipeline, &options, &observer, &report);
+    code = report.exit_code;
+    if (cli->output == RB_OUTPUT_JSON) {
+        code = print_json(pipeline, &report);
+    } else {
+        print_text(&console, &report);
+    }
+    rb_check_report_release(&report);
+    rb_pipeline_free(pipeline);
+    return code;
+}

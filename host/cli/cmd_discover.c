@@ -1,0 +1,167 @@
+#include <stdio.h>
+#include <string.h>
+#include <yyjson.h>
+
+#include "host/cli/console.h"
+#include "host/cli/env.h"
+#include "host/cli/load.h"
+#include "host/cli/text.h"
+
+enum { CATALOG_MAX = 64 * 1024 * 1024 };
+
+static const char *text_of(yyjson_val *object, const char *key)
+{
+    const char *text = yyjson_get_str(yyjson_obj_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static void print_list(yyjson_val *array, const char *separator)
+{
+    size_t i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(array, i, n, item)
+    {
+        const char *text = yyjson_get_str(item);
+        printf("%s%s", i > 0 ? separator : "", text != NULL ? text : "");
+    }
+}
+
+static void print_stream(yyjson_val *stream)
+{
+    char rows[RB_TEXT_MAX];
+    printf("%s", text_of(stream, "name"));
+    yyjson_val *estimate = yyjson_obj_get(stream, "estimated_rows");
+    if (yyjson_is_int(estimate)) {
+        printf("  (about %s rows)", rb_text_count(yyjson_get_sint(estimate), rows));
+    }
+    putchar('\n');
+    size_t i, n;
+    yyjson_val *column;
+    yyjson_arr_foreach(yyjson_obj_get(stream, "schema"), i, n, column)
+    {
+        printf("  %-24s %-28s %-24s%s\n", text_of(column, "name"), text_of(column, "data_type"),
+               text_of(column, "arrow_type"),
+               yyjson_is_false(yyjson_obj_get(column, "nullable")) ? " not null" : "");
+    }
+    yyjson_val *key = yyjson_obj_get(stream, "source_defined_primary_key");
+    if (yyjson_arr_size(key) > 0) {
+        printf("  primary key: ");
+        print_list(key, ", ");
+        putchar('\n');
+    }
+    printf("  sync modes: ");
+    print_list(yyjson_obj_get(stream, "supported_sync_modes"), ", ");
+    if (text_of(stream, "proposed_cursor")[0] != 0) {
+        printf("; cursor: %s", text_of(stream, "proposed_cursor"));
+    }
+    puts("\n");
+}
+
+/* A double-quoted YAML scalar where a plain one might mean something else (YAML 1.2, section 7.3).
+ */
+static void print_scalar(const char *text)
+{
+    bool plain = text[0] != 0 &&
+                 strspn(text, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(text) &&
+                 (text[0] < '0' || text[0] > '9');
+    static const char *const words[] = {"null", "true", "false", "yes",  "no",   "on",
+                                        "off",  "y",    "n",     "Null", "True", "False"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        plain = plain && strcasecmp(text, words[i]) != 0;
+    }
+    if (plain) {
+        printf("%s", text);
+        return;
+    }
+    putchar('"');
+    for (const char *p = text; *p != 0; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c == '"' || c == '\\') {
+            printf("\\%c", c);
+        } else if (c == '$') {
+            printf("$%s", p[1] == '{' ? "$" : "");
+        } else if (c < 0x20 || c == 0x7f) {
+            printf("\\x%02x", c);
+        } else {
+            putchar(c);
+        }
+    }
+    putchar('"');
+}
+
+static void print_yaml(yyjson_val *streams)
+{
+    puts("  streams:");
+    size_t i, n;
+    yyjson_val *stream;
+    yyjson_arr_foreach(streams, i, n, stream)
+    {
+        const char *cursor = text_of(stream, "proposed_cursor");
+        printf("    - name: ");
+        print_scalar(text_of(stream, "name"));
+        putchar('\n');
+        if (cursor[0] == 0) {
+            puts("      sync_mode: full_refresh");
+            continue;
+        }
+        printf("      sync_mode: full_refresh   # or incremental, with cursor_field: ");
+        print_scalar(cursor);
+        putchar('\n');
+    }
+}
+
+static int print_catalog(const struct rb_cli *cli, const struct rb_buf *catalog)
+{
+    if (cli->output == RB_OUTPUT_JSON) {
+        printf("%s\n", rb_buf_str(catalog));
+        return 0;
+    }
+    yyjson_doc *doc = yyjson_read(rb_buf_str(catalog), catalog->len, 0);
+    yyjson_val *streams = yyjson_obj_get(yyjson_doc_get_root(doc), "streams");
+    if (cli->output == RB_OUTPUT_YAML) {
+        print_yaml(streams);
+    } else {
+        size_t i, n;
+        yyjson_val *stream;
+        yyjson_arr_foreach(streams, i, n, stream)
+        {
+            print_stream(stream);
+        }
+        printf("%zu streams\n", yyjson_arr_size(streams));
+    }
+    yyjson_doc_free(doc);
+    return 0;
+}
+
+int rb_cmd_discover(const struct rb_cli *cli)
+{
+    struct rb_console console;
+    rb_console_init(&console, cli);
+    RB_CLEANUP(rb_env_release) struct rb_env env;
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (rb_env_init(&env, cli, true, &error) != 0) {
+        rb_console_error(&console, NULL, &error);
+        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
+    }
+    struct rb_pipeline *pipeline = NULL;
+    int code = rb_cli_load(cli, &console, true, &pipeline);
+    if (code != 0) {
+        return code;
+    }
+    struct rb_engine_options options;
+    rb_env_engine_options(&env, cli, &options);
+    struct rb_observer observer;
+    rb_console_observer(&console, &observer);
+    RB_CLEANUP(rb_buf_release) struct rb_buf catalog = RB_BUF_INIT(CATALOG_MAX);
+    struct rb_fault fault;
+    if (rb_engine_discover(pipeline, &options, &observer, &catalog, &fault) != 0) {
+        rb_console_error(&console, rb_fault_side_name(fault.side), &fault.error);
+        code = rb_fault_exit_code(&fault);
+    } else {
+        code = print_catalog(cli, &catalog);
+    }
+    rb_pipeline_free(pipeline);
+    return code;
+}

@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/console.h"
+#include "host/cli/env.h"
+#include "host/cli/load.h"
+#include "host/cli/report.h"
+
+static void print_faults(struct rb_console *console, const struct rb_run_report *report)
+{
+    if (report->cancelled) {
+        rb_console_error(console, NULL, &report->fault.error);
+        return;
+    }
+    bool shown = false;
+    for (size_t i = 0; i < report->n_streams; i++) {
+        if (report->streams[i].outcome == RB_OUTCOME_FAILED) {
+            const struct rb_fault *fault = &report->streams[i].fault;
+            rb_console_error(console, rb_fault_side_name(fault->side), &fault->error);
+            /* A session that ended took its streams along: that is one cause, and is shown once. */
+            shown |= fault->side == RB_FAULT_ENGINE;
+        }
+    }
+    if (report->failed && !shown) {
+        rb_console_error(console, rb_fault_side_name(report->fault.side), &report->fault.error);
+    }
+}
+
+static int print_report(const struct rb_cli *cli, struct rb_console *console,
+                        const struct rb_pipeline *pipeline, const struct rb_run_report *report)
+{
+    rb_console_clear(console);
+    int status = 0;
+    if (cli->output == RB_OUTPUT_JSON) {
+        status = rb_report_print_json(pipeline, report);
+    } else if (!cli->quiet && report->run_id != 0) {
+        rb_report_print_table(report);
+        fflush(stdout);
+    }
+    print_faults(console, report);
+    const char *bench = getenv("RAPIDBYTE_BENCH");
+    if (status == 0 && bench != NULL && strcmp(bench, "1") == 0) {
+        status = rb_report_print_bench(report);
+    }
+    return status == 0 ? report->exit_code : RB_EXIT_INTERNAL;
+}
+
+int rb_cmd_run(const struct rb_cli *cli)
+{
+    struct rb_console console;
+    rb_console_init(&console, cli);
+    RB_CLEANUP(rb_env_release) struct rb_env env;
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (rb_env_init(&env, cli, true, &error) != 0) {
+        rb_console_error(&console, NULL, &error);
+        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
+    }
+    struct rb_pipeline *pipeline = NULL;
+    int code = rb_cli_load(cli, &console, false, &pipeline);
+    if (code != 0) {
+        return code;
+    }
+    struct rb_engine_options options;
+    rb_env_engine_options(&env, cli, &options);
+    struct rb_observer observer;
+    rb_console_observer(&console, &observer);
+    struct rb_run_report report;
+    rb_engine_run(pipeline, &options, &observer, &report);
+    code = print_report(cli, &console, pipeline, &report);
+    rb_run_report_release(&report);
+    rb_pipeline_free(pipeline);
+    return code;
+}

@@ -1,0 +1,14 @@
+#include <stdio.h>
+
+#include "host/cli/options.h"
+#include "host/engine/engine.h"
+#include "host/worker/worker.h"
+
+int rb_cmd_worker(const struct rb_cli *cli)
+{
+    if (cli->link_fd < 0) {
+        fputs("rapidbyte worker: it is started by 'rapidbyte run', not by hand\n", stderr);
+        return RB_EXIT_USAGE;
+    }
+    return rb_worker_main(cli->link_fd);
+}

@@ -1,0 +1,296 @@
+#include "host/cli/console.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "abi/rapidbyte_abi.h"
+#include "base/json.h"
+#include "host/cli/text.h"
+#include "host/engine/session.h"
+
+enum { LINE_MAX_BYTES = 512, LOG_LINE_MAX = 80 * 1024, COLUMNS_DEFAULT = 80 };
+
+void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
+{
+    memset(console, 0, sizeof *console);
+    const char *term = getenv("TERM");
+    console->quiet = cli->quiet;
+    console->log_json = cli->log_json;
+    console->log_level = cli->log_level;
+    console->live = !cli->quiet && !cli->log_json && isatty(STDERR_FILENO) == 1 && term != NULL &&
+                    strcmp(term, "dumb") != 0;
+}
+
+static size_t columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        return size.ws_col;
+    }
+    return COLUMNS_DEFAULT;
+}
+
+void rb_console_clear(struct rb_console *console)
+{
+    if (console->n_drawn > 0) {
+        fprintf(stderr, "\x1b[%dA\x1b[J", console->n_drawn);
+        console->n_drawn = 0;
+    }
+}
+
+/* Cuts a line to the terminal's width: one that wraps would break the drawing. */
+static void put_cut(const char *line, size_t width)
+{
+    size_t seen = 0;
+    const char *end = line;
+    while (*end != 0) {
+        seen += ((unsigned char)*end & 0xc0U) != 0x80U ? 1 : 0;
+        if (seen >= width) {
+            break;
+        }
+        end++;
+    }
+    fwrite(line, 1, (size_t)(end - line), stderr);
+    fputc('\n', stderr);
+}
+
+static void format_progress(const struct rb_stream_report *report, char *line, size_t cap)
+{
+    char rows[RB_TEXT_MAX], rate[RB_TEXT_MAX], speed[RB_TEXT_MAX], elapsed[RB_TEXT_MAX];
+    char name[128];
+    snprintf(name, sizeof name, "%s", report->stream->name);
+    rb_text_sanitize(name);
+    double secs = (double)(rb_clock_unix_us() - report->started_unix_us) / 1e6;
+    double divisor = secs > 0.001 ? secs : 0.001;
+    snprintf(line, cap, "  %-20s %12s rows  %10s rows/s  %9s/s  %s", name,
+             rb_text_count(report->records_read, rows),
+             rb_text_count((int64_t)((double)report->records_read / divisor), rate),
+             rb_text_bytes((double)report->bytes_read / divisor, speed),
+             rb_text_secs(secs, elapsed));
+}
+
+static void draw(struct rb_console *console)
+{
+    if (!console->live) {
+        return;
+    }
+    rb_console_clear(console);
+    size_t width = columns();
+    for (size_t i = 0; i < console->n_running; i++) {
+        char line[LINE_MAX_BYTES];
+        format_progress(console->running[i], line, sizeof line);
+        put_cut(line, width);
+        console->n_drawn++;
+    }
+    console->drawn_ms = rb_clock_ms();
+    fflush(stderr);
+}
+
+static void forget_running(struct rb_console *console, const struct rb_stream_report *report)
+{
+    for (size_t i = 0; i < console->n_running; i++) {
+        if (console->running[i] == report) {
+            console->n_running--;
+            memmove(&console->running[i], &console->running[i + 1],
+                    (console->n_running - i) * sizeof *console->running);
+            return;
+        }
+    }
+}
+
+/* true: it was not there yet. */
+static bool add_running(struct rb_console *console, const struct rb_stream_report *report)
+{
+    for (size_t i = 0; i < console->n_running; i++) {
+        if (console->running[i] == report) {
+            return false;
+        }
+    }
+    if (console->n_running < RB_CONSOLE_LIVE_MAX) {
+        console->running[console->n_running++] = report;
+    }
+    return true;
+}
+
+static void print_end(const struct rb_stream_report *report)
+{
+    char rows[RB_TEXT_MAX], elapsed[RB_TEXT_MAX];
+    char name[128];
+    snprintf(name, sizeof name, "%s", report->stream->name);
+    rb_text_sanitize(name);
+    if (report->outcome == RB_OUTCOME_OK) {
+        fprintf(stderr, "  %-20s %12s rows  in %s\n", name,
+                rb_text_count(report->records_written, rows), rb_text_secs(report->secs, elapsed));
+    } else if (report->outcome == RB_OUTCOME_ALREADY_LOADED) {
+        fprintf(stderr, "  %-20s %12s rows  already loaded\n", name,
+                rb_text_count(report->records_written, rows));
+    } else {
+        fprintf(stderr, "  %-20s %s\n", name, rb_outcome_name(report->outcome));
+    }
+}
+
+/* One JSON object a line: {"ts","level","connector","stream","message"}, absent parts left out. */
+static void log_json(const char *level, const char *connector, const char *stream,
+                     const char *message)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf line = RB_BUF_INIT(LOG_LINE_MAX);
+    struct timespec now;
+    struct tm utc;
+    char ts[40];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size_t n = strftime(ts, sizeof ts, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(ts + n, sizeof ts - n, ".%03ldZ", now.tv_nsec / 1000000);
+    struct rb_json json;
+    rb_json_init(&json, &line);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "ts", ts);
+    rb_json_member_str(&json, "level", level);
+    if (connector != NULL && connector[0] != 0) {
+        rb_json_member_str(&json, "connector", connector);
+    }
+    if (stream != NULL && stream[0] != 0) {
+        rb_json_member_str(&json, "stream", stream);
+    }
+    rb_json_member_str(&json, "message", message);
+    rb_json_end_object(&json);
+    if (rb_json_finish(&json) == 0) {
+        fprintf(stderr, "%s\n", rb_buf_str(&line));
+    }
+}
+
+static void on_log(void *user, int level, const char *connector, const char *stream,
+                   const char *text)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
+    struct rb_console *console = user;
+    if (level < 0 || level > RB_LOG_TRACE || level > console->log_level) {
+        return;
+    }
+    if (console->log_json) {
+        log_json(names[level], connector, stream, text);
+        return;
+    }
+    char *clean = strdup(text);
+    if (clean == NULL) {
+        return;
+    }
+    rb_text_sanitize(clean);
+    rb_console_clear(console);
+    fprintf(stderr, "%s: %s%s%s%s%s\n", names[level], connector != NULL ? connector : "",
+            connector != NULL ? ": " : "", stream != NULL ? stream : "",
+            stream != NULL && stream[0] != 0 ? ": " : "", clean);
+    free(clean);
+    draw(console);
+}
+
+static void on_note(void *user, const char *text)
+{
+    struct rb_console *console = user;
+    if (console->quiet) {
+        return;
+    }
+    if (console->log_json) {
+        log_json("info", NULL, NULL, text);
+        return;
+    }
+    rb_console_clear(console);
+    fprintf(stderr, "note: %s\n", text);
+    draw(console);
+}
+
+static void on_stream(void *user, const struct rb_stream_report *report)
+{
+    struct rb_console *console = user;
+    if (console->quiet) {
+        return;
+    }
+    if (report->outcome == RB_OUTCOME_RUNNING) {
+        bool is_new = add_running(console, report);
+        if (console->log_json && is_new) {
+            log_json("info", NULL, report->stream->name, "started");
+        }
+        if (is_new || rb_clock_ms() - console->drawn_ms >= RB_CONSOLE_REFRESH_MS) {
+            draw(console);
+        }
+        return;
+    }
+    forget_running(console, report);
+    if (console->log_json) {
+        log_json("info", NULL, report->stream->name, rb_outcome_name(report->outcome));
+        return;
+    }
+    rb_console_clear(console);
+    print_end(report);
+    draw(console);
+}
+
+void rb_console_observer(struct rb_console *console, struct rb_observer *ret)
+{
+    *ret =
+        (struct rb_observer){.log = on_log, .note = on_note, .stream = on_stream, .user = console};
+}
+
+static void print_part(const char *label, const char *text)
+{
+    if (text[0] == 0) {
+        return;
+    }
+    fprintf(stderr, "  %s: ", label);
+    for (const char *p = text; *p != 0; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c == '\n') {
+            fputs("\n    ", stderr);
+        } else {
+            fputc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
+        }
+    }
+    fputc('\n', stderr);
+}
+
+void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error)
+{
+    rb_console_clear(console);
+    if (console->log_json) {
+        log_json("error", where, NULL, error->message);
+        return;
+    }
+    char message[sizeof error->message];
+    memcpy(message, error->message, sizeof message);
+    rb_text_sanitize(message);
+    fprintf(stderr, "error: %s%s%s%s%s\n", message, where != NULL ? " [" : "",
+            where != NULL ? where : "", where != NULL ? "]" : "", "");
+    if (error->sqlstate[0] != 0) {
+        print_part("SQLSTATE", error->sqlstate);
+    }
+    print_part("detail", error->detail);
+    print_part("hint", error->hint);
+}
+
+void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct rb_diag *diag = &diags->items[i];
+        char place[64] = "";
+        if (diag->line > 0) {
+            snprintf(place, sizeof place, ":%d:%d", diag->line, diag->column);
+        }
+        if (console->log_json) {
+            RB_CLEANUP(rb_buf_release) struct rb_buf line = RB_BUF_INIT(LOG_LINE_MAX);
+            (void)rb_buf_printf(&line, "%s%s: %s", diag->path, place, diag->message);
+            log_json("error", NULL, NULL, rb_buf_str(&line));
+            continue;
+        }
+        fprintf(stderr, "%s%s: %s\n", diag->path, place, diag->message);
+        if (diag->hint != NULL) {
+            fprintf(stderr, "  hint: %s\n", diag->hint);
+        }
+    }
+    if (diags->dropped > 0) {
+        fprintf(stderr, "… and %zu more mistakes\n", diags->dropped);
+    }
+}

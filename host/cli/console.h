@@ -1,0 +1,38 @@
+/* What people (or a log collector) see while a command runs: progress, notes, logs, errors. */
+#ifndef RB_HOST_CLI_CONSOLE_H
+#define RB_HOST_CLI_CONSOLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/cli/options.h"
+#include "host/config/diag.h"
+#include "host/engine/engine.h"
+
+enum {
+    RB_CONSOLE_LIVE_MAX = 16, /* streams shown at once; more are counted */
+    RB_CONSOLE_REFRESH_MS = 100,
+};
+
+struct rb_console {
+    bool quiet;
+    bool log_json;
+    bool live; /* standard error is a terminal: lines are drawn over */
+    int log_level;
+    int n_drawn; /* lines of the live block that stand on the screen */
+    int64_t drawn_ms;
+    const struct rb_stream_report *running[RB_CONSOLE_LIVE_MAX];
+    size_t n_running;
+};
+
+void rb_console_init(struct rb_console *console, const struct rb_cli *cli);
+/* The engine's observer, writing here. */
+void rb_console_observer(struct rb_console *console, struct rb_observer *ret);
+/* Takes the live block off the screen: before anything else is printed. */
+void rb_console_clear(struct rb_console *console);
+
+/* "error: …", with detail and what to do. `where` may be NULL. */
+void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error);
+void rb_console_diags(struct rb_console *console, const struct rb_diags *diags);
+
+#endif

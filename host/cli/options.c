@@ -1,0 +1,198 @@
+#include "host/cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/rapidbyte_abi.h"
+#include "host/engine/engine.h"
+
+/* The letter names the option in struct rb_command.options; h, q, v, L and F are everybody's. */
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"log-level", required_argument, NULL, 'L'},
+    {"log-format", required_argument, NULL, 'F'},
+    {"output", required_argument, NULL, 'o'},
+    {"streams", required_argument, NULL, 's'},
+    {"full-refresh", no_argument, NULL, 'R'},
+    {"interpreter", no_argument, NULL, 'I'},
+    {"aot-dir", required_argument, NULL, 'A'},
+    {"connectors", required_argument, NULL, 'C'},
+    {"link-fd", required_argument, NULL, 'f'},
+    {NULL, 0, NULL, 0},
+};
+
+static int usage(const struct rb_command *command, const char *what, const char *value)
+{
+    fprintf(stderr, "rapidbyte %s: %s%s%s%s\n  try 'rapidbyte %s --help'\n", command->name, what,
+            value != NULL ? " '" : "", value != NULL ? value : "", value != NULL ? "'" : "",
+            command->name);
+    return RB_EXIT_USAGE;
+}
+
+static int parse_word(const char *text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static int parse_level(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
+    ret->log_level = parse_word(text, levels, 5);
+    return ret->log_level >= 0
+               ? 0
+               : usage(command, "--log-level takes error, warn, info, debug or trace, not", text);
+}
+
+static int parse_format(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    static const char *const formats[] = {"text", "json"};
+    int format = parse_word(text, formats, 2);
+    ret->log_json = format == 1;
+    return format >= 0 ? 0 : usage(command, "--log-format takes text or json, not", text);
+}
+
+static int parse_output(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    static const char *const outputs[] = {"text", "json", "yaml"};
+    int output = parse_word(text, outputs, 3);
+    if (output < 0 || (output == RB_OUTPUT_YAML && strcmp(command->name, "discover") != 0)) {
+        return usage(command, "--output takes text or json (discover: yaml, too), not", text);
+    }
+    ret->output = (enum rb_output)output;
+    return 0;
+}
+
+static int parse_streams(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    free(ret->streams_text);
+    free((void *)ret->streams.items);
+    ret->streams.count = 0;
+    ret->streams_text = strdup(text);
+    ret->streams.items = calloc(RB_CLI_STREAMS_MAX, sizeof *ret->streams.items);
+    ret->has_streams = true;
+    if (ret->streams_text == NULL || ret->streams.items == NULL) {
+        return usage(command, "out of memory", NULL);
+    }
+    char *rest = ret->streams_text;
+    char *name;
+    while ((name = strsep(&rest, ",")) != NULL) {
+        if (name[0] == 0) {
+            return usage(command, "--streams takes names separated by commas, not", text);
+        }
+        if (ret->streams.count == RB_CLI_STREAMS_MAX) {
+            return usage(command, "--streams names too many streams", NULL);
+        }
+        ret->streams.items[ret->streams.count++] = name;
+    }
+    return 0;
+}
+
+static int parse_fd(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    char *end;
+    errno = 0;
+    long fd = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || fd < 0 || fd > 65535) {
+        return usage(command, "--link-fd takes a number, not", text);
+    }
+    ret->link_fd = (int)fd;
+    return 0;
+}
+
+static int take(const struct rb_command *command, struct rb_cli *ret, int letter, const char *value)
+{
+    switch (letter) {
+    case 'h':
+        ret->help = true;
+        return 0;
+    case 'q':
+        ret->quiet = true;
+        ret->log_level = RB_LOG_ERROR;
+        return 0;
+    case 'v':
+        ret->log_level += ret->log_level < RB_LOG_TRACE ? 1 : 0;
+        return 0;
+    case 'L':
+        return parse_level(command, ret, value);
+    case 'F':
+        return parse_format(command, ret, value);
+    case 'o':
+        return parse_output(command, ret, value);
+    case 's':
+        return parse_streams(command, ret, value);
+    case 'R':
+        ret->full_refresh = true;
+        return 0;
+    case 'I':
+        ret->interpreter = true;
+        return 0;
+    case 'A':
+        ret->aot_dir = value;
+        return 0;
+    case 'C':
+        ret->connector_dirs = value;
+        return 0;
+    case 'f':
+        return parse_fd(command, ret, value);
+    default:
+        return RB_EXIT_INTERNAL;
+    }
+}
+
+int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_cli *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->command = command->name;
+    ret->log_level = RB_LOG_WARN;
+    ret->link_fd = -1;
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int letter = getopt_long(argc, argv, ":hqvo:", long_options, NULL);
+        if (letter == -1) {
+            break;
+        }
+        const char *given = argv[optind - 1];
+        if (letter == '?') {
+            return usage(command, "unknown option", given);
+        }
+        if (letter == ':') {
+            return usage(command, "a value is missing after", given);
+        }
+        if (strchr("hqvLF", letter) == NULL && strchr(command->options, letter) == NULL) {
+            return usage(command, "this command has no option", given);
+        }
+        int status = take(command, ret, letter, optarg);
+        if (status != 0) {
+            return status;
+        }
+    }
+    ret->operands = argv + optind;
+    ret->n_operands = argc - optind;
+    if (ret->help) {
+        return 0;
+    }
+    if (ret->n_operands < command->min_operands) {
+        return usage(command, "which pipeline? name its YAML file", NULL);
+    }
+    if (ret->n_operands > command->max_operands) {
+        return usage(command, "unexpected operand", ret->operands[command->max_operands]);
+    }
+    return 0;
+}
+
+void rb_cli_release(struct rb_cli *cli)
+{
+    free(cli->streams_text);
+    free((void *)cli->streams.items);
+}

@@ -1,0 +1,55 @@
+/* What every command takes, and how the command line is read. */
+#ifndef RB_HOST_CLI_OPTIONS_H
+#define RB_HOST_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/config/pipeline.h"
+
+enum rb_output { RB_OUTPUT_TEXT, RB_OUTPUT_JSON, RB_OUTPUT_YAML };
+
+enum { RB_CLI_STREAMS_MAX = 4096 };
+
+struct rb_cli {
+    const char *command;
+    enum rb_output output;
+    bool quiet;
+    bool help;
+    bool interpreter;
+    bool full_refresh;
+    bool log_json;
+    int log_level;           /* enum rb_log_level */
+    struct rb_names streams; /* --streams a,b */
+    bool has_streams;
+    const char *aot_dir;
+    const char *connector_dirs; /* NULL: the default search path */
+    int link_fd;
+    char **operands;
+    int n_operands;
+    char *streams_text; /* owns what `streams` points to */
+};
+
+/* One command. */
+struct rb_command {
+    const char *name;
+    const char *summary; /* NULL: not for the command line */
+    const char *help;    /* usage, options, examples */
+    const char *options; /* letters of the options it takes, see options.c */
+    int min_operands, max_operands;
+    int (*run)(const struct rb_cli *cli);
+};
+
+/* Reads what follows the command's name. 0, or RB_EXIT_USAGE after saying what is wrong. */
+int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_cli *ret);
+void rb_cli_release(struct rb_cli *cli);
+
+int rb_cmd_run(const struct rb_cli *cli);
+int rb_cmd_check(const struct rb_cli *cli);
+int rb_cmd_discover(const struct rb_cli *cli);
+int rb_cmd_connectors(const struct rb_cli *cli);
+int rb_cmd_compile(const struct rb_cli *cli);
+int rb_cmd_version(const struct rb_cli *cli);
+int rb_cmd_worker(const struct rb_cli *cli);
+
+#endif

@@ -1,0 +1,66 @@
+#include "host/cli/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX])
+{
+    char digits[RB_TEXT_MAX];
+    int len = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    int at = 0;
+    for (int i = 0; i < len && at < RB_TEXT_MAX - 2; i++) {
+        if (i > 0 && digits[i - 1] != '-' && (len - i) % 3 == 0) {
+            out[at++] = ',';
+        }
+        out[at++] = digits[i];
+    }
+    out[at] = 0;
+    return out;
+}
+
+const char *rb_text_bytes(double bytes, char out[RB_TEXT_MAX])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    while (bytes >= 1000.0 && unit < 4) {
+        bytes /= 1000.0;
+        unit++;
+    }
+    snprintf(out, RB_TEXT_MAX, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    return out;
+}
+
+const char *rb_text_secs(double secs, char out[RB_TEXT_MAX])
+{
+    if (secs < 60.0) {
+        snprintf(out, RB_TEXT_MAX, "%.2f s", secs);
+        return out;
+    }
+    long long whole = (long long)secs;
+    if (whole < 3600) {
+        snprintf(out, RB_TEXT_MAX, "%lld:%02lld min", whole / 60, whole % 60);
+    } else {
+        snprintf(out, RB_TEXT_MAX, "%lld:%02lld:%02lld h", whole / 3600, whole / 60 % 60,
+                 whole % 60);
+    }
+    return out;
+}
+
+size_t rb_text_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text != 0; text++) {
+        width += ((unsigned char)*text & 0xc0U) != 0x80U ? 1 : 0;
+    }
+    return width;
+}
+
+void rb_text_sanitize(char *text)
+{
+    for (; *text != 0; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7f) {
+            *text = '?';
+        }
+    }
+}

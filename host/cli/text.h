@@ -1,0 +1,20 @@
+/* Figures as people read them. All write into `out` and return it. */
+#ifndef RB_HOST_CLI_TEXT_H
+#define RB_HOST_CLI_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RB_TEXT_MAX = 32 };
+
+const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX]); /* 1,234,567 */
+const char *rb_text_bytes(double bytes,
+                          char out[RB_TEXT_MAX]);             /* 12.3 MB; 1 MB = 1,000,000 bytes */
+const char *rb_text_secs(double secs, char out[RB_TEXT_MAX]); /* 0.42 s, 2:03 min, 1:02:03 h */
+/* Columns that `text` takes on a terminal, as far as UTF-8's characters tell. */
+size_t rb_text_width(const char *text);
+/* What is printable of a name or message from elsewhere: control characters become '?' (in place).
+ */
+void rb_text_sanitize(char *text);
+
+#endif

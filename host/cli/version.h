@@ -1,0 +1,7 @@
+/* The product's version (CHANGELOG.md). */
+#ifndef RB_HOST_CLI_VERSION_H
+#define RB_HOST_CLI_VERSION_H
+
+#define RB_VERSION "0.1.0"
+
+#endif
