@@ -7,17 +7,11 @@
 
 #include <stdint.h>
 
+#include "base/log.h"
+
 #define RB_ABI_PROTOCOL_VERSION "1"
 #define RB_ABI_MODULE "rapidbyte"
 #define RB_ABI_MANIFEST_SECTION "rapidbyte.manifest"
-
-enum rb_log_level {
-    RB_LOG_ERROR = 0,
-    RB_LOG_WARN = 1,
-    RB_LOG_INFO = 2,
-    RB_LOG_DEBUG = 3,
-    RB_LOG_TRACE = 4,
-};
 
 enum rb_state_scope {
     RB_STATE_PIPELINE = 0,

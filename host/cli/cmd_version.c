@@ -1,6 +1,5 @@
 #include <stdio.h>
 
-#include "abi/rapidbyte_abi.h"
 #include "host/cli/options.h"
 #include "host/cli/version.h"
 
@@ -8,9 +7,9 @@ int rb_cmd_version(const struct rb_cli *cli)
 {
     if (cli->output == RB_OUTPUT_JSON) {
         printf("{\"version\":\"%s\",\"protocol_version\":\"%s\"}\n", RB_VERSION,
-               RB_ABI_PROTOCOL_VERSION);
+               RB_PROTOCOL_VERSION);
     } else {
-        printf("rapidbyte %s (connector protocol %s)\n", RB_VERSION, RB_ABI_PROTOCOL_VERSION);
+        printf("rapidbyte %s (connector protocol %s)\n", RB_VERSION, RB_PROTOCOL_VERSION);
     }
     return 0;
 }

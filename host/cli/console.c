@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "abi/rapidbyte_abi.h"
+#include "base/log.h"
 #include "base/json.h"
 #include "host/cli/text.h"
 #include "host/engine/session.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi/rapidbyte_abi.h"
+#include "base/log.h"
 #include "host/engine/engine.h"
 
 /* The letter names the option in struct rb_command.options; h, q, v, L and F are everybody's. */

@@ -3,5 +3,7 @@
 #define RB_HOST_CLI_VERSION_H
 
 #define RB_VERSION "0.1.0"
+/* Of the contract with connectors (docs/protocol.md). */
+#define RB_PROTOCOL_VERSION "1"
 
 #endif
