@@ -58,7 +58,7 @@ is "$(dst_sql "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conreli
 # Upsert changes what changed, and keeps what the source no longer has.
 src_sql "UPDATE users SET name = 'Ada King' WHERE id = 1; DELETE FROM users WHERE id = 3"
 run_is 0 "upsert: run after changes" "$RAPIDBYTE" run "$p"
-is "$(dst_sql 'SELECT id, name FROM raw.users ORDER BY id' | tr '\n' ';')" "1|Ada King;2|Grace Hopper;3|Édouard “Ed” Łuck;" "upsert: updated, not deleted"
+is "$(dst_sql "SELECT string_agg(id::text, ',' ORDER BY id), max(name) FILTER (WHERE id = 1) FROM raw.users")" "1,2,3|Ada King" "upsert: updated, not deleted"
 
 # Replace does not keep it.
 write_mode=replace

@@ -1,0 +1,59 @@
+#!/bin/bash
+# The command line: help, options, outputs and exit codes that need no server.
+. "$(dirname "$0")/../lib/tap.sh"
+
+run_is 0 "--help" "$RAPIDBYTE" --help
+for command in run check discover connectors compile version; do
+    like "$stdout" "^  $command " "--help lists $command"
+done
+for command in run check discover connectors compile version; do
+    run_is 0 "$command --help" "$RAPIDBYTE" "$command" --help
+    like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"
+    like "$stdout" "^example" "$command --help: examples"
+done
+run_is 2 "no command" "$RAPIDBYTE"
+run_is 2 "an unknown command" "$RAPIDBYTE" runn
+like "$stderr" "did you mean 'run'" "an unknown command: the nearest"
+run_is 2 "an unknown option" "$RAPIDBYTE" run --nonsense p.yaml
+like "$stderr" "unknown option '--nonsense'" "an unknown option is named"
+run_is 2 "an option of another command" "$RAPIDBYTE" version --streams a
+run_is 2 "no pipeline" "$RAPIDBYTE" run
+like "$stderr" "which pipeline" "no pipeline: says so"
+run_is 2 "two pipelines" "$RAPIDBYTE" run a.yaml b.yaml
+run_is 2 "a level that is none" "$RAPIDBYTE" run --log-level loud p.yaml
+run_is 2 "an output that is none" "$RAPIDBYTE" run --output xml p.yaml
+run_is 2 "yaml is discover's alone" "$RAPIDBYTE" run --output yaml p.yaml
+run_is 2 "a document that is not there" "$RAPIDBYTE" run "$TAP_DIR/none.yaml"
+like "$stderr" "none.yaml" "a document that is not there is named"
+
+run_is 0 "version" "$RAPIDBYTE" version
+like "$stdout" '^rapidbyte [0-9]+\.[0-9]+\.[0-9]+ \(connector protocol 1\)$' "version: text"
+run_is 0 "version --output json" "$RAPIDBYTE" version --output json
+ok "version: JSON" python3 -c 'import json,sys; assert json.loads(sys.argv[1])["protocol_version"] == "1"' "$stdout"
+
+run_is 0 "connectors" "$RAPIDBYTE" connectors
+like "$stdout" "^source-postgres +[0-9.]+ +source" "connectors: the source"
+like "$stdout" "^dest-postgres +[0-9.]+ +destination" "connectors: the destination"
+run_is 0 "connectors --output json" "$RAPIDBYTE" connectors --output json
+ok "connectors: JSON" python3 -c 'import json,sys
+ids = [c["id"] for c in json.loads(sys.argv[1])["connectors"]]
+assert "source-postgres" in ids and "dest-postgres" in ids, ids' "$stdout"
+mkdir "$TAP_DIR/none"
+run_is 0 "connectors: an empty folder" "$RAPIDBYTE" connectors --connectors "$TAP_DIR/none"
+like "$stderr" "no connectors in" "connectors: an empty folder is said to be"
+
+run_is 0 "compile one" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" source-postgres
+like "$stdout" "^compiled " "compile: compiled"
+run_is 0 "compile it again" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" source-postgres
+like "$stdout" "^cached " "compile: cached"
+run_is 6 "compile what is not there" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" no-such-connector
+like "$stderr" "no-such-connector" "compile: names what is not there"
+run_is 6 "compile what is not WebAssembly" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$ROOT/README.md/../README.md"
+printf 'not wasm' >"$TAP_DIR/x.wasm"
+run_is 6 "compile what only looks like it" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$TAP_DIR/x.wasm"
+like "$stderr" "WebAssembly" "compile: says that it is not"
+
+run_is 2 "the worker is not for the command line" "$RAPIDBYTE" worker
+# shellcheck disable=SC2016
+run_is 1 "a full disk for the output" sh -c '"$RAPIDBYTE" version >/dev/full'
+done_testing

@@ -1,0 +1,116 @@
+#!/bin/bash
+# Bad input: one clear message, the right exit code, nothing half-done, the run recorded as failed.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+pg_start main || bail "no PostgreSQL"
+pg_hba "host all wrong 127.0.0.1/32 scram-sha-256"
+pg_sql "CREATE ROLE wrong LOGIN PASSWORD 'right'"
+databases
+src_sql 'CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, $$one$$), (2, $$two$$)'
+p=$TAP_DIR/p.yaml
+STREAMS='- { name: users }'
+
+# outcome: of the newest run in the state.
+outcome() {
+    sqlite3 "$TAP_DIR/state.db" 'SELECT outcome || $$|$$ || exit_code FROM runs ORDER BY id DESC LIMIT 1' 2>/dev/null ||
+        python3 -c 'import sqlite3,sys
+print("%s|%s" % sqlite3.connect(sys.argv[1]).execute("SELECT outcome, exit_code FROM runs ORDER BY id DESC LIMIT 1").fetchone())' "$TAP_DIR/state.db"
+}
+
+no_table() {
+    is "$(dst_sql "SELECT to_regclass('raw.users') IS NULL")" t "$1: nothing is visible"
+}
+
+# Documents.
+pipeline "$p"
+sed 's/^pipeline:/pipelin:/' "$p" >"$TAP_DIR/typo.yaml"
+run_is 2 "an unknown key" "$RAPIDBYTE" run "$TAP_DIR/typo.yaml"
+like "$stderr" "typo.yaml:2:1: .*'pipelin'" "an unknown key: its place"
+like "$stderr" "pipeline" "an unknown key: the nearest"
+{ cat "$p"; printf 'resources: { max_memory: 12xb, max_batch_bytes: -1 }\n'; } >"$TAP_DIR/size.yaml"
+run_is 2 "a size that is none" "$RAPIDBYTE" run "$TAP_DIR/size.yaml"
+like "$stderr" "size.yaml:[0-9]+:[0-9]+: .*12xb" "a size that is none: its place and text"
+is "$(grep -c '^.*size.yaml:' <<<"$stderr")" 2 "both mistakes at once"
+sed 's/password: postgres/password: ${NO_SUCH_ONE}/; s/user: postgres/user: ${NO_SUCH_TWO}/' "$p" >"$TAP_DIR/env.yaml"
+run_is 2 "missing environment variables" "$RAPIDBYTE" run "$TAP_DIR/env.yaml"
+like "$stderr" "NO_SUCH_ONE" "the first missing variable is named"
+like "$stderr" "NO_SUCH_TWO" "the other one, too"
+printf 'version: "1.0"\npipeline: [unclosed\n' >"$TAP_DIR/syntax.yaml"
+run_is 2 "a YAML syntax error" "$RAPIDBYTE" run "$TAP_DIR/syntax.yaml"
+like "$stderr" "syntax.yaml:[0-9]+:[0-9]+" "a YAML syntax error: its place"
+sed 's/use: source-postgres/use: source-postgrs/' "$p" >"$TAP_DIR/missing.yaml"
+run_is 6 "a connector that isn't found" "$RAPIDBYTE" run "$TAP_DIR/missing.yaml"
+like "$stderr" "$BUILD" "a connector that isn't found: the places searched"
+run_is 2 "--streams with a stream that isn't in the document" "$RAPIDBYTE" run "$p" --streams users,nobody
+like "$stderr" "nobody" "--streams: names it"
+
+# Connectors.
+mkdir "$TAP_DIR/tampered"
+cp "$BUILD"/connectors/* "$TAP_DIR/tampered/"
+printf 'x' >>"$TAP_DIR/tampered/source_postgres.wasm"
+run_is 6 "a module whose checksum differs" "$RAPIDBYTE" run "$p" --connectors "$TAP_DIR/tampered"
+like "$stderr" "sha-?256|checksum" "a module whose checksum differs: says so"
+
+# Servers.
+sed "s/port: $PG_PORT, user: postgres, password: postgres, database: src/port: 1, user: postgres, password: postgres, database: src/" "$p" >"$TAP_DIR/refused.yaml"
+printf 'resources: { max_retries: 0 }\n' >>"$TAP_DIR/refused.yaml"
+run_is 3 "the source refuses the connection" "$RAPIDBYTE" run "$TAP_DIR/refused.yaml"
+like "$stderr" "127.0.0.1:1.*[Cc]onnection refused" "refused: where and why"
+is "$(outcome)" "failed|3" "refused: recorded"
+no_table "refused"
+run_is 3 "check says so, too" "$RAPIDBYTE" check "$TAP_DIR/refused.yaml"
+sed "s/user: postgres, password: postgres, database: dst/user: wrong, password: sesame-street, database: dst/" "$p" >"$TAP_DIR/password.yaml"
+run_is 4 "a wrong password at the destination" "$RAPIDBYTE" run "$TAP_DIR/password.yaml"
+like "$stderr" "password authentication failed" "a wrong password: says so"
+unlike "$stderr$stdout" "sesame-street" "a wrong password is not shown"
+is "$(outcome)" "failed|4" "a wrong password: recorded"
+sed "s/user: postgres, password: postgres, database: src/user: wrong, password: sesame-street, database: src/" "$p" >"$TAP_DIR/password2.yaml"
+run_is 3 "a wrong password at the source" "$RAPIDBYTE" run "$TAP_DIR/password2.yaml" --log-level trace
+unlike "$stderr$stdout" "sesame-street" "nor at log level trace"
+sed "s/database: src/database: nowhere/" "$p" >"$TAP_DIR/database.yaml"
+run_is 3 "a database that isn't there" "$RAPIDBYTE" run "$TAP_DIR/database.yaml"
+like "$stderr" "nowhere" "a database that isn't there is named"
+
+# Streams: one bad table does not block the others.
+STREAMS='- { name: missing }
+- { name: users }' write_mode=replace
+pipeline "$p"
+run_is 8 "a table that is missing beside one that isn't" "$RAPIDBYTE" run "$p"
+like "$stderr" "missing" "a missing table is named"
+same users "the other stream is loaded"
+is "$(outcome)" "partial|8" "partial: recorded"
+STREAMS='- { name: missing }'
+pipeline "$p"
+run_is 3 "a missing table alone" "$RAPIDBYTE" run "$p"
+run_is 3 "check finds the missing table" "$RAPIDBYTE" check "$p"
+STREAMS='- { name: users, sync_mode: incremental, cursor_field: nothing, write_mode: append }'
+pipeline "$p"
+run_is 3 "a missing cursor column" "$RAPIDBYTE" run "$p"
+like "$stderr" "nothing" "a missing cursor column is named"
+
+# Data that the destination refuses.
+dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id integer PRIMARY KEY, name text CHECK (name <> $$two$$))'
+STREAMS='- { name: users }' write_mode=append
+pipeline "$p"
+run_is 5 "a constraint" "$RAPIDBYTE" run "$p"
+like "$stderr" "users_name_check" "a constraint is named"
+like "$stderr" "stream 'users'" "and the stream"
+is "$(dst_sql 'SELECT count(*) FROM raw.users')" 0 "a constraint: no row is visible"
+is "$(outcome)" "failed|5" "a constraint: recorded"
+dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id date, name text)'
+run_is 5 "a type that differs" "$RAPIDBYTE" run "$p"
+like "$stderr" "id" "a type that differs: the column"
+
+# State.
+STREAMS='- { name: users }' write_mode=replace
+pipeline "$p"
+sed "s#connection: ./state.db#connection: /nonexistent/folder/state.db#" "$p" >"$TAP_DIR/folder.yaml"
+run_is 7 "a state file in a folder that isn't there" "$RAPIDBYTE" run "$TAP_DIR/folder.yaml"
+like "$stderr" "/nonexistent/folder" "the folder is named"
+printf 'this is no database, however long it is%.0s' {1..200} >"$TAP_DIR/garbage.db"
+sed "s#connection: ./state.db#connection: ./garbage.db#" "$p" >"$TAP_DIR/garbage.yaml"
+run_is 7 "a state file that is none" "$RAPIDBYTE" run "$TAP_DIR/garbage.yaml"
+like "$stderr" "garbage.db" "it is named"
+run_is 7 "check finds it" "$RAPIDBYTE" check "$TAP_DIR/garbage.yaml"
+done_testing
