@@ -114,9 +114,8 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
                             "rb_begin did not say which load to use");
     }
     snprintf(run->report->load_id, sizeof run->report->load_id, "%s", load_id);
-    if (yyjson_is_true(yyjson_obj_get(root, "resumed")) && !run->report->resumed) {
+    if (yyjson_is_true(yyjson_obj_get(root, "resumed"))) {
         run->report->resumed = true;
-        rb_run_note(run, "load %s did not end; it is resumed", load_id);
     }
     int status = rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
     size_t i, n;

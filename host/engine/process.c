@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,7 +21,8 @@ enum {
 };
 
 /* Only async-signal-safe calls between fork and exec. */
-static _Noreturn void exec_child(const char *path, char *const argv[], int keep_fd, int target_fd)
+static _Noreturn void exec_child(const char *path, const char *const argv[], int keep_fd,
+                                 int target_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -39,7 +39,12 @@ static _Noreturn void exec_child(const char *path, char *const argv[], int keep_
     /* Whatever the caller has open (a pager's pipe, a lock) is none of the child's. */
     int first = (target_fd == WORKER_LINK_FD) ? WORKER_LINK_FD + 1 : STDERR_FILENO + 1;
     syscall(SYS_close_range, (unsigned)first, ~0U, 0U);
-    execv(path, argv);
+    /* execv does not change what its prototype lets it (POSIX, exec, rationale). */
+    union {
+        const char *const *in;
+        char *const *out;
+    } args = {.in = argv};
+    execv(path, args.out);
     _exit(127);
 }
 
@@ -50,15 +55,12 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
     }
-    char *argv[] = {strdup("rapidbyte"), strdup("worker"), strdup("--link-fd"), strdup("3"), NULL};
+    const char *argv[] = {"rapidbyte", "worker", "--link-fd", "3", NULL};
     pid_t pid = fork();
     if (pid == 0) {
         exec_child(self_path, argv, fds[1], WORKER_LINK_FD);
     }
     int fork_errno = errno;
-    for (size_t i = 0; argv[i] != NULL; i++) {
-        free(argv[i]);
-    }
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
@@ -108,11 +110,7 @@ int rb_process_compile(const char *self_path, const char *aot_dir, const char *c
     }
     pid_t pid = fork();
     if (pid == 0) {
-        union {
-            const char **in;
-            char **out;
-        } args = {.in = argv};
-        exec_child(self_path, args.out, pipe_fds[1], STDERR_FILENO);
+        exec_child(self_path, argv, pipe_fds[1], STDERR_FILENO);
     }
     int fork_errno = errno;
     close(pipe_fds[1]);
