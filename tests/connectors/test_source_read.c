@@ -1,0 +1,243 @@
+/* A unit is read from a scripted server: through the contract's own JSON, cut at every byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "arrow/ipc.h"
+#include "connectors/postgres/common/copy.h"
+#include "native/host_double.h"
+#include "tests/support/pgscript.h"
+
+extern const struct rb_connector *const rb_connector_source_postgres;
+
+static const char open_json[] =
+    "{\"config\":{\"json\":{\"host\":\"db\",\"user\":\"u\",\"password\":{\"$secret\":1}}},"
+    "\"connector_id\":\"source-postgres\",\"connector_version\":\"0.1.0\",\"pipeline\":\"p\"}";
+static const char read_json[] =
+    "{\"stream_name\":\"t\",\"sync_mode\":\"full_refresh\",\"write_mode\":\"append\","
+    "\"limits\":{\"max_batch_bytes\":1048576,\"max_record_bytes\":65536},"
+    "\"snapshot\":{\"id\":\"00000003-0000001B-1\"},\"peer_features\":[\"pg_binary\"]}";
+
+static struct rb_double_peer peer;
+
+static int setup(void **state)
+{
+    (void)state;
+    rb_double_reset();
+    rb_double_peer_init(&peer);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rb_double_peer_release(&peer);
+    rb_double_reset();
+    return 0;
+}
+
+static void put_prepared(const char *const *values, size_t n)
+{
+    rb_pgscript_message(&peer.says, '1', "", 0);
+    rb_pgscript_ready(&peer.says, 'T');
+    rb_pgscript_answer(&peer.says, values, n, 'T');
+}
+
+/* All up to COPY: a table public.t (id int4 not null) with a primary key. */
+static void put_table(void)
+{
+    static const char *const t[] = {"42",   "t", "r", "t",  "f",       "3",
+                                    "8192", "t", "t", "42", "[\"id\"]"};
+    static const char *const c[] = {"42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL,
+                                    NULL, "t",  "t"};
+    rb_pgscript_startup(&peer.says, "15.4");
+    rb_pgscript_done(&peer.says, "BEGIN", 'T');
+    rb_pgscript_done(&peer.says, "SET", 'T');
+    put_prepared(t, sizeof t / sizeof *t);
+    put_prepared(c, sizeof c / sizeof *c);
+}
+
+/* Rows of one int4, in COPY's binary form, `per_message` bytes a message. */
+static void put_rows(size_t n_rows, size_t per_message)
+{
+    struct rb_buf data = RB_BUF_INIT(RB_PGSCRIPT_MAX);
+    assert_int_equal(rb_buf_append(&data, rb_copy_binary_header, 19), 0);
+    for (size_t i = 0; i < n_rows; i++) {
+        assert_int_equal(rb_buf_append(&data, "\0\1\0\0\0\4", 6), 0);
+        assert_int_equal(rb_buf_append_be32(&data, (uint32_t)i * 7), 0);
+    }
+    assert_int_equal(rb_buf_append_be16(&data, 0xffff), 0);
+    rb_pgscript_copy(&peer.says, 'H', 1);
+    for (size_t pos = 0; pos < data.len; pos += per_message) {
+        size_t n = data.len - pos < per_message ? data.len - pos : per_message;
+        rb_pgscript_message(&peer.says, 'd', data.data + pos, n);
+    }
+    rb_buf_release(&data);
+}
+
+/* The result of a read from the script's beginning; free() it. */
+static char *read_unit(size_t piece)
+{
+    peer.said = 0;
+    peer.piece = piece;
+    rb_buf_clear(&peer.heard);
+    rb_double_set_net(&rb_double_peer_net, &peer);
+    rb_double_set_tls_mode(RB_TLS_DISABLE);
+    char *opened = rb_double_call(rb_connector_source_postgres, RB_SDK_OPEN, open_json);
+    assert_non_null(strstr(opened, "\"pg_binary\""));
+    free(opened);
+    char *result = rb_double_call(rb_connector_source_postgres, RB_SDK_READ, read_json);
+    rb_sdk_close(rb_connector_source_postgres);
+    return result;
+}
+
+static void check_values(size_t n_rows)
+{
+    struct rb_ipc_decoder decoder;
+    size_t n = 0;
+    rb_ipc_decoder_init(&decoder);
+    assert_true(rb_double.emitted.n > 0);
+    for (size_t i = 0; i < rb_double.emitted.n; i++) {
+        const struct rb_buf *batch = &rb_double.emitted.items[i];
+        assert_true(rb_ipc_decode(&decoder, batch->data, batch->len, NULL) >= 0);
+        assert_string_equal(decoder.schema.children[0]->name, "id");
+        for (int64_t row = 0; row < decoder.n_rows; row++) {
+            assert_int_equal(ArrowArrayViewGetIntUnsafe(decoder.view->children[0], row),
+                             (int64_t)n * 7);
+            n++;
+        }
+    }
+    assert_int_equal(n, n_rows);
+    rb_ipc_decoder_release(&decoder);
+}
+
+static void rows_in_pieces(void **state)
+{
+    (void)state;
+    for (size_t per_message = 1; per_message < 40; per_message += 3) {
+        rb_buf_clear(&peer.says);
+        put_table();
+        put_rows(3, per_message);
+        rb_pgscript_message(&peer.says, 'c', "", 0);
+        rb_pgscript_done(&peer.says, "COPY 3", 'T');
+        for (size_t piece = 1; piece < 50; piece += 7) {
+            rb_double_reset();
+            char *result = read_unit(piece);
+            assert_non_null(strstr(result, "\"status\":\"ok\""));
+            assert_non_null(strstr(result, "\"records_read\":3,\"bytes_read\":30"));
+            check_values(3);
+            free(result);
+        }
+    }
+}
+
+static void says_the_statements_it_should(void **state)
+{
+    (void)state;
+    put_table();
+    put_rows(0, 100);
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_done(&peer.says, "COPY 0", 'T');
+    char *result = read_unit(0);
+    static const char *const said[] = {
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        "SET TRANSACTION SNAPSHOT '00000003-0000001B-1'",
+        "COPY (SELECT \"id\" FROM \"public\".\"t\" WHERE TRUE) TO STDOUT (FORMAT binary)",
+        "row_security",
+    };
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        assert_non_null(memmem(peer.heard.data, peer.heard.len, said[i], strlen(said[i])));
+    }
+    /* An empty table still tells its schema. */
+    assert_non_null(strstr(result, "\"records_read\":0"));
+    assert_int_equal(rb_double.emitted.n, 1);
+    check_values(0);
+    free(result);
+}
+
+static void a_server_that_hangs_up_is_never_an_end(void **state)
+{
+    (void)state;
+    put_table();
+    size_t start = peer.says.len;
+    put_rows(3, 12);
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_done(&peer.says, "COPY 3", 'T');
+    size_t whole = peer.says.len;
+    for (size_t len = start; len < whole; len++) {
+        rb_double_reset();
+        peer.says.len = len;
+        char *result = read_unit(0);
+        assert_non_null(strstr(result, "\"status\":\"err\""));
+        assert_non_null(strstr(result, "\"transient_network\""));
+        assert_non_null(strstr(result, "stream 't'"));
+        free(result);
+        assert_int_equal(rb_double.n_open, 0);
+    }
+}
+
+static void rows_that_do_not_add_up_are_an_error(void **state)
+{
+    (void)state;
+    put_table();
+    put_rows(3, 100);
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_done(&peer.says, "COPY 4", 'T');
+    char *result = read_unit(0);
+    assert_non_null(strstr(result, "it sent 4 rows, 3 arrived"));
+    free(result);
+}
+
+static void a_missing_table_is_named(void **state)
+{
+    (void)state;
+    rb_pgscript_startup(&peer.says, "15.4");
+    rb_pgscript_done(&peer.says, "BEGIN", 'T');
+    rb_pgscript_done(&peer.says, "SET", 'T');
+    rb_pgscript_message(&peer.says, '1', "", 0);
+    rb_pgscript_ready(&peer.says, 'T');
+    rb_pgscript_describe(&peer.says, 11);
+    rb_pgscript_done(&peer.says, "SELECT 0", 'T');
+    char *result = read_unit(0);
+    assert_non_null(strstr(result, "\"category\":\"schema\""));
+    assert_non_null(strstr(result, "there is no table or view \\\"public\\\".\\\"t\\\""));
+    free(result);
+}
+
+static void every_byte_changed_does_no_harm(void **state)
+{
+    (void)state;
+    put_table();
+    put_rows(2, 12);
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_done(&peer.says, "COPY 2", 'T');
+    for (size_t pos = 0; pos < peer.says.len; pos++) {
+        rb_double_reset();
+        peer.says.data[pos] ^= 0x81;
+        char *result = read_unit(0);
+        assert_non_null(strstr(result, "\"status\":"));
+        free(result);
+        peer.says.data[pos] ^= 0x81;
+        assert_int_equal(rb_double.n_open, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        T(rows_in_pieces),
+        T(says_the_statements_it_should),
+        T(a_server_that_hangs_up_is_never_an_end),
+        T(rows_that_do_not_add_up_are_an_error),
+        T(a_missing_table_is_named),
+        T(every_byte_changed_does_no_harm),
+#undef T
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("source_read", tests, NULL, NULL);
+}
