@@ -91,7 +91,7 @@ like "$stderr" "nothing" "a missing cursor column is named"
 # Data that the destination refuses.
 dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id integer PRIMARY KEY, name text CHECK (name <> $$two$$))'
 STREAMS='- { name: users }' write_mode=append
-pipeline "$p"
+PIPELINE=constraint pipeline "$p"
 run_is 5 "a constraint" "$RAPIDBYTE" run "$p"
 like "$stderr" "users_name_check" "a constraint is named"
 like "$stderr" "stream 'users'" "and the stream"

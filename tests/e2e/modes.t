@@ -93,6 +93,11 @@ src_sql "INSERT INTO users VALUES (8, 'Eight', NULL, true, 8, now())"
 run_is 0 "incremental after --full-refresh" "$RAPIDBYTE" run "$p"
 same users "incremental after --full-refresh: users"
 
+# A table that somebody dropped is loaded again from the start, whatever the ledger says of it.
+dst_sql 'DROP TABLE raw.users'
+run_is 0 "incremental: the table was dropped" "$RAPIDBYTE" run "$p"
+same users "incremental: users after the table was dropped"
+
 # An empty table arrives as a table, and replaces a full one.
 reset
 STREAMS='- { name: empty }' write_mode=replace

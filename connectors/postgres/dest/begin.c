@@ -98,7 +98,27 @@ static void write_notes(const char *resumed, size_t dropped, struct rb_json *ret
     rb_json_end_array(ret);
 }
 
+/* Within a transaction: what the ledger says of tables that are not there any more is void. */
+static int void_gone(struct rb_dest *dest, const char *load_id, const char *pipeline,
+                     const struct rb_stream_context *streams, size_t n_streams,
+                     struct rb_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < n_streams; i++) {
+        const char *schema = dest->config.schema;
+        const char *table = streams[i].destination_table;
+        const char *receipts[] = {load_id, streams[i].stream_name, schema, table};
+        const char *checkpoints[] = {pipeline, streams[i].stream_name, schema, table};
+        status = rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 4, NULL, err);
+        if (status == 0) {
+            status = rb_dest_query(dest, rb_sql_ledger_void_checkpoints, checkpoints, 4, NULL, err);
+        }
+    }
+    return status;
+}
+
 static int begin_load(struct rb_dest *dest, const char *offered, const char *pipeline,
+                      const struct rb_stream_context *streams, size_t n_streams,
                       struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
 {
     int status = rb_dest_connect(dest, err);
@@ -106,6 +126,11 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
     status = status < 0 ? status : lock_pipeline(dest, pipeline, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
     status = status < 0 ? status : take_load(dest, offered, pipeline, unfinished, ret_dropped, err);
+    if (status == 0) {
+        const char *resumed = rb_query_text(unfinished, 0, 0);
+        status =
+            void_gone(dest, resumed != NULL ? resumed : offered, pipeline, streams, n_streams, err);
+    }
     return status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
 }
 
@@ -117,7 +142,8 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
     RB_CLEANUP(rb_query_result_release) struct rb_query_result unfinished;
     rb_query_result_init(&unfinished);
     size_t dropped = 0;
-    int status = begin_load(dest, load_id, pipeline, &unfinished, &dropped, err);
+    int status =
+        begin_load(dest, load_id, pipeline, streams, n_streams, &unfinished, &dropped, err);
     if (status < 0) {
         rb_dest_abort(dest);
         return status;

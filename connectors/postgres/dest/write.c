@@ -47,11 +47,16 @@ static void unit_release(struct unit *unit)
     rb_json_free(unit->end);
 }
 
-/* The key of a table that this load makes: what the operator chose, else the source's own. */
+/* The key that rows are upserted by, and that a new table gets for it: what the operator chose,
+ * else the source's own. Other modes need none, and a key that appended loads would violate is not
+ * theirs to make. */
 static int read_key(struct unit *unit, struct rb_error *err)
 {
-    unit->primary_key = unit->context->primary_key;
     struct ArrowStringView text;
+    if (unit->context->write_mode != RB_CONTEXT_UPSERT) {
+        return 0;
+    }
+    unit->primary_key = unit->context->primary_key;
     if (rb_json_count(unit->primary_key) > 0 ||
         rb_meta_get(&unit->reader.decoder.schema, RB_META_PRIMARY_KEY, &text) != 0) {
         return 0;
