@@ -11,13 +11,14 @@ static int numbers_open(const struct rb_open_context *context, void **ret_self,
     return n_rows >= 0 ? RB_OK : rb_error_set(err, RB_ECONFIG, "BAD_ROWS", "rows is negative");
 }
 
-static int numbers_discover(void *self, struct rb_json *ret, struct rb_error *err)
+static int numbers_discover(void *self, struct rb_json_value request, struct rb_json *ret,
+                            struct rb_error *err)
 {
     static const char stream[] =
         "{\"name\":\"numbers\",\"schema\":[{\"name\":\"n\",\"data_type\":\"int64\","
         "\"nullable\":false,\"arrow_type\":\"int64\",\"primary_key\":true}],"
         "\"supported_sync_modes\":[\"full_refresh\"],\"kind\":\"table\"}";
-    (void)self, (void)err;
+    (void)self, (void)request, (void)err;
     rb_json_raw(ret, stream, sizeof stream - 1);
     return RB_OK;
 }

@@ -92,8 +92,9 @@ struct rb_connector {
     void (*close)(void *self);
     /* Writes "status" and "message". */
     int (*validate)(void *self, struct rb_json *ret, struct rb_error *err);
-    /* Writes the streams, each as an object, into the open array. */
-    int (*discover)(void *self, struct rb_json *ret, struct rb_error *err);
+    /* request: DiscoverRequest. Writes the streams, each as an object, into the open array. */
+    int (*discover)(void *self, struct rb_json_value request, struct rb_json *ret,
+                    struct rb_error *err);
     int (*read)(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
                 struct rb_error *err);
     int (*write)(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
@@ -112,7 +113,9 @@ struct rb_connector {
     int (*publish)(void *self, const char *load_id, const char *pipeline,
                    const struct rb_stream_context *stream, struct rb_json_value request,
                    struct rb_write_summary *ret, struct rb_error *err);
-    int (*abandon)(void *self, const char *load_id, const char *pipeline, struct rb_error *err);
+    /* load_id "": none. request: AbandonRequest. */
+    int (*abandon)(void *self, const char *load_id, const char *pipeline,
+                   struct rb_json_value request, struct rb_error *err);
 };
 
 /* The entry points behind the exports: each takes and returns what docs/protocol.md says. Natively

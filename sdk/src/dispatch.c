@@ -79,13 +79,12 @@ static int call_validate(const struct rb_connector *connector, struct rb_json_va
 static int call_discover(const struct rb_connector *connector, struct rb_json_value json,
                          struct rb_json *ret, struct rb_error *err)
 {
-    (void)json;
     if (connector->discover == NULL) {
         return missing("discover", err);
     }
     rb_json_key(ret, "streams");
     rb_json_begin_array(ret);
-    int status = connector->discover(instance.self, ret, err);
+    int status = connector->discover(instance.self, json, ret, err);
     rb_json_end_array(ret);
     return status;
 }
@@ -234,7 +233,7 @@ static int call_abandon(const struct rb_connector *connector, struct rb_json_val
         return missing("abandon", err);
     }
     return connector->abandon(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
-                              rb_json_text(rb_json_get(json, "pipeline"), ""), err);
+                              rb_json_text(rb_json_get(json, "pipeline"), ""), json, err);
 }
 
 static int run_call(const struct rb_connector *connector, enum rb_sdk_call call,

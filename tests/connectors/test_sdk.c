@@ -195,9 +195,14 @@ static int answer(struct rb_error *err)
     return probe.status;
 }
 
-static int probe_discover(void *self, struct rb_json *ret, struct rb_error *err)
+static int probe_discover(void *self, struct rb_json_value request, struct rb_json *ret,
+                          struct rb_error *err)
 {
     (void)self;
+    rb_buf_clear(&probe.seen);
+    assert_int_equal(rb_buf_append_str(
+                         &probe.seen, rb_json_text(rb_json_get(request, "schema"), "(configured)")),
+                     0);
     rb_json_begin_object(ret);
     rb_json_member_str(ret, "name", "t");
     rb_json_end_object(ret);
@@ -319,11 +324,13 @@ static int probe_publish(void *self, const char *load_id, const char *pipeline,
 }
 
 static int probe_abandon(void *self, const char *load_id, const char *pipeline,
-                         struct rb_error *err)
+                         struct rb_json_value request, struct rb_error *err)
 {
     (void)self;
     rb_buf_clear(&probe.seen);
-    assert_int_equal(rb_buf_printf(&probe.seen, "%s %s", load_id, pipeline), 0);
+    assert_int_equal(rb_buf_printf(&probe.seen, "%s %s %zu", load_id, pipeline,
+                                   rb_json_count(rb_json_get(request, "checkpoints"))),
+                     0);
     return answer(err);
 }
 
@@ -413,6 +420,9 @@ static void test_open_validate_discover_close(void **state)
     call(RB_SDK_OPEN, open_context, "error_already_open");
     call(RB_SDK_VALIDATE, open_context, "validation_result");
     call(RB_SDK_DISCOVER, open_context, "catalog");
+    assert_string_equal(rb_buf_str(&probe.seen), "(configured)");
+    call(RB_SDK_DISCOVER, "{\"schema\":\"sales\"}", "catalog");
+    assert_string_equal(rb_buf_str(&probe.seen), "sales");
     assert_int_equal(rb_sdk_close(&connector), 0);
     assert_int_equal(rb_sdk_close(&connector), 0);
     assert_int_equal(probe.n_opened, 1);
@@ -461,7 +471,12 @@ static void test_plan_begin_publish_abandon(void **state)
     call(RB_SDK_PUBLISH, "{\"load_id\":\"l\",\"pipeline\":\"p\",\"stream\":null}", "publish");
     assert_string_equal(rb_buf_str(&probe.seen), "l p (end) 0");
     call(RB_SDK_ABANDON, "{\"load_id\":\"l\",\"pipeline\":\"p\"}", "abandon");
-    assert_string_equal(rb_buf_str(&probe.seen), "l p");
+    assert_string_equal(rb_buf_str(&probe.seen), "l p 0");
+    call(RB_SDK_ABANDON,
+         "{\"load_id\":null,\"pipeline\":\"p\",\"checkpoints\":[{\"stream_name\":\"a\","
+         "\"checkpoint\":null}]}",
+         "abandon");
+    assert_string_equal(rb_buf_str(&probe.seen), " p 1");
 }
 
 static void test_errors(void **state)

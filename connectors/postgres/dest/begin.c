@@ -1,4 +1,4 @@
-/* rb_begin, rb_abandon: the pipeline's lock, the load to use, what is loaded already. */
+/* rb_begin: the pipeline's lock, the load to use, what is loaded already. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error
     return status;
 }
 
-static int lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
@@ -123,7 +123,7 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
 {
     int status = rb_dest_connect(dest, err);
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    status = status < 0 ? status : lock_pipeline(dest, pipeline, err);
+    status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
     status = status < 0 ? status : take_load(dest, offered, pipeline, unfinished, ret_dropped, err);
     if (status == 0) {
@@ -159,25 +159,5 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
         status = write_stream(dest, used, pipeline, streams[i].stream_name, ret, err);
     }
     rb_json_end_array(ret);
-    return status;
-}
-
-int rb_dest_abandon(void *self, const char *load_id, const char *pipeline, struct rb_error *err)
-{
-    struct rb_dest *dest = self;
-    const char *params[] = {load_id, pipeline};
-    size_t dropped = 0;
-    int status = rb_dest_connect(dest, err);
-    status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    status = status < 0 ? status : lock_pipeline(dest, pipeline, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
-    status = status < 0 ? status : rb_ledger_drop_leftovers(dest, pipeline, &dropped, err);
-    status =
-        status < 0 ? status : rb_dest_query(dest, rb_sql_load_forget_units, params, 1, NULL, err);
-    status = status < 0 ? status : rb_dest_query(dest, rb_sql_load_forget, params, 2, NULL, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
-    if (status < 0) {
-        rb_dest_abort(dest);
-    }
     return status;
 }

@@ -146,6 +146,11 @@ int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
 int rb_swap_publish(struct rb_dest *dest, const char *staging, const char *table,
                     struct rb_error *err);
 
+/* ---- begin.c */
+
+/* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
+int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+
 /* ---- entry points */
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
@@ -155,6 +160,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
 int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
                     const struct rb_stream_context *stream, struct rb_json_value request,
                     struct rb_write_summary *ret, struct rb_error *err);
-int rb_dest_abandon(void *self, const char *load_id, const char *pipeline, struct rb_error *err);
+int rb_dest_abandon(void *self, const char *load_id, const char *pipeline,
+                    struct rb_json_value request, struct rb_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The catalogue of the configured schema. */
+/* The catalogue of the configured schema, or of the one asked for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +110,7 @@ static void write_table(const struct rb_table *table, struct rb_json *ret)
     cursor = cursor ? cursor : propose_key(table);
     rb_json_begin_object(ret);
     rb_json_member_str(ret, "name", table->name);
+    rb_json_member_str(ret, "namespace", table->schema);
     write_columns(table, ret);
     rb_json_key(ret, "supported_sync_modes");
     rb_json_begin_array(ret);
@@ -134,14 +135,16 @@ static void write_table(const struct rb_table *table, struct rb_json *ret)
     rb_json_end_object(ret);
 }
 
-int rb_source_discover(void *self, struct rb_json *ret, struct rb_error *err)
+int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
+                       struct rb_error *err)
 {
     struct rb_source *source = self;
+    const char *schema = rb_json_text(rb_json_get(request, "schema"), source->config.schema);
     RB_CLEANUP(rb_conn_closep) struct rb_conn *conn = NULL;
     RB_CLEANUP(rb_tables_release) struct rb_tables tables;
     rb_tables_init(&tables);
     int r = rb_conn_open(&source->config, &conn, err);
-    r = r < 0 ? r : rb_tables_list(conn, source->config.schema, NULL, true, &tables, err);
+    r = r < 0 ? r : rb_tables_list(conn, schema, NULL, true, &tables, err);
     for (size_t i = 0; r == 0 && i < tables.n; i++) {
         write_table(&tables.items[i], ret);
     }

@@ -17,7 +17,8 @@ struct rb_source {
     double connect_secs;                /* of the last rb_source_reader */
 };
 
-int rb_source_discover(void *self, struct rb_json *ret, struct rb_error *err);
+int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
+                       struct rb_error *err);
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
                    const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
                    struct rb_error *err);
