@@ -13,12 +13,13 @@ static bool has_stream(const struct rb_pipeline *pipeline, const char *name)
     return false;
 }
 
-/* --streams names what the document has. */
+/* --streams names what the document has; what patterns come to, the source must say first. */
 static int check_streams(const struct rb_cli *cli, struct rb_console *console,
                          const struct rb_pipeline *pipeline)
 {
     int code = 0;
-    for (size_t i = 0; cli->has_streams && i < cli->streams.count; i++) {
+    for (size_t i = 0; cli->has_streams && pipeline->n_patterns == 0 && i < cli->streams.count;
+         i++) {
         if (!has_stream(pipeline, cli->streams.items[i])) {
             struct rb_error error;
             rb_error_set(&error, RB_ECONFIG, "UNKNOWN_STREAM",

@@ -246,21 +246,30 @@ static int read_transforms(struct rb_doc *doc, const struct rb_yaml *list, const
     return status;
 }
 
-static void check_modes(struct rb_doc *doc, const struct rb_pipeline *p)
+static void check_mode(struct rb_doc *doc, const struct rb_pipeline *p, const struct rb_stream *s)
 {
     const struct rb_manifest *from = p->source.manifest, *to = p->destination.manifest;
+    const struct rb_yaml at = {.line = s->line, .column = s->column};
+    const char *sync = rb_sync_mode_name(s->sync_mode);
+    const char *write = rb_write_mode_name(s->write_mode);
+    if (from != NULL && !rb_connector_supports(from->sync_modes, from->n_sync_modes, sync)) {
+        rb_doc_mistake(doc, &at, NULL, "stream '%s': %s does not support sync_mode %s", s->name,
+                       p->source.use, sync);
+    }
+    if (to != NULL && !rb_connector_supports(to->write_modes, to->n_write_modes, write)) {
+        rb_doc_mistake(doc, &at, NULL, "stream '%s': %s does not support write_mode %s", s->name,
+                       p->destination.use, write);
+    }
+}
+
+static void check_modes(struct rb_doc *doc, const struct rb_pipeline *p)
+{
     for (size_t i = 0; i < p->n_streams; i++) {
-        const struct rb_stream *s = &p->streams[i];
-        const struct rb_yaml at = {.line = s->line, .column = s->column};
-        const char *sync = rb_sync_mode_name(s->sync_mode);
-        const char *write = rb_write_mode_name(s->write_mode);
-        if (from != NULL && !rb_connector_supports(from->sync_modes, from->n_sync_modes, sync)) {
-            rb_doc_mistake(doc, &at, NULL, "stream '%s': %s does not support sync_mode %s", s->name,
-                           p->source.use, sync);
-        }
-        if (to != NULL && !rb_connector_supports(to->write_modes, to->n_write_modes, write)) {
-            rb_doc_mistake(doc, &at, NULL, "stream '%s': %s does not support write_mode %s",
-                           s->name, p->destination.use, write);
+        check_mode(doc, p, &p->streams[i]);
+    }
+    for (size_t i = 0; i < p->n_patterns; i++) {
+        if (!p->patterns[i].excludes) {
+            check_mode(doc, p, &p->patterns[i].stream);
         }
     }
 }
@@ -287,8 +296,7 @@ static int read_sides(struct rb_doc *doc, const struct sections *s, const char *
     rb_fields_read(doc, s->source, "source", source_fields, N(source_fields), &source);
     status = rb_connector_read(doc, &source.connector, RB_ROLE_SOURCE, dirs, &p->source);
     if (status == 0 && source.streams != NULL) {
-        status =
-            rb_streams_read(doc, source.streams, &destination.defaults, &p->streams, &p->n_streams);
+        status = rb_streams_read(doc, source.streams, &destination.defaults, p);
     } else if (status == 0 && !without_streams) {
         rb_doc_mistake(doc, s->source, "`rapidbyte discover` prints a list ready to paste",
                        "key 'streams' is missing in source");

@@ -66,6 +66,19 @@ struct rb_stream {
     const char *where;             /* NULL: all rows */
 };
 
+/* An entry that stands for every table it matches, or that takes tables out of what others match.
+ */
+struct rb_stream_pattern {
+    const char *text; /* as written, "sales.log_*" */
+    int line, column;
+    size_t position; /* how many of the pipeline's named streams stand before it */
+    bool excludes;
+    bool include_views;      /* and materialized views and foreign tables */
+    const char *schema;      /* NULL: the configuration's; of an exclusion itself a pattern */
+    const char *table;       /* `*` any characters, `?` one */
+    struct rb_stream stream; /* what the streams made from it have in common */
+};
+
 /* One side of the pipeline, or one transform. */
 struct rb_connector_use {
     enum rb_role role;
@@ -96,8 +109,10 @@ struct rb_pipeline {
     struct rb_connector_use *transforms;
     size_t n_transforms;
     struct rb_connector_use destination;
-    struct rb_stream *streams;
+    struct rb_stream *streams; /* those that the document names */
     size_t n_streams;
+    struct rb_stream_pattern *patterns; /* host/config/pattern.h makes streams of them */
+    size_t n_patterns;
     const char *state_path; /* absolute */
     struct rb_resources resources;
     struct rb_timeouts timeouts;

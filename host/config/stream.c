@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "host/config/pattern.h"
 #include "host/config/scalar.h"
 
 const char *const rb_stream_sync_modes[] = {"full_refresh", "incremental", NULL};
@@ -73,29 +74,42 @@ void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
 struct reading {
     struct rb_stream stream;
     const struct rb_yaml *sync_mode, *lookback, *schema_evolution;
+    const char *match; /* of a pattern */
+    bool include_views;
 };
 
 #define FIELD(key, field_kind, member)                                                             \
     .name = key, .kind = field_kind, .offset = offsetof(struct reading, member)
+/* What both a stream and a pattern may say. */
+#define COMMON_FIELDS                                                                              \
+    {FIELD("sync_mode", RB_FIELD_NODE, sync_mode)},                                                \
+        {FIELD("cursor_field", RB_FIELD_TEXT, stream.cursor_field)},                               \
+        {FIELD("cursor_nulls", RB_FIELD_CHOICE, stream.cursor_nulls), .words = cursor_nulls},      \
+        {FIELD("lookback", RB_FIELD_NODE, lookback)},                                              \
+        {FIELD("write_mode", RB_FIELD_CHOICE, stream.write_mode), .words = rb_stream_write_modes}, \
+        {FIELD("replace_method", RB_FIELD_CHOICE, stream.replace_method),                          \
+         .words = rb_stream_replace_methods},                                                      \
+        {FIELD("primary_key", RB_FIELD_NAMES, stream.primary_key)},                                \
+        {FIELD("on_data_error", RB_FIELD_CHOICE, stream.on_data_error),                            \
+         .words = rb_stream_on_data_errors},                                                       \
+        {FIELD("schema_evolution", RB_FIELD_NODE, schema_evolution)},                              \
+        {FIELD("columns", RB_FIELD_NAMES, stream.columns)},                                        \
+    {                                                                                              \
+        FIELD("where", RB_FIELD_TEXT, stream.where)                                                \
+    }
 static const struct rb_field stream_fields[] = {
     {FIELD("name", RB_FIELD_TEXT, stream.name), .required = true},
-    {FIELD("sync_mode", RB_FIELD_NODE, sync_mode)},
-    {FIELD("cursor_field", RB_FIELD_TEXT, stream.cursor_field)},
-    {FIELD("cursor_nulls", RB_FIELD_CHOICE, stream.cursor_nulls), .words = cursor_nulls},
-    {FIELD("lookback", RB_FIELD_NODE, lookback)},
-    {FIELD("write_mode", RB_FIELD_CHOICE, stream.write_mode), .words = rb_stream_write_modes},
-    {FIELD("replace_method", RB_FIELD_CHOICE, stream.replace_method),
-     .words = rb_stream_replace_methods},
-    {FIELD("primary_key", RB_FIELD_NAMES, stream.primary_key)},
-    {FIELD("on_data_error", RB_FIELD_CHOICE, stream.on_data_error),
-     .words = rb_stream_on_data_errors},
-    {FIELD("schema_evolution", RB_FIELD_NODE, schema_evolution)},
+    COMMON_FIELDS,
     {FIELD("schema", RB_FIELD_TEXT, stream.source_schema)},
     {FIELD("table", RB_FIELD_TEXT, stream.source_table)},
     {FIELD("destination_table", RB_FIELD_TEXT, stream.destination_table)},
-    {FIELD("columns", RB_FIELD_NAMES, stream.columns)},
-    {FIELD("where", RB_FIELD_TEXT, stream.where)},
 };
+static const struct rb_field pattern_fields[] = {
+    {FIELD("match", RB_FIELD_TEXT, match), .required = true},
+    COMMON_FIELDS,
+    {FIELD("include_views", RB_FIELD_BOOL, include_views)},
+};
+#undef COMMON_FIELDS
 #undef FIELD
 
 static void read_sync_mode(struct rb_doc *doc, const struct rb_yaml *node, struct rb_stream *stream)
@@ -187,45 +201,69 @@ static void check_stream(struct rb_doc *doc, const struct rb_yaml *node, const s
     }
 }
 
-static bool is_pattern(struct rb_doc *doc, const struct rb_yaml *node, const char *name)
+/* What the mapping says beyond its names; `name` is what mistakes call it. */
+static void read_settings(struct rb_doc *doc, const struct rb_yaml *node, struct reading *r)
 {
-    if (name[0] != '!' && strpbrk(name, "*?") == NULL) {
-        return false;
+    if (r->sync_mode != NULL) {
+        read_sync_mode(doc, r->sync_mode, &r->stream);
     }
-    rb_doc_mistake(doc, node, "name each stream; `rapidbyte discover` lists them",
-                   "stream '%s': patterns are not supported yet", name);
-    return true;
+    if (r->lookback != NULL) {
+        read_lookback(doc, r->lookback, &r->stream);
+    }
+    rb_stream_evolution_read(doc, r->schema_evolution, &r->stream.schema_evolution);
+    check_stream(doc, node, &r->stream);
+}
+
+static bool is_text(const struct rb_yaml *node)
+{
+    return node->kind == RB_YAML_SCALAR && !rb_yaml_is_null(node) && node->text[0] != '\0';
 }
 
 /* True when the entry is a stream. */
-static bool read_stream(struct rb_doc *doc, const struct rb_yaml *node,
-                        const struct rb_stream_defaults *defaults, struct rb_stream *ret)
+static bool read_stream(struct rb_doc *doc, const struct rb_yaml *node, struct reading *r,
+                        struct rb_stream *ret)
 {
-    struct reading r = {.stream = {.line = node->line,
-                                   .column = node->column,
-                                   .write_mode = defaults->write_mode,
-                                   .replace_method = defaults->replace_method,
-                                   .primary_key = defaults->primary_key,
-                                   .on_data_error = defaults->on_data_error,
-                                   .schema_evolution = defaults->schema_evolution}};
-    if (node->kind == RB_YAML_SCALAR && !rb_yaml_is_null(node) && node->text[0] != '\0') {
-        r.stream.name = node->text;
+    if (is_text(node)) {
+        r->stream.name = node->text;
     } else {
         rb_fields_read(doc, node, "stream", stream_fields,
-                       sizeof stream_fields / sizeof stream_fields[0], &r);
+                       sizeof stream_fields / sizeof stream_fields[0], r);
     }
-    if (r.stream.name == NULL || is_pattern(doc, node, r.stream.name)) {
+    if (r->stream.name == NULL) {
         return false;
     }
-    if (r.sync_mode != NULL) {
-        read_sync_mode(doc, r.sync_mode, &r.stream);
+    if (rb_pattern_is(r->stream.name)) {
+        rb_doc_mistake(doc, node,
+                       "a pattern is written as match:; for a table that is called so, give the "
+                       "stream another name, and table:",
+                       "stream '%s': a name has neither * nor ?, and no ! at its beginning",
+                       r->stream.name);
+        return false;
     }
-    if (r.lookback != NULL) {
-        read_lookback(doc, r.lookback, &r.stream);
+    read_settings(doc, node, r);
+    *ret = r->stream;
+    return true;
+}
+
+/* True when the entry is a pattern that can be used. */
+static bool read_pattern(struct rb_doc *doc, const struct rb_yaml *node, struct reading *r,
+                         struct rb_stream_pattern *ret)
+{
+    if (is_text(node)) {
+        r->match = node->text;
+    } else {
+        rb_fields_read(doc, node, "pattern", pattern_fields,
+                       sizeof pattern_fields / sizeof pattern_fields[0], r);
     }
-    rb_stream_evolution_read(doc, r.schema_evolution, &r.stream.schema_evolution);
-    check_stream(doc, node, &r.stream);
-    *ret = r.stream;
+    if (r->match == NULL || !rb_pattern_parse(doc, node, r->match, ret)) {
+        return false;
+    }
+    r->stream.name = r->match;
+    if (!ret->excludes) {
+        read_settings(doc, node, r);
+    }
+    ret->include_views = r->include_views;
+    ret->stream = r->stream;
     return true;
 }
 
@@ -256,11 +294,50 @@ static void check_against(struct rb_doc *doc, const struct rb_stream *streams, s
     }
 }
 
-int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
-                    const struct rb_stream_defaults *defaults, struct rb_stream **ret_streams,
-                    size_t *ret_count)
+static void check_patterns(struct rb_doc *doc, const struct rb_pipeline *p)
 {
-    size_t count = 0;
+    bool any = false;
+    for (size_t i = 0; i < p->n_patterns; i++) {
+        const struct rb_stream_pattern *pattern = &p->patterns[i];
+        const struct rb_yaml at = {.line = pattern->line, .column = pattern->column};
+        any |= !pattern->excludes;
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(p->patterns[k].text, pattern->text) == 0) {
+                rb_doc_mistake(doc, &at, NULL, "pattern '%s' stands twice, first in line %d",
+                               pattern->text, p->patterns[k].line);
+            }
+        }
+    }
+    if (p->n_patterns > 0 && !any) {
+        const struct rb_yaml at = {.line = p->patterns[0].line, .column = p->patterns[0].column};
+        rb_doc_mistake(doc, &at, "\"*\" is every table of the schema",
+                       "'%s' takes tables out of what patterns match, and there is no pattern",
+                       p->patterns[0].text);
+    }
+}
+
+static void read_entry(struct rb_doc *doc, const struct rb_yaml *node,
+                       const struct rb_stream_defaults *defaults, struct rb_pipeline *p)
+{
+    struct reading r = {.stream = {.line = node->line,
+                                   .column = node->column,
+                                   .write_mode = defaults->write_mode,
+                                   .replace_method = defaults->replace_method,
+                                   .primary_key = defaults->primary_key,
+                                   .on_data_error = defaults->on_data_error,
+                                   .schema_evolution = defaults->schema_evolution}};
+    bool is_pattern =
+        is_text(node) ? rb_pattern_is(node->text) : rb_yaml_get(node, "match") != NULL;
+    if (is_pattern && read_pattern(doc, node, &r, &p->patterns[p->n_patterns])) {
+        p->patterns[p->n_patterns++].position = p->n_streams;
+    } else if (!is_pattern && read_stream(doc, node, &r, &p->streams[p->n_streams])) {
+        check_against(doc, p->streams, p->n_streams++, node);
+    }
+}
+
+int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
+                    const struct rb_stream_defaults *defaults, struct rb_pipeline *ret)
+{
     if (list->kind != RB_YAML_SEQUENCE || list->n_children == 0 ||
         list->n_children > RB_STREAMS_MAX) {
         rb_doc_mistake(doc, list, NULL, "streams: a list of 1 to %d streams is expected, not %s",
@@ -270,17 +347,14 @@ int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
                                                       : "a longer one");
         return 0;
     }
-    struct rb_stream *streams = rb_arena_alloc(doc->arena, list->n_children, sizeof *streams);
-    if (streams == NULL) {
+    ret->streams = rb_arena_alloc(doc->arena, list->n_children, sizeof *ret->streams);
+    ret->patterns = rb_arena_alloc(doc->arena, list->n_children, sizeof *ret->patterns);
+    if (ret->streams == NULL || ret->patterns == NULL) {
         return RB_ENOMEM;
     }
     for (const struct rb_yaml *c = list->child; c != NULL; c = c->next) {
-        if (read_stream(doc, c, defaults, &streams[count])) {
-            check_against(doc, streams, count, c);
-            count++;
-        }
+        read_entry(doc, c, defaults, ret);
     }
-    *ret_streams = streams;
-    *ret_count = count;
+    check_patterns(doc, ret);
     return 0;
 }

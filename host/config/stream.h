@@ -22,10 +22,9 @@ void rb_stream_defaults_init(struct rb_stream_defaults *defaults);
 void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
                               struct rb_schema_evolution *ret);
 
-/* Reads the list; mistakes go to doc. RB_ENOMEM alone. */
+/* Reads the list into the pipeline's streams and patterns; mistakes go to doc. RB_ENOMEM alone. */
 int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
-                    const struct rb_stream_defaults *defaults, struct rb_stream **ret_streams,
-                    size_t *ret_count);
+                    const struct rb_stream_defaults *defaults, struct rb_pipeline *ret);
 
 extern const char *const rb_stream_sync_modes[];
 extern const char *const rb_stream_write_modes[];

@@ -87,6 +87,25 @@ static void check_connector(struct rb_run *run, const struct rb_connector_use *u
     }
 }
 
+/* What the patterns come to. */
+static bool check_patterns(struct rb_run *run, struct rb_check_report *report)
+{
+    if (run->pipeline->n_patterns == 0) {
+        return true;
+    }
+    struct rb_error error;
+    rb_error_clear(&error);
+    struct rb_check_item *item = add_item(report, "patterns");
+    enum rb_fault_side side = RB_FAULT_SOURCE;
+    if (rb_run_expand(run, &side, &error) != 0) {
+        fail_item(report, item, side, &error);
+        return false;
+    }
+    snprintf(item->message, sizeof item->message, "with the streams that are named, %zu streams",
+             run->n_streams);
+    return true;
+}
+
 static void check_streams(struct rb_run *run, struct rb_check_report *report)
 {
     struct rb_error error;
@@ -143,7 +162,7 @@ static void check_session(struct rb_run *run, struct rb_check_report *report)
         check_connector(run, &run->pipeline->transforms[i], i, report);
     }
     check_connector(run, &run->pipeline->destination, 0, report);
-    if (source_ok) {
+    if (source_ok && check_patterns(run, report)) {
         check_streams(run, report);
     }
     check_delivery(run, report);

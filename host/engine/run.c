@@ -119,22 +119,21 @@ static bool is_chosen(const struct rb_names *only, const char *name)
     return only == NULL;
 }
 
-static int take_streams(struct rb_run *run, struct rb_error *err)
+int rb_run_take_streams(struct rb_run *run, const struct rb_stream *streams, size_t n,
+                        struct rb_error *err)
 {
-    const struct rb_pipeline *pipeline = run->pipeline;
     const struct rb_names *only = run->options->only_streams;
-    size_t n = pipeline->n_streams > 0 ? pipeline->n_streams : 1;
-    run->streams = calloc(n, sizeof *run->streams);
-    run->report->streams = calloc(n, sizeof *run->report->streams);
+    run->streams = calloc(n + 1, sizeof *run->streams);
+    run->report->streams = calloc(n + 1, sizeof *run->report->streams);
     if (run->streams == NULL || run->report->streams == NULL) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
-    for (size_t i = 0; i < pipeline->n_streams; i++) {
-        if (!is_chosen(only, pipeline->streams[i].name)) {
+    for (size_t i = 0; i < n; i++) {
+        if (!is_chosen(only, streams[i].name)) {
             continue;
         }
         struct rb_stream_run *stream = &run->streams[run->n_streams];
-        stream->stream = &pipeline->streams[i];
+        stream->stream = &streams[i];
         stream->report = &run->report->streams[run->n_streams];
         stream->report->stream = stream->stream;
         rb_buf_init(&stream->units_json, RB_RUN_JSON_MAX);
@@ -143,6 +142,7 @@ static int take_streams(struct rb_run *run, struct rb_error *err)
         run->n_streams++;
     }
     run->report->n_streams = run->n_streams;
+    run->has_streams = true;
     return RB_OK;
 }
 
@@ -152,7 +152,9 @@ int rb_run_init(struct rb_run *ret_run, const struct rb_pipeline *pipeline,
 {
     *ret_run = (struct rb_run){
         .pipeline = pipeline, .options = options, .observer = observer, .report = report};
-    int status = take_streams(ret_run, err);
+    int status = pipeline->n_patterns > 0
+                     ? RB_OK
+                     : rb_run_take_streams(ret_run, pipeline->streams, pipeline->n_streams, err);
     return status != 0 ? status : make_load_id(report->load_id, &ret_run->random, err);
 }
 
@@ -216,6 +218,7 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
         return status;
     }
     status = rb_run_open(run, ret_side, err);
+    status = status != 0 ? status : rb_run_expand(run, ret_side, err);
     if (status == 0) {
         *ret_side = RB_FAULT_DESTINATION;
         status = rb_run_begin(run, err);

@@ -51,6 +51,7 @@ struct rb_run {
     struct rb_schedule *schedule; /* units.c's, while units run; else NULL */
     struct rb_stream_run *streams;
     size_t n_streams;
+    bool has_streams;                             /* patterns have become streams */
     bool source_plans;                            /* it exports rb_plan */
     bool destination_ledgers;                     /* it exports rb_begin and rb_publish */
     char *source_features, *destination_features; /* JSON arrays */
@@ -59,11 +60,15 @@ struct rb_run {
     uint32_t random;
 };
 
-/* run.c: the streams that are wanted, and a load id. Release in any case. */
+/* run.c: the streams that are wanted (of a pipeline with patterns: none yet), and a load id.
+ * Release in any case. */
 int rb_run_init(struct rb_run *ret_run, const struct rb_pipeline *pipeline,
                 const struct rb_engine_options *options, const struct rb_observer *observer,
                 struct rb_run_report *report, struct rb_error *err);
 void rb_run_release(struct rb_run *run);
+/* Those of `streams`, which live as long as the pipeline, that are wanted. */
+int rb_run_take_streams(struct rb_run *run, const struct rb_stream *streams, size_t n,
+                        struct rb_error *err);
 int rb_run_start_session(struct rb_run *run, struct rb_error *err);
 /* Adds `fault` as the run's, unless there is one already. */
 void rb_run_fail(struct rb_run *run, enum rb_fault_side side, const struct rb_error *error);
@@ -80,6 +85,9 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
 int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
                     struct rb_error *err);
 int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* expand.c: makes streams of the pipeline's patterns, by what the open source has. Does nothing the
+ * second time, and without patterns. */
+int rb_run_expand(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* begin.c: the destination's lock, ledger and reconciliation. */
 int rb_run_begin(struct rb_run *run, struct rb_error *err);
 /* plan.c: snapshot and units for every stream that is not loaded. */

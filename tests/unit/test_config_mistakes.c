@@ -137,6 +137,35 @@ static void test_limits(void **ctx)
     EXPECT(cases);
 }
 
+static void test_patterns(void **ctx)
+{
+    static const struct mistake cases[] = {
+        {STREAM "\"!users\"\n",
+         "8:7: '!users' takes tables out of what patterns match, and there is no pattern [\"*\" is "
+         "every table of the schema]\n"},
+        {STREAM "\"*\"\n    - \"*\"\n", "9:7: pattern '*' stands twice, first in line 8\n"},
+        {STREAM "\"s*.users\"\n", "8:7: pattern 's*.users': its schema must be a name [write one "
+                                  "pattern for each schema]\n"},
+        {STREAM "\"*\"\n    - \"!\"\n", "9:7: pattern '!': a table, or schema.table, is expected "
+                                        "[\"*\", \"schema.*\", \"!table\"]\n"},
+        {STREAM "{ match: .x }\n", "8:7: pattern '.x': a table, or schema.table, is expected "
+                                   "[\"*\", \"schema.*\", \"!table\"]\n"},
+        {STREAM "{ match: '*', name: a }\n", "8:21: unknown key 'name' in pattern\n"},
+        {STREAM "{ match: '*', destination_table: a }\n",
+         "8:21: unknown key 'destination_table' in pattern\n"},
+        {STREAM "{ match: '' }\n", "8:16: match is empty\n"},
+        {STREAM "\"*\"\n    - { match: '!a' }\n",
+         "9:7: match: '!a' takes tables out, and so has no settings [write it as an entry of its "
+         "own, without keys]\n"},
+        {STREAM "{ match: '*', sync_mode: incremental }\n",
+         "8:7: stream '*': incremental needs a cursor_field [name the column that grows with each "
+         "change: cursor_field]\n"},
+        {STREAM "{ match: '*', include_views: perhaps }\n",
+         "8:36: include_views: 'perhaps' is neither true nor false\n"},
+    };
+    EXPECT(cases);
+}
+
 static void test_streams(void **ctx)
 {
     static const struct mistake cases[] = {
@@ -144,13 +173,10 @@ static void test_streams(void **ctx)
          "7:12: streams: a list of 1 to 10000 streams is expected, not an empty one\n"},
         {HEAD "  streams: users\n",
          "7:12: streams: a list of 1 to 10000 streams is expected, not 'users'\n"},
-        {STREAM "\"*\"\n", "8:7: stream '*': patterns are not supported yet [name each stream; "
-                           "`rapidbyte discover` lists them]\n"},
         {STREAM "{ name: sales.* }\n",
-         "8:7: stream 'sales.*': patterns are not supported yet [name each stream; `rapidbyte "
-         "discover` lists them]\n"},
-        {STREAM "\"!users\"\n", "8:7: stream '!users': patterns are not supported yet [name each "
-                                "stream; `rapidbyte discover` lists them]\n"},
+         "8:7: stream 'sales.*': a name has neither * nor ?, and no ! at its beginning [a pattern "
+         "is written as match:; for a table that is called so, give the stream another name, and "
+         "table:]\n"},
         {STREAM "{ name: '' }\n", "8:15: name is empty\n"},
         {STREAM "{ sync_mode: full_refresh }\n", "8:7: key 'name' is missing in stream\n"},
         {STREAM "{ name: a, cursor_feild: id }\n",
@@ -306,6 +332,7 @@ int main(void)
         T(test_head),
         T(test_limits),
         T(test_streams),
+        T(test_patterns),
         T(test_variables),
         T(test_streams_that_the_connectors_do_not_support),
         T(test_all_mistakes_at_once),
