@@ -23,48 +23,18 @@ static int numbers_discover(void *self, struct rb_json_value request, struct rb_
     return RB_OK;
 }
 
-static int emit_range(struct rb_batch_writer *writer, const struct ArrowSchema *schema,
-                      int64_t from, int64_t to, struct rb_error *err)
-{
-    struct ArrowArray array = {.release = NULL};
-    bool ok = ArrowArrayInitFromSchema(&array, schema, NULL) == 0 &&
-              ArrowArrayStartAppending(&array) == 0;
-    for (int64_t n = from; ok && n < to; n++) {
-        ok = ArrowArrayAppendInt(array.children[0], n) == 0 && ArrowArrayFinishElement(&array) == 0;
-    }
-    ok = ok && ArrowArrayFinishBuildingDefault(&array, NULL) == 0;
-    int status = ok ? rb_batch_writer_emit(writer, &array, err)
-                    : rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a batch");
-    if (array.release != NULL) {
-        ArrowArrayRelease(&array);
-    }
-    return status;
-}
-
 static int numbers_read(void *self, const struct rb_stream_context *context,
                         struct rb_read_summary *ret, struct rb_error *err)
 {
-    enum { BATCH_ROWS = 10000 };
-    struct rb_batch_writer writer = {.n_batches = 0};
-    struct ArrowSchema schema;
+    static const struct rb_rows_column columns[] = {{"n", NANOARROW_TYPE_INT64, false}};
+    RB_CLEANUP(rb_rows_release) struct rb_rows rows;
     (void)self;
-    ArrowSchemaInit(&schema);
-    bool ok = ArrowSchemaSetTypeStruct(&schema, 1) == 0 &&
-              ArrowSchemaSetType(schema.children[0], NANOARROW_TYPE_INT64) == 0 &&
-              ArrowSchemaSetName(schema.children[0], "n") == 0;
-    int status = ok ? rb_batch_writer_init(&writer, &schema, (size_t)context->max_batch_bytes, err)
-                    : rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a schema");
-    /* At least one batch, if need be without rows: the schema always arrives. */
-    for (int64_t from = 0; status == RB_OK && (from < n_rows || from == 0); from += BATCH_ROWS) {
-        int64_t to = n_rows - from < BATCH_ROWS ? n_rows : from + BATCH_ROWS;
-        status = emit_range(&writer, &schema, from, to, err);
+    int status = rb_rows_init(&rows, columns, 1, context, err);
+    for (int64_t n = 0; status == RB_OK && n < n_rows; n++) {
+        ArrowArrayAppendInt(rows.array.children[0], n);
+        status = rb_rows_end_row(&rows, err);
     }
-    ret->records_read = writer.n_rows;
-    ret->bytes_read = writer.n_bytes;
-    ret->batches_emitted = writer.n_batches;
-    rb_batch_writer_release(&writer);
-    ArrowSchemaRelease(&schema);
-    return status;
+    return status == RB_OK ? rb_rows_finish(&rows, ret, err) : status;
 }
 
 static const struct rb_connector numbers = {

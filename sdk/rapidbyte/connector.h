@@ -5,7 +5,7 @@
  *     RB_EXPORT_SOURCE(numbers)
  *
  * The SDK parses what the host sends, calls the function and writes the ConnectorResult. Contexts
- * are borrowed for the call.
+ * are borrowed for the call, the configuration until close.
  */
 #ifndef RB_SDK_CONNECTOR_H
 #define RB_SDK_CONNECTOR_H
@@ -20,7 +20,7 @@
 #include "rapidbyte/json.h"
 
 struct rb_open_context {
-    struct rb_json_value config; /* the operator's configuration, an object */
+    struct rb_json_value config; /* the operator's configuration, an object; kept until close */
     const char *connector_id;
     const char *connector_version;
     const char *pipeline; /* "" when the host did not say */

@@ -49,6 +49,10 @@ const char *rb_json_text(struct rb_json_value value, const char *otherwise);
 int64_t rb_json_int(struct rb_json_value value, int64_t otherwise);
 double rb_json_number(struct rb_json_value value, double otherwise);
 bool rb_json_truth(struct rb_json_value value, bool otherwise);
+/* The bytes that the string at `name` writes as 2 * n hexadecimal digits. RB_ECONFIG (code
+ * BAD_HEX), naming it. */
+int rb_json_hex(struct rb_json_value object, const char *name, uint8_t *ret, size_t n,
+                struct rb_error *err);
 /* The value's own text in the document; *ret_len 0 when absent. */
 const char *rb_json_source(struct rb_json_value value, size_t *ret_len);
 

@@ -6,6 +6,7 @@
 #include "rapidbyte/host.h"
 #include "rapidbyte/json.h"
 #include "rapidbyte/net.h"
+#include "rapidbyte/rows.h"
 #include "rapidbyte/transform.h"
 
 #endif

@@ -27,4 +27,8 @@ int rb_transform_run(const struct rb_transform *transform, void *self, struct rb
                      const struct rb_stream_context *context, struct rb_transform_summary *ret,
                      struct rb_error *err);
 
+/* For `field`: text that stands for what was text or binary. Clears the metadata: it isn't the
+ * database's type any more. RB_ESCHEMA (code NOT_TEXT) for any other type. */
+int rb_transform_bytes_to_text(struct ArrowSchema *field, struct rb_error *err);
+
 #endif

@@ -11,11 +11,26 @@
 static struct {
     const struct rb_connector *connector; /* NULL: not open */
     void *self;
+    struct rb_json_doc *config; /* what was opened with; NULL: nothing */
 } instance;
 
 static int missing(const char *what, struct rb_error *err)
 {
     return rb_error_set(err, RB_EINTERNAL, "NOT_SUPPORTED", "this connector has no %s", what);
+}
+
+/* The connector may look at its configuration until it is closed. */
+static int keep_config(struct rb_json_value config, struct rb_json_value *ret, struct rb_error *err)
+{
+    rb_json_free(instance.config);
+    instance.config = NULL;
+    *ret = (struct rb_json_value){.doc = NULL};
+    if (rb_json_is_absent(config)) {
+        return RB_OK;
+    }
+    int status = rb_json_copy(config, &instance.config, err);
+    *ret = status == RB_OK ? rb_json_root(instance.config) : *ret;
+    return status;
 }
 
 static int open_instance(const struct rb_connector *connector, struct rb_json_value json,
@@ -25,8 +40,13 @@ static int open_instance(const struct rb_connector *connector, struct rb_json_va
         return rb_error_set(err, RB_EINTERNAL, "ALREADY_OPEN", "the connector is open already");
     }
     struct rb_json_value timeouts = rb_json_get(json, "timeouts");
+    struct rb_json_value config;
+    int status = keep_config(rb_json_at(json, "config", "json", NULL), &config, err);
+    if (status < 0) {
+        return status;
+    }
     const struct rb_open_context context = {
-        .config = rb_json_at(json, "config", "json", NULL),
+        .config = config,
         .connector_id = rb_json_text(rb_json_get(json, "connector_id"), ""),
         .connector_version = rb_json_text(rb_json_get(json, "connector_version"), ""),
         .pipeline = rb_json_text(rb_json_get(json, "pipeline"), ""),
@@ -38,7 +58,7 @@ static int open_instance(const struct rb_connector *connector, struct rb_json_va
     void *self = NULL;
     rb_sdk_envelope_set_connector(context.connector_id);
     rb_sdk_envelope_set_stream("");
-    int status = connector->open == NULL ? RB_OK : connector->open(&context, &self, err);
+    status = connector->open == NULL ? RB_OK : connector->open(&context, &self, err);
     if (status == RB_OK) {
         instance.connector = connector;
         instance.self = self;
@@ -314,6 +334,8 @@ int rb_sdk_close(const struct rb_connector *connector)
             connector->close(instance.self);
         }
         instance.self = NULL;
+        rb_json_free(instance.config);
+        instance.config = NULL;
     }
     return RB_OK;
 }

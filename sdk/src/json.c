@@ -414,6 +414,31 @@ bool rb_json_truth(struct rb_json_value value, bool otherwise)
     return otherwise;
 }
 
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c == 0 ? NULL : strchr(digits, c);
+    return at == NULL ? -1 : (int)((at - digits) % 16);
+}
+
+int rb_json_hex(struct rb_json_value object, const char *name, uint8_t *ret, size_t n,
+                struct rb_error *err)
+{
+    const char *text = rb_json_text(rb_json_get(object, name), "");
+    bool ok = strlen(text) == 2 * n;
+    for (size_t i = 0; ok && i < 2 * n; i++) {
+        ok = hex_digit(text[i]) >= 0;
+    }
+    if (!ok) {
+        return rb_error_set(err, RB_ECONFIG, "BAD_HEX", "%s is not %zu hexadecimal digits", name,
+                            2 * n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    }
+    return RB_OK;
+}
+
 const char *rb_json_source(struct rb_json_value value, size_t *ret_len)
 {
     const jsmntok_t *token = token_of(value);

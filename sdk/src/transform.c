@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrow/metadata.h"
 #include "rapidbyte/host.h"
 
 struct column {
@@ -195,4 +196,15 @@ int rb_transform_run(const struct rb_transform *transform, void *self, struct rb
     }
     rb_batch_reader_release(&run.reader);
     return status;
+}
+
+int rb_transform_bytes_to_text(struct ArrowSchema *field, struct rb_error *err)
+{
+    if (strchr("uUzZ", field->format[0]) == NULL) { /* Arrow's letters for text and binary */
+        return rb_error_set(err, RB_ESCHEMA, "NOT_TEXT", "column '%s' is neither text nor binary",
+                            field->name);
+    }
+    int status = rb_meta_set(field, NULL, 0, err);
+    return status == RB_OK && ArrowSchemaSetFormat(field, "u") != NANOARROW_OK ? no_memory(err)
+                                                                               : status;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrow/metadata.h"
 #include "sdk/examples/dest_count.c"
 #include "sdk/examples/source_numbers.c"
 #include "sdk/examples/transform_mask.c"
@@ -56,18 +57,18 @@ static void assert_err(const struct rb_connector *connector, enum rb_sdk_call ca
 static void test_numbers_to_count(void **state)
 {
     (void)state;
-    assert_ok(&numbers, RB_SDK_OPEN, "{\"config\":{\"json\":{\"rows\":25000}}}", "features");
+    assert_ok(&numbers, RB_SDK_OPEN, "{\"config\":{\"json\":{\"rows\":300000}}}", "features");
     assert_ok(&numbers, RB_SDK_DISCOVER, "{}", "\"name\":\"numbers\"");
-    assert_ok(&numbers, RB_SDK_READ, "{\"stream_name\":\"numbers\"}", "\"records_read\":25000");
+    assert_ok(&numbers, RB_SDK_READ, "{\"stream_name\":\"numbers\"}", "\"records_read\":300000");
     assert_int_equal(rb_double.emitted.n, 3);
     rb_sdk_close(&numbers);
     rb_double_feed_emitted();
     rb_double_feed_end("{}");
     assert_ok(&count, RB_SDK_OPEN, "{}", "features");
-    assert_ok(&count, RB_SDK_WRITE, "{\"stream_name\":\"numbers\"}", "\"records_written\":25000");
-    assert_string_equal(rb_buf_str(rb_double_state(RB_STATE_STREAM, "rows")), "25000");
+    assert_ok(&count, RB_SDK_WRITE, "{\"stream_name\":\"numbers\"}", "\"records_written\":300000");
+    assert_string_equal(rb_buf_str(rb_double_state(RB_STATE_STREAM, "rows")), "300000");
     assert_ok(&count, RB_SDK_WRITE, "{\"stream_name\":\"numbers\"}", "\"records_written\":0");
-    assert_string_equal(rb_buf_str(rb_double_state(RB_STATE_STREAM, "rows")), "25000");
+    assert_string_equal(rb_buf_str(rb_double_state(RB_STATE_STREAM, "rows")), "300000");
 }
 
 static void test_numbers_of_no_rows_has_a_schema(void **state)
@@ -205,7 +206,7 @@ static void test_mask_refuses(void **state)
     (void)state;
     assert_err(&mask_columns, RB_SDK_OPEN,
                "{\"config\":{\"json\":{\"columns\":[],\"method\":\"hash\",\"key\":\"ab\"}}}",
-               "BAD_KEY");
+               "BAD_HEX");
     feed_people(5);
     rb_double_feed_end("{}");
     assert_ok(&mask_columns, RB_SDK_OPEN, "{\"config\":{\"json\":{\"columns\":[\"mail\"]}}}",
