@@ -22,8 +22,8 @@ static bool parse_network(const char *text, struct rule *rule)
 {
     char address[RB_ADDRESS_TEXT_MAX];
     const char *slash = strchr(text, '/');
-    size_t len = (size_t)(slash - text);
-    if (len >= sizeof address) {
+    size_t len = slash == NULL ? 0 : (size_t)(slash - text);
+    if (slash == NULL || len >= sizeof address) {
         return false;
     }
     memcpy(address, text, len);

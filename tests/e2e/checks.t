@@ -7,7 +7,7 @@ TREE=$TAP_DIR/tree
 mkdir -p "$TREE"/{base,host/state,host/guest,host/engine,sdk/src,connectors/postgres/source} || bail "mkdir"
 cp -R Makefile mk setup tools .clang-format .clang-tidy .shellcheckrc "$TREE"/
 mkdir -p "$TREE"/tests
-cp tests/.clang-tidy "$TREE"/tests/
+cp -R tests/.clang-tidy tests/lib "$TREE"/tests/
 cd "$TREE" || bail "cd"
 cat >base/good.h <<'C'
 #ifndef RB_BASE_GOOD_H
