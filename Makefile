@@ -7,6 +7,10 @@
 # Objects are kept.
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# All cores, unless the command line says how many.
+ifeq ($(filter -j% j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 SHELL := /bin/sh
 
 include mk/toolchain.mk
