@@ -37,11 +37,11 @@ CREATE TABLE public.bench_events (
 );
 INSERT INTO public.bench_events
 SELECT i,
-       (i * 7919) % 10007,
-       (ARRAY['click', 'view', 'purchase', 'refund', 'sign-up'])[1 + i % 5],
+       (i * 7919 % 10007)::integer,
+       (ARRAY['click', 'view', 'purchase', 'refund', 'sign-up'])[(1 + i % 5)::integer],
        CASE WHEN i % 10 = 0 THEN NULL ELSE i / 7.0 END,
        CASE WHEN i % 3 = 0 THEN NULL ELSE jsonb_build_object('page', '/item/' || i, 'n', i) END,
        i % 2 = 0,
        timestamptz '2026-01-01 00:00:00+00' + i * interval '1.000001 s'
-FROM generate_series(1, :events) AS i;
+FROM generate_series(1::bigint, :events) AS i;
 ANALYZE public.users, public.orders, public.bench_events;

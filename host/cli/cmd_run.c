@@ -27,6 +27,17 @@ static void print_faults(struct rb_console *console, const struct rb_run_report 
     }
 }
 
+/* A run that never came to its streams has nothing to show in a table. */
+static bool any_started(const struct rb_run_report *report)
+{
+    for (size_t i = 0; i < report->n_streams; i++) {
+        if (report->streams[i].outcome != RB_OUTCOME_NOT_STARTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int print_report(const struct rb_cli *cli, struct rb_console *console,
                         const struct rb_pipeline *pipeline, const struct rb_run_report *report)
 {
@@ -34,7 +45,7 @@ static int print_report(const struct rb_cli *cli, struct rb_console *console,
     int status = 0;
     if (cli->output == RB_OUTPUT_JSON) {
         status = rb_report_print_json(pipeline, report);
-    } else if (!cli->quiet && report->run_id != 0) {
+    } else if (!cli->quiet && any_started(report)) {
         rb_report_print_table(report);
         fflush(stdout);
     }

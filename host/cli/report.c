@@ -7,25 +7,18 @@
 
 enum { JSON_MAX = 64 * 1024 * 1024, NAME_MAX_SHOWN = 200 };
 
-static const char *mode_of(const struct rb_stream *stream, char out[48])
-{
-    snprintf(out, 48, "%s/%s", rb_sync_mode_name(stream->sync_mode),
-             rb_write_mode_name(stream->write_mode));
-    return out;
-}
-
 static void print_row(const struct rb_stream_report *report, int name_width)
 {
-    char mode[48], read[RB_TEXT_MAX], written[RB_TEXT_MAX], bytes[RB_TEXT_MAX], secs[RB_TEXT_MAX],
+    char read[RB_TEXT_MAX], written[RB_TEXT_MAX], bytes[RB_TEXT_MAX], secs[RB_TEXT_MAX],
         rate[RB_TEXT_MAX];
     char name[NAME_MAX_SHOWN];
     snprintf(name, sizeof name, "%s", report->stream->name);
     rb_text_sanitize(name);
     double divisor = report->secs > 0.000001 ? report->secs : 0.000001;
     bool done = report->outcome == RB_OUTCOME_OK;
-    printf("%-*s  %-20s %12s %12s %10s %10s %12s  %s\n",
+    printf("%-*s  %11s %11s %9s %9s %10s  %s\n",
            name_width + (int)(strlen(name) - rb_text_width(name)), name,
-           mode_of(report->stream, mode), rb_text_count(report->records_read, read),
+           rb_text_count(report->records_read, read),
            rb_text_count(report->records_written, written),
            rb_text_bytes((double)report->bytes_written, bytes), rb_text_secs(report->secs, secs),
            done ? rb_text_count((int64_t)((double)report->records_written / divisor), rate) : "",
@@ -40,8 +33,8 @@ void rb_report_print_table(const struct rb_run_report *report)
         name_width = width > name_width ? width : name_width;
     }
     name_width = name_width < 40 ? name_width : 40;
-    printf("%-*s  %-20s %12s %12s %10s %10s %12s  %s\n", name_width, "stream", "mode", "read",
-           "written", "bytes", "time", "rows/s", "outcome");
+    printf("%-*s  %11s %11s %9s %9s %10s  %s\n", name_width, "stream", "read", "written", "bytes",
+           "time", "rows/s", "outcome");
     int64_t rows = 0;
     for (size_t i = 0; i < report->n_streams; i++) {
         print_row(&report->streams[i], name_width);
