@@ -60,6 +60,8 @@ build/test-connectors/%.wasm: build/guest/obj/tests/guests/%.o $(call archives,g
 	$(Q)$(CC_guest) $(GUEST_LDFLAGS) -o $@ $< $(call archives,guest,nanoarrow)
 # crt1-reactor.o is what exports _initialize.
 build/test-connectors/not_initialize.wasm: GUEST_LDFLAGS += -nostartfiles
+# 22 pages.
+build/test-connectors/wasi_socket_source.wasm: GUEST_LDFLAGS += -nostartfiles -Wl,--initial-memory=1441792
 build/test-connectors/%.manifest.json: tests/guests/%.manifest.json build/test-connectors/%.wasm \
     tools/stamp-manifest
 	$(call say,MANIFEST,$@)
