@@ -35,9 +35,9 @@ static bool is_data(const struct rb_fault *fault)
     if (error->status == RB_EDATA) {
         return true;
     }
-    /* A source's schema error is a table that is not there; a destination's is a type or evolution
-     * refused. */
-    return error->status == RB_ESCHEMA && fault->side == RB_FAULT_DESTINATION;
+    /* A source's schema error is a table that is not there; a transform's or destination's is a
+     * column, type or evolution refused. */
+    return error->status == RB_ESCHEMA && fault->side != RB_FAULT_SOURCE;
 }
 
 int rb_fault_exit_code(const struct rb_fault *fault)

@@ -149,6 +149,18 @@ static int encode_open_context(const struct rb_instance *instance, struct rb_buf
     return rb_json_finish(&json);
 }
 
+/* The OpenContext, and the request's members beside its own. */
+static int encode_with_context(const struct rb_instance *instance, const char *json, size_t len,
+                               struct rb_buf *ret)
+{
+    int r = encode_open_context(instance, ret);
+    if (r == 0 && len > strlen("{}") && json[0] == '{') {
+        ret->data[ret->len - 1] = ',';
+        r = rb_buf_append(ret, json + 1, len - 1);
+    }
+    return r;
+}
+
 int rb_instance_open(struct rb_instance *instance, struct rb_instance_timings *ret_timings,
                      struct rb_error *err)
 {
@@ -207,6 +219,14 @@ int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, c
         return rb_error_set(err, RB_ECONNECTOR, "EXPORT_MISSING",
                             "connector '%s' does not export %s", instance->spec->id,
                             rb_guest_export_name(which));
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_WORKER_JSON_MAX);
+    if (which == RB_GUEST_VALIDATE || which == RB_GUEST_DISCOVER) {
+        if (encode_with_context(instance, json, len, &request) != 0) {
+            return rb_error_set(err, RB_ENOMEM, "OPEN_CONTEXT", "the configuration is too large");
+        }
+        json = rb_buf_str(&request);
+        len = request.len;
     }
     int r = rb_guest_call(instance->guest, which, json, len, ret_data, err);
     if (r == RB_ECONNECTOR || r == RB_ECANCELLED) {

@@ -50,7 +50,8 @@ bool rb_instance_is_aot(const struct rb_instance *instance);
 /* 0 when there is none. */
 uint64_t rb_instance_memory_bytes(const struct rb_instance *instance);
 /* As rb_guest_call, of an opened instance; RB_ECONNECTOR (code EXPORT_MISSING) when the module
- * lacks it. */
+ * lacks it. rb_validate and rb_discover are given an OpenContext with the members of `json`, an
+ * object, beside its own. */
 int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, const char *json,
                      size_t len, struct rb_buf *ret_data, struct rb_error *err);
 /* rb_close, unless it trapped or was cancelled, and drops the guest; the next open makes another.
