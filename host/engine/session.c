@@ -509,6 +509,11 @@ bool rb_session_is_stopped(const struct rb_session *session)
     return session->stop_sent;
 }
 
+int rb_session_check_stopped(const struct rb_session *session, struct rb_error *err)
+{
+    return session->stop_sent ? failure(session, err) : RB_OK;
+}
+
 bool rb_session_is_dead(const struct rb_session *session)
 {
     return session->is_dead;

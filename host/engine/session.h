@@ -81,6 +81,8 @@ int rb_session_call_result(const struct rb_buf *payload, struct rb_buf *ret_data
 
 /* Asked to stop, by signal or deadline. */
 bool rb_session_is_stopped(const struct rb_session *session);
+/* 0, or RB_ECANCELLED or RB_ETIMEOUT once it was asked to stop. */
+int rb_session_check_stopped(const struct rb_session *session, struct rb_error *err);
 /* The worker is gone: it crashed, was killed, or ended. */
 bool rb_session_is_dead(const struct rb_session *session);
 

@@ -316,6 +316,8 @@ int rb_run_units(struct rb_run *run, struct rb_error *err)
         }
         status = got < 0 ? got : RB_OK;
     }
+    /* Streams that came back cancelled have ended, too, but the run has not ended well. */
+    status = status != 0 ? status : rb_session_check_stopped(run->session, &failure);
     if (status != 0) {
         abandon_lanes(&schedule, &failure);
         if (err != NULL) {
