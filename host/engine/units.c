@@ -170,7 +170,7 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
                  stream->report->attempts <= run->pipeline->resources.max_retries &&
                  !rb_session_is_stopped(run->session);
     if (again) {
-        stream->plan_again = strcmp(error->code, "SNAPSHOT_LOST") == 0;
+        stream->plan_again = strcmp(error->code, "SNAPSHOT_GONE") == 0;
         start_over(run, stream, &stream->report->fault);
         return;
     }

@@ -229,6 +229,9 @@ int rb_source_read(void *self, const struct rb_stream_context *context, struct r
     int r = read_unit(source, context, &reading, ret, err);
     if (r < 0) {
         rb_error_prefix(err, "stream '%s'", context->stream_name);
+        if (err) {
+            err->safe_to_retry = err->retryable; /* reading changes nothing */
+        }
         /* A COPY may be under way, and the transaction has failed: the next unit connects anew. */
         rb_conn_closep(&source->reader);
         return r;

@@ -65,9 +65,13 @@ int rb_snapshot_begin(struct rb_conn *conn, const char *id, struct rb_error *err
     snprintf(sql, sizeof sql, "SET TRANSACTION SNAPSHOT '%s'", id);
     r = rb_query_exec(conn, sql, err);
     if (r < 0) {
-        /* 22023: the exporting session is gone. The next try plans anew. */
+        /* The exporting session is gone: undefined_object, or up to PostgreSQL 15
+         * invalid_parameter_value. The next try plans anew. Neither class may be repeated as it
+         * is, so the SQLSTATE is not passed on. */
         rb_error_prefix(err, "taking over the run's snapshot");
-        if (err && strcmp(err->sqlstate, "22023") == 0) {
+        if (err && (strcmp(err->sqlstate, "42704") == 0 || strcmp(err->sqlstate, "22023") == 0)) {
+            err->sqlstate[0] = '\0';
+            err->backoff = RB_BACKOFF_FAST;
             err->status = r = RB_EDB;
             err->category = rb_error_category_of_status(RB_EDB);
             memcpy(err->code, "SNAPSHOT_GONE", sizeof "SNAPSHOT_GONE");
