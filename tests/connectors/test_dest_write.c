@@ -47,6 +47,8 @@ static int setup(void **state)
     rb_fakepg_init(&fake);
     rb_double_set_net(&rb_fakepg_net, &fake);
     rb_double_set_tls_mode(RB_TLS_DISABLE);
+    rb_fakepg_add(
+        &fake, (struct rb_fakepg_rule){.sql = "INSERT INTO _rapidbyte.loads", .tag = "INSERT 0 1"});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "_rapidbyte.staging') IS NOT NULL",
                                                  .n_columns = 1,
                                                  .n_rows = 1,
@@ -256,6 +258,25 @@ static void a_standing_receipt_is_not_written_again(void **state)
     assert_false(rb_fakepg_saw(&fake, "BEGIN"));
 }
 
+/* An earlier run's COMMIT was under way when the ledger was asked first. */
+static void a_receipt_that_comes_first_is_not_doubled(void **state)
+{
+    (void)state;
+    table_is_there();
+    fake.rules[0].tag = "INSERT 0 0";
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){
+                             .sql = "SELECT rows, bytes", .n_columns = 2, .n_rows = 0, .times = 1});
+    rb_fakepg_add(
+        &fake, (struct rb_fakepg_rule){
+                   .sql = "SELECT rows, bytes", .n_columns = 2, .n_rows = 1, .cells = {"3", "45"}});
+    call_open("copy");
+    feed_rows();
+    rb_double_feed_end(END);
+    expect_write(CONTEXT("\"append\"", ""), "\"already_loaded\":true", "\"bytes_written\":45",
+                 NULL);
+    expect_nothing_committed();
+}
+
 static void a_lost_commit_is_asked_for(void **state)
 {
     (void)state;
@@ -437,6 +458,7 @@ int main(void)
         TEST(a_cancelled_run_leaves_nothing),
         TEST(a_difference_is_found_before_commit),
         TEST(a_standing_receipt_is_not_written_again),
+        TEST(a_receipt_that_comes_first_is_not_doubled),
         TEST(a_lost_commit_is_asked_for),
         TEST(insert_sends_an_array_a_column),
         TEST(upsert_goes_by_a_temporary_table),

@@ -59,7 +59,7 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* 0: the receipt stands; 1: it does not. */
 int rb_ledger_find(struct rb_dest *dest, const char *load_id, const char *stream, int64_t unit,
                    int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err);
-/* Within the transaction of the data. */
+/* Within the transaction of the data. 1: the receipt is there already: roll back. */
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
 /* COMMIT. When its answer is lost, asks the ledger over a new connection whether the receipt
  * stands: 0 when it does; else the error says which way it went. */

@@ -119,12 +119,15 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         source_text(context->snapshot, &snapshot, &params[11]) < 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a receipt");
     }
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result result;
+    rb_query_result_init(&result);
     int status = rb_dest_query(dest, rb_sql_ledger_record, params, sizeof params / sizeof params[0],
-                               NULL, err);
+                               &result, err);
     if (status < 0) {
         rb_error_prefix(err, "the receipt in the ledger");
+        return status;
     }
-    return status;
+    return result.n_affected == 0 ? 1 : 0;
 }
 
 /* After COMMIT's answer was lost. */

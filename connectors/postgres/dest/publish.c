@@ -57,6 +57,9 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);
     status = status < 0 ? status : rb_ledger_record(dest, receipt, err);
+    if (status == 1) {
+        return rb_query_exec(dest->conn, "ROLLBACK", err); /* it has been published */
+    }
     return status < 0 ? status : rb_ledger_commit(dest, receipt, err);
 }
 
@@ -103,21 +106,31 @@ static int publish_once(struct rb_dest *dest, const struct rb_stream_context *st
     return 0;
 }
 
+static int publish(struct rb_dest *dest, const char *load_id, const char *pipeline,
+                   const struct rb_stream_context *stream, struct rb_json_value request,
+                   struct rb_write_summary *ret, struct rb_error *err)
+{
+    int status = rb_ledger_ensure(dest, err);
+    if (status == 0 && stream != NULL) {
+        return publish_once(dest, stream, request, ret, err);
+    }
+    *ret = (struct rb_write_summary){.records_written = 0};
+    return status < 0 ? status : end_load(dest, load_id, pipeline, err);
+}
+
 int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
                     const struct rb_stream_context *stream, struct rb_json_value request,
                     struct rb_write_summary *ret, struct rb_error *err)
 {
     struct rb_dest *dest = self;
-    int status = rb_dest_connect(dest, err);
-    status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    if (status < 0) {
-        return status;
-    }
-    if (stream == NULL) {
-        *ret = (struct rb_write_summary){.records_written = 0};
-        status = end_load(dest, load_id, pipeline, err);
-    } else {
-        status = publish_once(dest, stream, request, ret, err);
+    int status =
+        dest->conn != NULL ? publish(dest, load_id, pipeline, stream, request, ret, err) : 0;
+    if (dest->conn == NULL || (status < 0 && !rb_conn_is_usable(dest->conn))) {
+        /* It had nothing to do for as long as the load took, and may have been cut, and the
+         * pipeline's lock with it. All of this can be done again: the receipts tell. */
+        status = rb_dest_connect(dest, err);
+        status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
+        status = status < 0 ? status : publish(dest, load_id, pipeline, stream, request, ret, err);
     }
     if (status < 0) {
         rb_dest_abort(dest);

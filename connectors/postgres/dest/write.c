@@ -252,6 +252,7 @@ static int verify(struct unit *unit, const struct rb_load *load, struct rb_error
     return 0;
 }
 
+/* 1: the unit's receipt is there, so this transaction must not be committed. */
 static int finish(struct unit *unit, const struct rb_load *load, struct rb_error *err)
 {
     struct rb_receipt receipt = {
@@ -269,7 +270,7 @@ static int finish(struct unit *unit, const struct rb_load *load, struct rb_error
         status = rb_swap_publish(unit->dest, unit->staging, unit->context->destination_table, err);
     }
     status = status < 0 ? status : rb_ledger_record(unit->dest, &receipt, err);
-    if (status < 0) {
+    if (status != 0) {
         return status;
     }
     double start = rb_clock_secs();
@@ -313,7 +314,7 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
     status = status < 0 ? status : rb_load_run(&load, err);
     status = status < 0 ? status : verify(unit, &load, err);
     status = status < 0 ? status : finish(unit, &load, err);
-    if (status < 0) {
+    if (status != 0) {
         return status;
     }
     unit->dest->connect_secs = connect_secs;
@@ -370,6 +371,15 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     RB_CLEANUP(unit_release) struct unit unit = {.dest = NULL};
     unit_init(&unit, dest, context);
     status = write_unit(&unit, ret, err);
+    if (status == 1) {
+        rb_dest_abort(dest);
+        status = rb_dest_connect(dest, err);
+        status = status < 0 ? status : look_up(dest, context, ret, err);
+    }
+    if (status == 1) {
+        return rb_error_set(err, RB_EINTERNAL, "RECEIPT_GONE",
+                            "the receipt that kept this unit from being loaded is gone");
+    }
     if (status < 0) {
         if (err != NULL && err->commit_state == RB_COMMIT_NONE) {
             err->commit_state = RB_COMMIT_BEFORE;
