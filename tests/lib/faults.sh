@@ -26,8 +26,9 @@ launch() {
     at_exit kill -KILL "$RUN_PID"
 }
 
+# is_gone <pid>: it has ended, whether or not its parent has noticed.
 is_gone() {
-    ! kill -0 "$1" 2>/dev/null
+    ! kill -0 "$1" 2>/dev/null || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
 }
 
 # finish: waits until what was launched has ended; status, stdout, stderr as after run.
@@ -109,4 +110,50 @@ print(eval(sys.argv[2]))' "$stdout" "$1"
 fresh() {
     dst_sql 'DROP SCHEMA IF EXISTS raw CASCADE; DROP SCHEMA IF EXISTS _rapidbyte CASCADE' 2>/dev/null
     rm -f "$TAP_DIR"/*.db*
+}
+
+# A gate stops statements in one database where they call gate(): close_gate, run something,
+# wait_until … at_gate, do what the test is about, open_gate.
+#
+#   make_gate src            # the function public.gate(integer): true; stops at id 20000
+#   where: public.gate(id)        # in a stream, so that its COPY stops in the middle
+#   gate_trigger raw.t       # at the destination: before the row with id 20000 is inserted
+make_gate() {
+    PG_DATABASE=$1 pg_sql "CREATE OR REPLACE FUNCTION public.gate(integer) RETURNS boolean LANGUAGE plpgsql AS \$\$
+        BEGIN
+            IF \$1 = 20000 THEN
+                PERFORM pg_advisory_lock_shared(42);
+                PERFORM pg_advisory_unlock_shared(42);
+            END IF;
+            RETURN true;
+        END \$\$"
+}
+
+# gate_trigger <table> [<type and event>]
+gate_trigger() {
+    make_gate dst
+    dst_sql "CREATE OR REPLACE FUNCTION public.gate_row() RETURNS trigger LANGUAGE plpgsql AS \$\$
+        BEGIN PERFORM public.gate(NEW.id); RETURN NEW; END \$\$;
+        CREATE ${2:-TRIGGER gate BEFORE INSERT} ON $1 ${3:-} FOR EACH ROW EXECUTE FUNCTION public.gate_row()"
+}
+
+holds_gate() {
+    [[ $(PG_DATABASE=$1 pg_sql "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE locktype = 'advisory' AND granted AND application_name = 'gate' AND datname = current_database()") == 1 ]]
+}
+
+close_gate() {
+    PGAPPNAME=gate PG_DATABASE=$1 pg_sql 'SELECT pg_advisory_lock(42); SELECT pg_sleep(600)' >/dev/null 2>&1 &
+    wait_until "$PATIENCE_S" holds_gate "$1" || bail "the gate in $1 does not close"
+}
+
+open_gate() {
+    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gate' AND datname = '$1'" >/dev/null
+    wait_until "$PATIENCE_S" gate_is_open "$1"
+}
+
+gate_is_open() { ! holds_gate "$1"; }
+
+at_gate() {
+    session "$1" "wait_event = 'advisory'"
 }
