@@ -49,7 +49,12 @@ void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum r
     report->outcome = cancelled ? RB_OUTCOME_CANCELLED : RB_OUTCOME_FAILED;
     report->fault.side = side;
     report->fault.error = *error;
-    rb_error_prefix(&report->fault.error, "stream '%s'", stream->stream->name);
+    /* Connectors name the stream, too. */
+    char prefix[RB_ERROR_MESSAGE_MAX];
+    snprintf(prefix, sizeof prefix, "stream '%s': ", stream->stream->name);
+    if (strncmp(error->message, prefix, strlen(prefix)) != 0) {
+        rb_error_prefix(&report->fault.error, "stream '%s'", stream->stream->name);
+    }
     report->ended_unix_us = rb_clock_unix_us();
     if (report->started_unix_us == 0) {
         report->started_unix_us = report->ended_unix_us;

@@ -85,13 +85,15 @@ static int prepare_arrow(struct reading *reading, const struct rb_stream_context
     int r =
         rb_columns_to_schema(columns, all ? table->primary_key_json : NULL, &reading->schema, err);
     size_t max_batch = (size_t)context->max_batch_bytes;
+    /* Schema, offsets and validity come on top of the rows. */
+    size_t target = max_batch / 2;
     r = r < 0 ? r : rb_batch_writer_init(&reading->writer, &reading->schema, max_batch, err);
     if (r < 0) {
         return r;
     }
     reading->has_writer = true;
     struct rb_decoder_options options = {
-        .batch_bytes = max_batch < BATCH_BYTES ? max_batch : BATCH_BYTES,
+        .batch_bytes = target < BATCH_BYTES ? target : BATCH_BYTES,
         .max_record_bytes = (size_t)context->max_record_bytes,
         .checksum = !reading->is_text,
         .refuse_special = !rb_stream_context_peer_has(context, "pg_binary"),
@@ -105,6 +107,9 @@ static int emit(struct reading *reading, struct rb_error *err)
     int r = rb_decoder_batch(reading->decoder, &batch, err);
     double start = rb_clock_secs();
     r = r < 0 ? r : rb_batch_writer_emit(&reading->writer, batch, err);
+    if (r < 0 && err && strcmp(err->code, "BATCH_TOO_LARGE") == 0) {
+        rb_error_set_hint(err, "raise resources.max_batch_bytes");
+    }
     reading->emit_secs += rb_clock_secs() - start;
     rb_decoder_clear(reading->decoder);
     return r;
@@ -141,6 +146,20 @@ static int check_end(const struct reading *reading, struct rb_error *err)
     return 0;
 }
 
+/* The connection refuses a row's message before the decoder sees it, and does not know its number.
+ */
+static int name_row(const struct reading *reading, int status, struct rb_error *err)
+{
+    if (!err || strcmp(err->code, "MESSAGE_TOO_LARGE") != 0) {
+        return status;
+    }
+    status =
+        rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE", "row %lld is larger than max_record_bytes",
+                     (long long)rb_decoder_rows(reading->decoder) + 1);
+    rb_error_set_hint(err, "raise resources.max_record_bytes");
+    return status;
+}
+
 static int copy_rows(struct reading *reading, struct rb_error *err)
 {
     for (;;) {
@@ -150,7 +169,7 @@ static int copy_rows(struct reading *reading, struct rb_error *err)
         if (r == 1) {
             break;
         }
-        r = r < 0 ? r : decode(reading, data, len, err);
+        r = r < 0 ? name_row(reading, r, err) : decode(reading, data, len, err);
         if (r < 0) {
             return r;
         }
