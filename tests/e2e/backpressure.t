@@ -1,6 +1,7 @@
 #!/bin/bash
 # Bounds: a slow destination holds the source back instead of filling memory; codecs, lanes and limits
 # change how rows travel, never what arrives.
+# shellcheck disable=SC2317,SC2329 # functions that wait_until is given
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Ctrl-C, SIGTERM and timeouts.run at every stage of a run: it ends in under two seconds, is recorded
 # as cancelled, nothing is visible, nothing is left behind, and the next run is exact.
+# shellcheck disable=SC2317,SC2329 # functions that wait_until is given
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Processes and sessions that are killed, servers that stop: what was half-done is not visible, it is
 # said what happened, and another run makes it exact, every row once.
+# shellcheck disable=SC2317,SC2329 # functions that wait_until is given
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"

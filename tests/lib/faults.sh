@@ -8,6 +8,8 @@
 #
 # Nothing here sleeps for a fixed time: tests wait for what they need to see.
 
+# What scripts read, and functions that wait_until is given.
+# shellcheck disable=SC2034,SC2317,SC2329
 RUN_PID=
 RUN_TOOK_MS=
 # How long a run may take to end once it was told to, and its sessions to go.

@@ -1,0 +1,65 @@
+#!/bin/bash
+# One run of a pipeline at a time: by the state's lock, and by the destination's when the state differs.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+. "$ROOT/tests/lib/faults.sh"
+pg_start main || bail "no PostgreSQL"
+databases
+src_sql "CREATE TABLE t (id integer, pad text);
+    INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 20000) g"
+make_gate src
+p=$TAP_DIR/p.yaml
+STREAMS='- { name: t, where: public.gate(id) }'
+pipeline "$p"
+STATE=other pipeline "$TAP_DIR/other.yaml"
+PIPELINE=another STATE=another STREAMS='- { name: t, destination_table: t2, where: id < 20000 }' pipeline "$TAP_DIR/another.yaml"
+
+close_gate src
+launch "$RAPIDBYTE" run "$p"
+wait_until "$PATIENCE_S" at_gate src || bail "the first run does not come to the gate: $(<"$TAP_STDERR")"
+
+# A file of its own: launch's output is still being written. locked <name> <document>: milliseconds in took.
+locked() {
+    local start
+    start=$(now_ms)
+    "$RAPIDBYTE" run "$2" >"$TAP_DIR/out" 2>&1
+    is "$?" 7 "$1: exit code"
+    took=$(($(now_ms) - start))
+    output=$(<"$TAP_DIR/out")
+}
+
+locked "the same state" "$p"
+like "$output" "pipeline 'test' is being run by process $RUN_PID " "the same state: its process is named"
+like "$output" "kill $RUN_PID" "the same state: what to do"
+cmp_ok "$took" -lt 3000 "the same state: at once"
+is "$(state_sql "$TAP_DIR/state.db" 'SELECT count(*) FROM runs')" 1 "the same state: the refused run is none"
+
+holder=$(pg_sql "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND datname = 'dst' AND application_name LIKE 'rapidbyte%'")
+locked "another state" "$TAP_DIR/other.yaml"
+like "$output" "pipeline 'test' is being loaded by another run \(server process $holder" "another state: the server's process is named"
+cmp_ok "$took" -lt 3000 "another state: at once"
+is "$(run_record "$TAP_DIR/other.db")" "failed|7" "another state: recorded"
+
+"$RAPIDBYTE" run "$TAP_DIR/another.yaml" >"$TAP_DIR/out" 2>&1
+is "$?" 0 "another pipeline is not locked" || diag "$(<"$TAP_DIR/out")"
+is "$(dst_sql 'SELECT count(*) FROM raw.t2')" 19999 "another pipeline: loaded meanwhile"
+
+open_gate src
+finish
+is "$status" 0 "the first run was not disturbed" || diag "$stderr"
+same t "the first run: exact"
+is "$(state_sql "$TAP_DIR/state.db" 'SELECT count(*) FROM locks')" 0 "its lock is released"
+run_is 0 "another state: afterwards" "$RAPIDBYTE" run "$TAP_DIR/other.yaml"
+is "$(dst_sql 'SELECT count(*) FROM raw.t')" 40000 "another state: afterwards it runs"
+
+# A lock whose process is gone, or whose number is another's by now, is nobody's.
+python3 -c '
+import os, socket, sqlite3, sys
+boot = open("/proc/sys/kernel/random/boot_id").read().strip()
+db = sqlite3.connect(sys.argv[1])
+db.execute("INSERT INTO locks VALUES (?, ?, ?, ?, ?, ?, ?)", ("test", "x" * 16, int(sys.argv[2]), 1, boot, socket.gethostname(), 0))
+db.commit()' "$TAP_DIR/state.db" $$
+run_is 0 "a stale lock is taken over" "$RAPIDBYTE" run "$p"
+done_testing
