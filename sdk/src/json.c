@@ -11,6 +11,7 @@
 #include <jsmn.h>
 
 #include "abi/rapidbyte_abi.h"
+#include "sdk/src/json_check.h"
 
 struct node {
     int next;   /* sibling: the next item, or the next key; 0: none */
@@ -55,6 +56,9 @@ static char *copy_text(const char *text, size_t len)
 /* 0, RB_ENOMEM or RB_EDATA. */
 static int tokenize(struct rb_json_doc *doc, size_t len)
 {
+    if (!rb_sdk_json_is_valid(doc->source, len)) {
+        return RB_EDATA;
+    }
     jsmn_parser parser;
     jsmn_init(&parser);
     size_t cap = 64 + len / 16;
@@ -80,43 +84,6 @@ static int tokenize(struct rb_json_doc *doc, size_t len)
     }
 }
 
-static bool is_primitive(const char *text, size_t len)
-{
-    static const char *const words[] = {"true", "false", "null"};
-    for (size_t i = 0; i < 3; i++) {
-        if (strlen(words[i]) == len && memcmp(words[i], text, len) == 0) {
-            return true;
-        }
-    }
-    return strchr("-0123456789", text[0]) != NULL && strspn(text, "-+.eE0123456789") >= len;
-}
-
-/* jsmn lets several roots, keys without values and the like pass. */
-static bool is_well_formed(const struct rb_json_doc *doc, int i)
-{
-    const jsmntok_t *token = &doc->tokens[i];
-    if (i == 0 || token->parent < 0) {
-        return i == 0 && (token->type == JSMN_OBJECT || token->type == JSMN_ARRAY);
-    }
-    const jsmntok_t *parent = &doc->tokens[token->parent];
-    if (parent->type == JSMN_OBJECT) {
-        return token->type == JSMN_STRING && token->size == 1;
-    }
-    if (token->type == JSMN_PRIMITIVE &&
-        !is_primitive(doc->source + token->start, (size_t)(token->end - token->start))) {
-        return false;
-    }
-    bool is_scalar = token->type == JSMN_STRING || token->type == JSMN_PRIMITIVE;
-    if (is_scalar && token->size != 0) {
-        return false;
-    }
-    if (parent->type == JSMN_ARRAY) {
-        return true;
-    }
-    return parent->type == JSMN_STRING && parent->parent >= 0 &&
-           doc->tokens[parent->parent].type == JSMN_OBJECT;
-}
-
 static int link_siblings(struct rb_json_doc *doc)
 {
     doc->nodes = calloc((size_t)doc->n_tokens, sizeof *doc->nodes);
@@ -124,9 +91,6 @@ static int link_siblings(struct rb_json_doc *doc)
         return RB_ENOMEM;
     }
     for (int i = 0; i < doc->n_tokens; i++) {
-        if (!is_well_formed(doc, i)) {
-            return RB_EDATA;
-        }
         int parent = doc->tokens[i].parent;
         if (parent >= 0) {
             if (doc->nodes[parent].last != 0) {

@@ -87,6 +87,19 @@ static void test_json_refuses(void **state)
         "{\"a\" \"b\"}",
         "[1}",
         "5",
+        "{\"a\":1}:}5",
+        "{\"a\":1}}",
+        "{\"a\"::1}",
+        "{\"a\":1,}",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[01]",
+        "[1.]",
+        "[-]",
+        "[1e]",
+        "[nul]",
+        "[\"a\tb\"]",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct rb_json_doc *doc = NULL;
