@@ -40,8 +40,8 @@ test: test-programs
 e2e: build $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
 
-## sanitize: unit and connector tests under AddressSanitizer and UndefinedBehaviorSanitizer
-sanitize: $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
+## sanitize: unit and connector tests, and the fuzzers' corpora, under Address- and UBSanitizer
+sanitize: $(if $(T),,fuzz-replay) $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
     $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 	@tools/run-tests $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
 
