@@ -206,6 +206,7 @@ static int load_by_copy(struct run *run, struct rb_error *err)
     }
     add(run, &status, " FROM STDIN (FORMAT binary)");
     status = built(status, err);
+    rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&run->sql));
     status = status < 0 ? status : rb_copy_in_begin(run->dest->conn, rb_buf_str(&run->sql), err);
     if (status < 0) {
         return status;

@@ -193,7 +193,11 @@ static int begin_copy(struct reading *reading, const struct rb_stream_context *c
         .cursor = rb_buf_str(&reading->stream.condition),
     };
     int r = rb_select_copy(&select, &sql, err);
-    return r < 0 ? r : rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    if (r < 0) {
+        return r;
+    }
+    rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&sql));
+    return rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
 }
 
 static int read_unit(struct rb_source *source, const struct rb_stream_context *context,
