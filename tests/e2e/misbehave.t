@@ -78,17 +78,15 @@ misbehaves trap "connector 'trap'.*rb_run_read.*(trap|unreachable)" "a trap"
 misbehaves recurse "connector 'recurse'" "endless recursion"
 misbehaves recurse "connector" "endless recursion, again"
 
-# with_peak <command words>: puts the peak resident kilobytes of its processes into $TAP_DIR/peak.
-with_peak() {
-    python3 -c 'import resource, subprocess, sys
+# A command that puts the peak resident kilobytes of its processes into $TAP_DIR/peak.
+with_peak=(python3 -c 'import resource, subprocess, sys
 code = subprocess.run(sys.argv[2:]).returncode
 open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
-sys.exit(code)' "$TAP_DIR/peak" "$@"
-}
+sys.exit(code)' "$TAP_DIR/peak")
 
 # Memory: the guest is refused what is over the limit, and says so itself; the process stays small.
 document hog "resources: { max_memory: 64mb }"
-run_is 3 "a memory hog" with_peak "$RAPIDBYTE" run "$p"
+run_is 3 "a memory hog" "${with_peak[@]}" "$RAPIDBYTE" run "$p"
 like "$stderr" "refused after [0-9]+ pages" "a memory hog: refused"
 cmp_ok "$(sed -n 's/.*refused after \([0-9]*\) pages.*/\1/p' <<<"$stderr" | head -n 1)" -le 1024 "a memory hog: got at most max_memory"
 cmp_ok "$(<"$TAP_DIR/peak")" -lt 400000 "a memory hog: the process stays below 400 MB"
