@@ -106,7 +106,7 @@ static int on_authenticate(void *self, int handle, uint32_t secret, const char *
     if (!current(s)->refuse) {
         return 0;
     }
-    int r = rb_error_set(err, RB_EAUTH, "AUTHENTICATION_FAILED", "refused");
+    int r = rb_error_set(err, RB_EAUTH, "AUTHENTICATION_FAILED", "no pg_hba.conf entry for host");
     memcpy(err->sqlstate, current(s)->refuse, 6);
     return r;
 }
@@ -129,6 +129,7 @@ static const struct {
     bool encrypted;
 } cases[] = {
     {"disable", RB_TLS_DISABLE, "db", {{0, false, NULL}}, 1, 0, false},
+    {"disable, refused by rule", RB_TLS_DISABLE, "db", {{0, false, "28000"}}, 1, RB_EAUTH, false},
     {"allow, plain is enough", RB_TLS_ALLOW, "db", {{0, false, NULL}}, 1, 0, false},
     {"allow, plain refused by rule",
      RB_TLS_ALLOW,
@@ -194,6 +195,17 @@ static const struct {
      false},
 };
 
+/* Where only one way was tried, the other is named. */
+static const char *hint_of(enum rb_tls_mode mode, const struct rb_error *err)
+{
+    if (strcmp(err->sqlstate, "28000") != 0) {
+        return err->hint;
+    }
+    return mode == RB_TLS_DISABLE  ? "(hostssl), set sslmode"
+           : mode <= RB_TLS_PREFER ? ""
+                                   : "(hostnossl), set sslmode";
+}
+
 static void every_mode(void **state)
 {
     (void)state;
@@ -216,6 +228,9 @@ static void every_mode(void **state)
         if (r != cases[i].status || server.n != cases[i].n_visits ||
             (conn && rb_conn_is_encrypted(conn) != cases[i].encrypted)) {
             fail_msg("%s: status %d, %zu connections", cases[i].name, r, server.n);
+        }
+        if (r < 0 && strstr(err.hint, hint_of(cases[i].mode, &err)) == NULL) {
+            fail_msg("%s: hint: %s", cases[i].name, err.hint);
         }
         rb_conn_close(conn);
         assert_int_equal(rb_double.n_open, 0);

@@ -152,6 +152,33 @@ static int tls_unsupported(struct rb_error *err)
     return RB_ENETWORK;
 }
 
+/* The server has no rule for us with, or without, encryption (pg_hba.conf): another try may pass. A
+ * wrong password would not. */
+static bool is_refused_by_rule(const struct rb_error *err)
+{
+    return strcmp(err->sqlstate, "28000") == 0;
+}
+
+/* Where only one way is tried. Which rule was looked for shows in no field but the message, and the
+ * file's name is the same in every language. */
+static void hint_at_rule(const struct rb_conn *conn, const struct rb_conn_config *config,
+                         struct rb_error *err)
+{
+    enum rb_tls_mode mode = rb_net_tls_mode();
+    if (!is_refused_by_rule(err) || strstr(err->message, "pg_hba.conf") == NULL ||
+        config->host[0] == '/' || mode == RB_TLS_PREFER || mode == RB_TLS_ALLOW) {
+        return;
+    }
+    rb_error_set_hint(err,
+                      conn->encrypted
+                          ? "the server's pg_hba.conf has no rule for this role, database and "
+                            "address with TLS; if it has one without (hostnossl), set sslmode to "
+                            "prefer or disable"
+                          : "the server's pg_hba.conf has no rule for this role, database and "
+                            "address without TLS; if it has one with it (hostssl), set sslmode to "
+                            "prefer, require or verify-full");
+}
+
 /* How one connection begins. */
 enum encryption { PLAIN, TLS_IF_THERE, TLS };
 
@@ -179,14 +206,11 @@ static int connect_once(struct rb_conn *conn, const struct rb_conn_config *confi
     r = rb_wire_flush(conn, err);
     r = r < 0 ? r
               : rb_net_authenticate_postgres(conn->handle, config->secret_id, config->user, err);
-    return r < 0 ? r : await_ready(conn, err);
-}
-
-/* The server has no rule for us with, or without, encryption (pg_hba.conf): another try may pass. A
- * wrong password would not. */
-static bool is_refused_by_rule(const struct rb_error *err)
-{
-    return strcmp(err->sqlstate, "28000") == 0;
+    r = r < 0 ? r : await_ready(conn, err);
+    if (r < 0 && err) {
+        hint_at_rule(conn, config, err);
+    }
+    return r;
 }
 
 /* As libpq: allow is plain first, prefer is TLS first, and each tries the other way when refused.
