@@ -54,6 +54,7 @@ static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config
         {"TimeZone", "UTC"},
         {"extra_float_digits", "3"},
         {"bytea_output", "hex"},
+        {"xmloption", "content"},
         {"search_path", "pg_catalog"},
         /* Ours are catalogue queries by name: planning takes longer than running. */
         {"plan_cache_mode", "force_generic_plan"},

@@ -1,5 +1,6 @@
 #include "connectors/postgres/common/quote.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static int append(struct rb_buf *sql, const char *name, struct rb_error *err)
@@ -32,4 +33,32 @@ int rb_quote_qualified(struct rb_buf *sql, const char *schema, const char *name,
         return rb_error_set(err, r, "OUT_OF_MEMORY", "no room for the statement's text");
     }
     return r < 0 ? r : rb_quote_ident(sql, name, err);
+}
+
+/* One name of a qualified, quoted name; the place after it, or NULL. */
+static const char *skip_name(const char *p)
+{
+    if (*p == '"') {
+        for (p++; *p != '\0'; p++) {
+            if (*p == '"' && p[1] != '"') {
+                return p + 1;
+            }
+            p += *p == '"';
+        }
+        return NULL;
+    }
+    const char *start = p;
+    while (isalnum((unsigned char)*p) || *p == '_' || *p == '$' || (unsigned char)*p >= 0x80) {
+        p++;
+    }
+    return p > start ? p : NULL;
+}
+
+bool rb_quote_is_qualified(const char *text)
+{
+    const char *p = skip_name(text);
+    if (p != NULL && *p == '.') {
+        p = skip_name(p + 1);
+    }
+    return p != NULL && *p == '\0';
 }

@@ -2,6 +2,8 @@
 #ifndef RB_CONNECTORS_POSTGRES_COMMON_QUOTE_H
 #define RB_CONNECTORS_POSTGRES_COMMON_QUOTE_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -16,5 +18,8 @@ int rb_quote_ident(struct rb_buf *sql, const char *name, struct rb_error *err);
 /* Appends "schema"."name". */
 int rb_quote_qualified(struct rb_buf *sql, const char *schema, const char *name,
                        struct rb_error *err);
+/* Whether the text, which a peer sent to stand in a statement, is a name, quoted where needed and
+ * perhaps qualified, and nothing else. */
+bool rb_quote_is_qualified(const char *text);
 
 #endif

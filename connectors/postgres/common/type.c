@@ -29,7 +29,7 @@ static const struct rb_type types[] = {
     {29, "cid", B, OPAQUE},
     {30, "oidvector", B, OPAQUE},
     {114, "json", N, RB_CODEC_BYTES, NANOARROW_TYPE_STRING, "arrow.json"},
-    {142, "xml", B, OPAQUE},
+    {142, "xml", T, TEXT}, /* its binary form lacks the XML declaration */
     {600, "point", B, OPAQUE},
     {601, "lseg", B, OPAQUE},
     {602, "path", B, OPAQUE},
@@ -123,6 +123,9 @@ enum rb_type_form rb_type_choose(struct rb_type_facts facts, bool peer_pg_binary
 {
     const struct rb_type *type = rb_type_find(facts.oid);
     *ret_type = NULL;
+    if (facts.is_enum) {
+        return RB_FORM_LABEL;
+    }
     if (type != NULL && type->form == RB_FORM_NATIVE) {
         *ret_type = type;
         return RB_FORM_NATIVE;
@@ -134,8 +137,8 @@ enum rb_type_form rb_type_choose(struct rb_type_facts facts, bool peer_pg_binary
         return type->form;
     }
     /* An array's binary form holds its element's OID, which only built-in types share. */
-    if (facts.elem_oid != 0 && facts.oid < RB_TYPE_BUILTIN_OID_END &&
-        rb_type_find(facts.elem_oid) != NULL) {
+    const struct rb_type *element = facts.elem_oid != 0 ? rb_type_find(facts.elem_oid) : NULL;
+    if (element != NULL && element->form != RB_FORM_TEXT && facts.oid < RB_TYPE_BUILTIN_OID_END) {
         return RB_FORM_BINARY;
     }
     return RB_FORM_TEXT;
@@ -165,6 +168,7 @@ static void column_release(struct rb_column *column)
     free(column->declared);
     free(column->type_name);
     free(column->collation);
+    free(column->definition);
 }
 
 void rb_columns_init(struct rb_columns *columns)
@@ -205,6 +209,7 @@ int rb_columns_add(struct rb_columns *columns, const struct rb_column *column, s
     copied = copy_text(column->declared, &copy.declared) && copied;
     copied = copy_text(column->type_name, &copy.type_name) && copied;
     copied = copy_text(column->collation, &copy.collation) && copied;
+    copied = copy_text(column->definition, &copy.definition) && copied;
     if (!copied) {
         column_release(&copy);
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a column");

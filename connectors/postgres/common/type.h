@@ -43,6 +43,7 @@ enum rb_type_form {
     RB_FORM_NATIVE, /* Arrow's type holds every value */
     RB_FORM_BINARY, /* PostgreSQL's binary form, on Arrow binary, as arrow.opaque */
     RB_FORM_TEXT,   /* PostgreSQL's text form, on Arrow utf8; the query casts */
+    RB_FORM_LABEL,  /* an enum's label, on Arrow utf8: its text and binary form at once */
 };
 
 /* One row of the table of built-in types. */
@@ -65,6 +66,7 @@ const struct rb_type *rb_type_find_name(const char *name);
 struct rb_type_facts {
     uint32_t oid;      /* pg_type.oid */
     uint32_t elem_oid; /* of an array (typcategory A): the element's, domains resolved; else 0 */
+    bool is_enum;
 };
 
 /* How a value of the type travels to a peer with or without pg_binary: the form, and the row of the
@@ -78,6 +80,7 @@ struct rb_column {
     char *declared;  /* format_type(atttypid, atttypmod): what CREATE TABLE takes */
     char *type_name; /* base type, schema-qualified and quoted where needed: pg_catalog.int4 */
     char *collation; /* quoted, qualified; NULL: the type's default */
+    char *definition; /* JSON of docs/protocol.md, "Types that users made"; NULL: every server has it */
     uint32_t oid;    /* of the base type, at the source; 0: not from PostgreSQL */
     int32_t typmod;  /* -1: none */
     bool not_null;

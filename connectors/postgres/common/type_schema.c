@@ -67,8 +67,9 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
     snprintf(oid, sizeof oid, "%u", (unsigned)column->oid);
     snprintf(typmod, sizeof typmod, "%d", (int)column->typmod);
     const char *form = column->form == RB_FORM_BINARY ? "binary"
-                       : column->form == RB_FORM_TEXT ? "text"
-                                                      : NULL;
+                       : column->form == RB_FORM_TEXT  ? "text"
+                       : column->form == RB_FORM_LABEL ? "label"
+                                                       : NULL;
     const struct rb_meta_pair pairs[] = {
         {RB_META_PG_TYPE, column->declared},
         {RB_META_PG_TYPNAME, column->type_name},
@@ -76,6 +77,7 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
         {RB_META_PG_TYPMOD, typmod},
         {RB_META_PG_COLLATION, column->collation},
         {RB_META_PG_FORM, form},
+        {RB_META_PG_DEFINITION, column->definition},
         {RB_META_EXTENSION_NAME, extension},
         {RB_META_EXTENSION_METADATA, extension_metadata},
     };
@@ -240,8 +242,10 @@ static int settle_type(struct rb_column *column, const struct ArrowSchemaView *v
 {
     column->arrow = view->type;
     column->codec = RB_CODEC_BYTES;
-    if (is_text(form, "binary") || is_text(form, "text")) {
-        column->form = is_text(form, "binary") ? RB_FORM_BINARY : RB_FORM_TEXT;
+    if (is_text(form, "binary") || is_text(form, "text") || is_text(form, "label")) {
+        column->form = is_text(form, "binary") ? RB_FORM_BINARY
+                       : is_text(form, "text") ? RB_FORM_TEXT
+                                               : RB_FORM_LABEL;
         enum ArrowType expected =
             column->form == RB_FORM_BINARY ? NANOARROW_TYPE_BINARY : NANOARROW_TYPE_STRING;
         if (view->type == expected && column->declared != NULL) {
@@ -282,6 +286,7 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
     if (meta_text(field, RB_META_PG_TYPE, &column.declared) < 0 ||
         meta_text(field, RB_META_PG_TYPNAME, &column.type_name) < 0 ||
         meta_text(field, RB_META_PG_COLLATION, &column.collation) < 0 ||
+        meta_text(field, RB_META_PG_DEFINITION, &column.definition) < 0 ||
         meta_text(field, RB_META_PG_FORM, &form) < 0 ||
         (column.name = strdup(field->name)) == NULL) {
         status = no_memory(err);
@@ -309,6 +314,7 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
     free(column.declared);
     free(column.type_name);
     free(column.collation);
+    free(column.definition);
     return status;
 }
 

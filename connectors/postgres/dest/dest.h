@@ -96,6 +96,13 @@ size_t rb_target_column(const struct rb_target *target, const char *name);
 int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns,
                           struct rb_error *err);
 
+/* ---- types.c */
+
+/* Types that users made, of these columns: made in the target schema unless they are there, in a
+ * transaction of their own, and `declared` set to what they are called here. RB_ESCHEMA by column
+ * for one that differs from the source's, can't be made, or is of an extension that isn't here. */
+int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struct rb_error *err);
+
 /* ---- evolve.c */
 
 /* Which of the stream's columns are loaded, and how. */

@@ -1,5 +1,4 @@
 /* The table that rows go to: looking it up, making it. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,42 +91,13 @@ int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns
     return 0;
 }
 
-/* One name of a qualified, quoted name; the place after it, or NULL. */
-static const char *skip_name(const char *p)
-{
-    if (*p == '"') {
-        for (p++; *p != '\0'; p++) {
-            if (*p == '"' && p[1] != '"') {
-                return p + 1;
-            }
-            p += *p == '"';
-        }
-        return NULL;
-    }
-    const char *start = p;
-    while (isalnum((unsigned char)*p) || *p == '_' || *p == '$' || (unsigned char)*p >= 0x80) {
-        p++;
-    }
-    return p > start ? p : NULL;
-}
-
-/* What a source says of a collation goes into a statement: it must be a name and nothing else. */
-static bool is_qualified_name(const char *text)
-{
-    const char *p = skip_name(text);
-    if (p != NULL && *p == '.') {
-        p = skip_name(p + 1);
-    }
-    return p != NULL && *p == '\0';
-}
-
 static int append_column(struct rb_buf *sql, const struct rb_column *column, struct rb_error *err)
 {
     int status = rb_quote_ident(sql, column->name, err);
     if (status < 0) {
         return status;
     }
-    if (column->collation != NULL && !is_qualified_name(column->collation)) {
+    if (column->collation != NULL && !rb_quote_is_qualified(column->collation)) {
         return rb_error_set(err, RB_ESCHEMA, "BAD_COLLATION",
                             "column \"%s\": %s is not the name of a collation", column->name,
                             column->collation);

@@ -196,6 +196,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
     bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
     int status = rb_dest_ensure_schema(dest, err);
+    status = status < 0 ? status : rb_dest_settle_types(dest, &unit->columns, err);
     status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     if (status < 0) {
         return status;

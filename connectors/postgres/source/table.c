@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "connectors/postgres/common/query.h"
+#include "gen/connectors/postgres/common/sql.h"
 #include "gen/connectors/postgres/source/sql.h"
 
 /* The columns of tables.sql. */
@@ -35,6 +36,9 @@ enum {
     C_COLLATION,
     C_NOT_NULL,
     C_SELECT,
+    C_ENUM,
+    C_MADE_TYPE, /* NULL: every server has the type */
+    C_MADE_TYPMOD,
     C_COUNT
 };
 
@@ -100,7 +104,53 @@ static char *borrowed(const char *text)
     return u.out;
 }
 
-static int read_column(const struct rb_query_result *rows, size_t row, bool peer_pg_binary,
+/* Appends the value to an array in PostgreSQL's text form. */
+static int put_item(struct rb_buf *array, const char *value)
+{
+    return rb_buf_printf(array, "%s%s", array->len > 0 ? "," : "{", value);
+}
+
+/* The descriptions of the types that not every server has; nothing when there are none. */
+static int define_types(struct rb_conn *conn, const struct rb_query_result *rows,
+                        struct rb_query_result *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf typmods = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        const char *oid = rb_query_text(rows, i, C_MADE_TYPE);
+        if (oid != NULL && (put_item(&oids, oid) < 0 ||
+                            put_item(&typmods, rb_query_text(rows, i, C_MADE_TYPMOD)) < 0)) {
+            return no_memory(err);
+        }
+    }
+    if (oids.len == 0) {
+        return 0;
+    }
+    if (rb_buf_append_byte(&oids, '}') < 0 || rb_buf_append_byte(&typmods, '}') < 0) {
+        return no_memory(err);
+    }
+    struct rb_query_param params[] = {rb_query_text_param(rb_buf_str(&oids)),
+                                      rb_query_text_param(rb_buf_str(&typmods))};
+    return rb_query_run_kept(conn, rb_sql_type_definitions, params, 2, ret, err);
+}
+
+/* Of the column in that row of columns.sql; NULL: it needs none. */
+static const char *find_definition(const struct rb_query_result *definitions,
+                                   const struct rb_query_result *rows, size_t row)
+{
+    const char *oid = rb_query_text(rows, row, C_MADE_TYPE);
+    for (size_t i = 0; oid != NULL && i < definitions->n_rows; i++) {
+        if (strcmp(rb_query_text(definitions, i, 0), oid) == 0 &&
+            strcmp(rb_query_text(definitions, i, 1), rb_query_text(rows, row, C_MADE_TYPMOD)) ==
+                0) {
+            return rb_query_text(definitions, i, 2);
+        }
+    }
+    return NULL;
+}
+
+static int read_column(const struct rb_query_result *rows, size_t row,
+                       const struct rb_query_result *definitions, bool peer_pg_binary,
                        struct rb_table *table, struct rb_error *err)
 {
     bool *grown = realloc(table->may_select, (table->columns.n + 1) * sizeof *grown);
@@ -114,12 +164,14 @@ static int read_column(const struct rb_query_result *rows, size_t row, bool peer
         .declared = borrowed(rb_query_text(rows, row, C_DECLARED)),
         .type_name = borrowed(rb_query_text(rows, row, C_TYPE_NAME)),
         .collation = borrowed(rb_query_text(rows, row, C_COLLATION)),
+        .definition = borrowed(find_definition(definitions, rows, row)),
         .typmod = (int32_t)rb_query_int(rows, row, C_TYPMOD, -1),
         .not_null = rb_query_bool(rows, row, C_NOT_NULL),
     };
     struct rb_type_facts facts = {
         .oid = (uint32_t)rb_query_int(rows, row, C_OID, 0),
         .elem_oid = (uint32_t)rb_query_int(rows, row, C_ELEMENT, 0),
+        .is_enum = rb_query_bool(rows, row, C_ENUM),
     };
     rb_column_set_type(&column, facts, peer_pg_binary);
     return rb_columns_add(&table->columns, &column, err);
@@ -140,7 +192,9 @@ static int read_columns(struct rb_conn *conn, bool peer_pg_binary, struct rb_tab
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result definitions;
     rb_query_result_init(&rows);
+    rb_query_result_init(&definitions);
     int r = 0;
     for (size_t i = 0; r == 0 && i < tables->n; i++) {
         r = rb_buf_printf(&oids, "%s%lu", i ? "," : "{", (unsigned long)tables->items[i].oid);
@@ -155,6 +209,7 @@ static int read_columns(struct rb_conn *conn, bool peer_pg_binary, struct rb_tab
         r = rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
                          "the server's answer about columns has another shape than asked for");
     }
+    r = r < 0 ? r : define_types(conn, &rows, &definitions, err);
     struct rb_table *table = NULL;
     for (size_t i = 0; r == 0 && i < rows.n_rows; i++) {
         uint32_t oid = (uint32_t)rb_query_int(&rows, i, C_TABLE, 0);
@@ -162,7 +217,7 @@ static int read_columns(struct rb_conn *conn, bool peer_pg_binary, struct rb_tab
             table = find_oid(tables, oid);
         }
         if (table) {
-            r = read_column(&rows, i, peer_pg_binary, table, err);
+            r = read_column(&rows, i, &definitions, peer_pg_binary, table, err);
         }
     }
     return r;

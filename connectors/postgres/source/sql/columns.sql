@@ -28,9 +28,14 @@ SELECT d.attrelid,
                     JOIN pg_namespace cn ON cn.oid = c.collnamespace
                    WHERE c.oid = d.attcollation) END,
        d.attnotnull,
-       has_column_privilege(d.attrelid, d.attnum, 'SELECT')
+       has_column_privilege(d.attrelid, d.attnum, 'SELECT'),
+       t.typtype = 'e',
+       -- A type that not every server has: it is described (type_definitions.sql).
+       CASE WHEN dn.nspname NOT IN ('pg_catalog', 'information_schema') THEN d.atttypid END,
+       d.atttypmod
   FROM declared d
   JOIN pg_type dt ON dt.oid = d.atttypid
+  JOIN pg_namespace dn ON dn.oid = dt.typnamespace
   JOIN base b ON b.attrelid = d.attrelid AND b.attnum = d.attnum
   JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
   JOIN pg_namespace n ON n.oid = t.typnamespace

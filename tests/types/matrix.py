@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""The type matrix: makes its tables at the source, and compares what arrived.
+
+usage: matrix.py setup             tables and types of the matrix in database src (tests/types/*)
+       matrix.py streams           the pipeline's list of streams
+       matrix.py compare METHOD    TAP lines without numbers: one for each line of the matrix
+       matrix.py document DIR      docs/types.md from what `compare` left in DIR
+
+A line of the matrix becomes a table of this one column, with a NULL row, and a column of a wider
+table whose columns are all NOT NULL. Both sides are asked for the type with its modifier, its
+collation, NOT NULL, and for each value's text and its binary form. The server is the one of
+PG_BIN, PG_SOCKET and PG_PORT; MATRIX_SAMPLE=n takes every nth line.
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WIDE = 12  # columns of a NOT NULL table
+# Both databases have other habits than the connectors' sessions: nothing may depend on them.
+HABITS = {
+    "src": ("Asia/Kathmandu", "German, DMY", "sql_standard", "-15"),
+    "dst": ("America/St_Johns", "SQL, MDY", "iso_8601", "0"),
+}
+SESSION = """SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres';
+SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET search_path = '';
+"""
+
+
+def psql(database, sql):
+    """The answers, each a line of JSON."""
+    command = [os.environ["PG_BIN"] + "/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", os.environ["PG_SOCKET"], "-p", os.environ["PG_PORT"],
+               "-U", "postgres", "-d", database]
+    done = subprocess.run(command, input=sql.encode(), capture_output=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"matrix: {database}: {done.stderr.decode()}")
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def server_major():
+    return psql("postgres", "SELECT current_setting('server_version_num')")[0] // 10000
+
+
+def lines():
+    """[name, type, [values]] of all lines that this server has, in order."""
+    found = []
+    files = ["values.txt", "values-ext.txt"]
+    files += sorted(os.path.basename(p) for p in glob.glob(HERE + "/values-[0-9]*.txt")
+                    if int(re.search(r"(\d+)\.txt", p).group(1)) <= server_major())
+    for file in files:
+        with open(os.path.join(HERE, file), encoding="utf-8") as text:
+            for line in text:
+                line = line.rstrip("\n")
+                if line and not line.startswith("#"):
+                    name, kind, values = line.split("|", 2)
+                    found.append((name, kind, values.split(" ;; ")))
+    return found[:: int(os.environ.get("MATRIX_SAMPLE", "1"))]
+
+
+def cast(value, kind):
+    return f"({value})::{kind.split(' COLLATE ')[0]}"
+
+
+def groups():
+    """The NOT NULL tables: name -> lines."""
+    every = lines()
+    return {f"nn_{i // WIDE:02}": every[i:i + WIDE] for i in range(0, len(every), WIDE)}
+
+
+def setup():
+    for database, (zone, dates, intervals, digits) in HABITS.items():
+        psql("postgres", f"""ALTER DATABASE {database} SET TimeZone = '{zone}';
+            ALTER DATABASE {database} SET DateStyle = '{dates}';
+            ALTER DATABASE {database} SET IntervalStyle = '{intervals}';
+            ALTER DATABASE {database} SET extra_float_digits = {digits}""")
+        # In a schema of another name on either side.
+        psql(database, f"CREATE SCHEMA ext_{database};" + "".join(
+            f"CREATE EXTENSION {e} SCHEMA ext_{database};" for e in ("citext", "hstore", "ltree")) +
+            f"ALTER DATABASE {database} SET search_path = public, ext_{database}")
+    with open(os.path.join(HERE, "setup.sql"), encoding="utf-8") as text:
+        sql = ["SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY';", text.read()]
+    for name, kind, values in lines():
+        rows = ", ".join(f"({cast(v, kind)})" for v in values)
+        sql.append(f"CREATE TABLE m_{name} (v {kind}); INSERT INTO m_{name} VALUES {rows}, (NULL);")
+    for table, members in groups().items():
+        columns = ", ".join(f"c_{n} {k} NOT NULL" for n, k, _ in members)
+        sql.append(f"CREATE TABLE {table} ({columns});")
+        for i in range(max(len(v) for _, _, v in members)):
+            row = ", ".join(cast(v[i % len(v)], k) for _, k, v in members)
+            sql.append(f"INSERT INTO {table} VALUES ({row});")
+    psql("src", "\n".join(sql))
+
+
+def streams():
+    for name in ["m_" + line[0] for line in lines()] + list(groups()):
+        print(f"- {{ name: {name} }}")
+
+
+# The columns of all tables in a schema, with what can be asked of their values. The binary form of
+# composites, and of arrays of types that users made, holds OIDs, which are the server's own.
+COLUMNS = """
+WITH RECURSIVE base (rel, num, typid) AS (
+    SELECT attrelid, attnum, atttypid FROM pg_attribute
+    UNION ALL
+    SELECT rel, num, typbasetype FROM base JOIN pg_type t ON t.oid = typid WHERE typtype = 'd')
+SELECT json_build_array(c.relname, a.attname, replace(replace(format_type(a.atttypid, a.atttypmod), 'ext_src.', ''), 'ext_dst.', ''),
+    a.attnotnull,
+    (SELECT collname FROM pg_collation WHERE oid = a.attcollation AND a.attcollation <> 100),
+    CASE WHEN t.typtype = 'c' OR t.typcategory = 'A' AND t.typelem >= 16384 OR t.oid = 2205 THEN ''
+         ELSE t.typsend::oid::regproc::text END)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+JOIN base b ON b.rel = c.oid AND b.num = a.attnum JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
+WHERE c.relkind = 'r' AND c.relnamespace = '%s'::regnamespace ORDER BY c.relname, a.attnum
+"""
+
+
+def side(database, schema):
+    """(table, column) -> (type, NOT NULL, collation), sorted values."""
+    columns = psql(database, SESSION + COLUMNS % schema)
+    sql = [SESSION]
+    for table, column, _, _, _, send in columns:
+        # The multiset of values: text and bytes, hashed.
+        binary = f"md5({send}({column}))" if send else "''"
+        sql.append(f"SELECT json_build_array('{table}', '{column}', coalesce(md5({column}::text), 'NULL') || ' ' || "
+                   f"coalesce({binary}, 'NULL') || ' ' || coalesce(left({column}::text, 60), 'NULL')) "
+                   f"FROM {schema}.{table};")
+    values = {}
+    for table, column, value in psql(database, "\n".join(sql)):
+        values.setdefault((table, column), []).append(value)
+    return {(t, c): ((k.replace(schema + ".", ""), n, o), sorted(values.get((t, c), [])))
+            for t, c, k, n, o, _ in columns}
+
+
+def compare(method):
+    source, target = side("src", "public"), side("dst", "raw")
+    failed = {}
+    if os.path.exists("failures.json"):
+        with open("failures.json", encoding="utf-8") as text:
+            failed = json.load(text)
+    result = {}
+    wide = {line[0]: table for table, members in groups().items() for line in members}
+    for name, kind, values in lines():
+        problems = []
+        for key in (("m_" + name, "v"), (wide[name], "c_" + name)):
+            if key not in target:
+                problems.append(failed.get(key[0], "the table is missing"))
+            elif not source[key][1]:
+                problems.append("nothing is compared")
+            elif source[key] != target[key]:
+                left, right = source[key], target[key]
+                problems.append(f"{key[0]}: {left[0]} became {right[0]}" if left[0] != right[0] else
+                                f"{key[0]}: {sorted(set(left[1]) - set(right[1]))[:3]} became "
+                                f"{sorted(set(right[1]) - set(left[1]))[:3]}")
+        print(f"{'not ok' if problems else 'ok'} {kind}, {method}: {len(values) + 1} values")
+        for problem in problems:
+            print("# " + problem.replace("\n", " "))
+        result[name] = [kind, len(values) + 1, problems]
+    with open(f"result-{server_major()}-{method}.json", "w", encoding="utf-8") as out:
+        json.dump(result, out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    {"setup": setup, "streams": streams, "compare": lambda: compare(sys.argv[2])}[sys.argv[1]]()
