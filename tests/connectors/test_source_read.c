@@ -52,8 +52,9 @@ static void put_table(void)
 {
     static const char *const t[] = {"42",   "t", "r", "t",  "f",       "3",
                                     "8192", "t", "t", "42", "[\"id\"]"};
-    static const char *const c[] = {"42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL,
-                                    NULL, "t",  "t",       "f",               NULL, "-1"};
+    static const char *const c[] = {
+        "42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL, NULL, "t", "t",
+        "f",  NULL, "-1"};
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_done(&peer.says, "BEGIN", 'T');
     rb_pgscript_done(&peer.says, "SET", 'T');

@@ -95,6 +95,11 @@ int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_
 int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oid,
                      struct rb_buf *out, struct rb_error *err);
 
+/* Likewise an array of records (record_recv) of `n` of the columns, whose types are `oids`; the
+ * record's own type is `record_oid`. */
+int rb_encoder_records(struct rb_encoder *encoder, const size_t *columns, const uint32_t *oids,
+                       size_t n, uint32_t record_oid, struct rb_buf *out, struct rb_error *err);
+
 int64_t rb_encoder_row_count(const struct rb_encoder *encoder);
 int64_t rb_encoder_bytes(const struct rb_encoder *encoder);
 uint64_t rb_encoder_checksum(const struct rb_encoder *encoder);

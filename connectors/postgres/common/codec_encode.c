@@ -339,37 +339,81 @@ int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_
     return 1;
 }
 
+/* The header of a one-dimensional array of the batch's rows. */
+static int begin_array(const struct rb_encoder *encoder, bool has_nulls, uint32_t elem_oid,
+                       size_t fixed, struct rb_buf *out, struct cursor *ret, struct rb_error *err)
+{
+    ret->out = out;
+    int status = cursor_begin(ret, out, fixed + ARRAY_HEADER_BYTES, err);
+    if (status < 0) {
+        return status;
+    }
+    uint8_t *p = ret->p;
+    rb_store_be32(p, encoder->n_rows > 0 ? 1 : 0);
+    rb_store_be32(p + 4, has_nulls ? 1 : 0);
+    rb_store_be32(p + 8, elem_oid);
+    ret->p += 12;
+    if (encoder->n_rows > 0) {
+        rb_store_be32(p + 12, (uint32_t)encoder->n_rows);
+        rb_store_be32(p + 16, 1);
+        ret->p += 8;
+    }
+    return 0;
+}
+
+static void end_array(struct rb_buf *out, const struct cursor *cursor)
+{
+    out->len = (size_t)(cursor->p - out->data);
+    out->data[out->len] = 0;
+}
+
 int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oid,
                      struct rb_buf *out, struct rb_error *err)
 {
     const struct in_column *in = &encoder->columns[column];
-    struct cursor cursor = {.out = out};
-    int status = cursor_begin(&cursor, out, FIELD_BYTES_MAX + ARRAY_HEADER_BYTES, err);
-    if (status < 0) {
-        return status;
-    }
-    uint8_t *p = cursor.p;
-    rb_store_be32(p, encoder->n_rows > 0 ? 1 : 0);
-    rb_store_be32(p + 4, in->validity != NULL ? 1 : 0);
-    rb_store_be32(p + 8, elem_oid);
-    cursor.p += 12;
-    if (encoder->n_rows > 0) {
-        rb_store_be32(p + 12, (uint32_t)encoder->n_rows);
-        rb_store_be32(p + 16, 1);
-        cursor.p += 8;
-    }
-    for (int64_t row = 0; row < encoder->n_rows; row++) {
+    struct cursor cursor;
+    int status =
+        begin_array(encoder, in->validity != NULL, elem_oid, FIELD_BYTES_MAX, out, &cursor, err);
+    for (int64_t row = 0; status == 0 && row < encoder->n_rows; row++) {
         status = cursor_reserve(&cursor, 0, err);
-        if (status == 0) {
-            status = put_field(&cursor, in, in->offset + row, err);
-        }
+        status = status < 0 ? status : put_field(&cursor, in, in->offset + row, err);
+    }
+    if (status == 0) {
+        end_array(out, &cursor);
+    }
+    return status;
+}
+
+int rb_encoder_records(struct rb_encoder *encoder, const size_t *columns, const uint32_t *oids,
+                       size_t n, uint32_t record_oid, struct rb_buf *out, struct rb_error *err)
+{
+    struct cursor cursor;
+    int status =
+        begin_array(encoder, false, record_oid, 8 + n * (4 + FIELD_BYTES_MAX), out, &cursor, err);
+    for (int64_t row = 0; status == 0 && row < encoder->n_rows; row++) {
+        status = cursor_reserve(&cursor, 0, err);
         if (status < 0) {
             return status;
         }
+        /* The buffer may move: the place of the record's length is kept as an offset. */
+        size_t at = (size_t)(cursor.p - out->data);
+        rb_store_be32(cursor.p + 4, (uint32_t)n);
+        cursor.p += 8;
+        for (size_t i = 0; status == 0 && i < n; i++) {
+            const struct in_column *in = &encoder->columns[columns[i]];
+            rb_store_be32(cursor.p, oids[i]);
+            cursor.p += 4;
+            status = put_field(&cursor, in, in->offset + row, err);
+        }
+        if (status == 0) {
+            size_t end = (size_t)(cursor.p - out->data);
+            rb_store_be32(out->data + at, (uint32_t)(end - at - 4));
+        }
     }
-    out->len = (size_t)(cursor.p - out->data);
-    out->data[out->len] = 0;
-    return 0;
+    if (status == 0) {
+        end_array(out, &cursor);
+    }
+    return status;
 }
 
 int64_t rb_encoder_row_count(const struct rb_encoder *encoder)

@@ -77,12 +77,13 @@ enum rb_type_form rb_type_choose(struct rb_type_facts facts, bool peer_pg_binary
 /* One column, as a field of Arrow and as a field of COPY. Strings are owned. */
 struct rb_column {
     char *name;
-    char *declared;  /* format_type(atttypid, atttypmod): what CREATE TABLE takes */
-    char *type_name; /* base type, schema-qualified and quoted where needed: pg_catalog.int4 */
-    char *collation; /* quoted, qualified; NULL: the type's default */
-    char *definition; /* JSON of docs/protocol.md, "Types that users made"; NULL: every server has it */
-    uint32_t oid;    /* of the base type, at the source; 0: not from PostgreSQL */
-    int32_t typmod;  /* -1: none */
+    char *declared;   /* format_type(atttypid, atttypmod): what CREATE TABLE takes */
+    char *type_name;  /* base type, schema-qualified and quoted where needed: pg_catalog.int4 */
+    char *collation;  /* quoted, qualified; NULL: the type's default */
+    char *definition; /* JSON of docs/protocol.md, "Types that users made"; NULL: every server has
+                         it */
+    uint32_t oid;     /* of the base type, at the source; 0: not from PostgreSQL */
+    int32_t typmod;   /* -1: none */
     bool not_null;
     bool from_postgres; /* the field says which PostgreSQL type it was */
     enum rb_type_form form;

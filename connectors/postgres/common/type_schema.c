@@ -66,7 +66,7 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
     char typmod[16];
     snprintf(oid, sizeof oid, "%u", (unsigned)column->oid);
     snprintf(typmod, sizeof typmod, "%d", (int)column->typmod);
-    const char *form = column->form == RB_FORM_BINARY ? "binary"
+    const char *form = column->form == RB_FORM_BINARY  ? "binary"
                        : column->form == RB_FORM_TEXT  ? "text"
                        : column->form == RB_FORM_LABEL ? "label"
                                                        : NULL;

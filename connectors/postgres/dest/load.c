@@ -10,8 +10,10 @@
 
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
 
 #define TEMPORARY "pg_temp.rapidbyte_in"
+#define RECORDS "pg_temp.rapidbyte_arrays"
 #define POSITION "\"rapidbyte position\"" /* order of arrival */
 
 enum { ARRAY_SLACK = 64 * 1024 * 1024 }; /* bytes of a column's array beyond the largest batch */
@@ -26,6 +28,11 @@ struct run {
     struct rb_buf sql;
     bool indirect;
     int64_t sent; /* rows that the server counted as they came in */
+    /* INSERT: the columns of array types, which travel as records */
+    size_t *arrays;
+    uint32_t *array_oids;
+    size_t n_arrays;
+    uint32_t record_oid;
 };
 
 static int no_memory(struct rb_error *err)
@@ -37,6 +44,8 @@ static void run_release(struct run *run)
 {
     free(run->columns.items);
     free(run->children);
+    free(run->arrays);
+    free(run->array_oids);
     rb_encoder_free(run->encoder);
     rb_buf_release(&run->sql);
 }
@@ -51,7 +60,10 @@ static int run_init(struct run *run, struct rb_load *load, struct rb_error *err)
     run->indirect = load->mapping->any_cast || !rb_json_is_absent(load->primary_key);
     run->columns.items = calloc(n + 1, sizeof(struct rb_column));
     run->children = calloc(n + 1, sizeof(struct ArrowArrayView *));
-    if (run->columns.items == NULL || run->children == NULL) {
+    run->arrays = calloc(n + 1, sizeof *run->arrays);
+    run->array_oids = calloc(n + 1, sizeof *run->array_oids);
+    if (run->columns.items == NULL || run->children == NULL || run->arrays == NULL ||
+        run->array_oids == NULL) {
         return no_memory(err);
     }
     for (size_t i = 0; i < n; i++) {
@@ -224,40 +236,110 @@ static int load_by_copy(struct run *run, struct rb_error *err)
     return status;
 }
 
-/* Name and OID of a column's type as an array's element. */
-static int element_type(const struct rb_column *column, const struct rb_type **ret,
-                        struct rb_error *err)
+/* A column's type as an array's element. NULL: it is an array itself, which unnest would take
+ * apart; such columns travel together, as an array of records. */
+static const struct rb_type *element_type(const struct rb_column *column)
 {
-    const struct rb_type *type =
-        rb_type_find(column->form == RB_FORM_TEXT ? RB_TYPE_TEXT_OID : column->oid);
-    if (type != NULL) {
-        *ret = type;
+    bool is_text = column->form == RB_FORM_TEXT || column->form == RB_FORM_LABEL;
+    return rb_type_find(is_text ? RB_TYPE_TEXT_OID : column->oid);
+}
+
+/* Finds the columns of array types, and makes the table whose row type their records have. */
+static int prepare_records(struct run *run, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    for (size_t i = 0; i < run->columns.n; i++) {
+        if (element_type(&run->columns.items[i]) != NULL) {
+            continue;
+        }
+        size_t n = run->n_arrays++;
+        run->arrays[n] = i;
+        run->array_oids[n] = run->columns.items[i].oid;
+        if (rb_buf_printf(&oids, "%s%lu", n > 0 ? "," : "{", (unsigned long)run->array_oids[n]) <
+            0) {
+            return no_memory(err);
+        }
+    }
+    if (run->n_arrays == 0) {
         return 0;
     }
-    int status = rb_error_set(err, RB_ESCHEMA, "TYPE_NOT_SUPPORTED",
-                              "column \"%s\" of type %s can't be loaded by INSERT: unnest would "
-                              "take its arrays apart",
-                              column->name, column->declared);
-    rb_error_set_hint(err, "set load_method: copy");
+    const char *text = rb_buf_append_byte(&oids, '}') < 0 ? NULL : rb_buf_str(&oids);
+    int status = text == NULL ? no_memory(err)
+                              : rb_dest_query(run->dest, rb_sql_insert_arrays, &text, 1, &r, err);
+    if (status == 0 && rb_query_text(&r, 0, 0) == NULL) {
+        status = rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING",
+                              "the stream has an array type that this server does not know");
+    }
+    status = status < 0 ? status : rb_query_exec(run->dest->conn, rb_query_text(&r, 0, 0), err);
+    status = status < 0
+                 ? status
+                 : rb_dest_query(run->dest, "SELECT '" RECORDS "'::regtype::oid", NULL, 0, &r, err);
+    if (status == 0) {
+        run->record_oid = (uint32_t)rb_query_int(&r, 0, 0, 0);
+    }
     return status;
+}
+
+/* unnest of a column's parameter; *param counts them. */
+static void add_unnest(struct run *run, int *status, size_t i, size_t *param)
+{
+    if (*status == 0 && rb_buf_printf(&run->sql, "unnest($%zu::pg_catalog.\"%s\"[])", ++*param,
+                                      element_type(&run->columns.items[i])->name) < 0) {
+        *status = RB_ENOMEM;
+    }
+}
+
+/* FROM (SELECT unnest(…) AS c0, …, unnest(…) AS r) s */
+static void add_unnested(struct run *run, int *status)
+{
+    size_t param = 0;
+    add(run, status, " FROM (SELECT ");
+    for (size_t i = 0; i < run->columns.n; i++) {
+        if (element_type(&run->columns.items[i]) == NULL) {
+            continue;
+        }
+        add_unnest(run, status, i, &param);
+        if (*status == 0 && rb_buf_printf(&run->sql, " AS c%zu, ", i) < 0) {
+            *status = RB_ENOMEM;
+        }
+    }
+    if (*status == 0 &&
+        rb_buf_printf(&run->sql, "unnest($%zu::" RECORDS "[]) AS r) s", param + 1) < 0) {
+        *status = RB_ENOMEM;
+    }
 }
 
 static int build_insert(struct run *run, struct rb_error *err)
 {
     int status = 0;
+    size_t param = 0;
+    size_t record = 0;
     rb_buf_clear(&run->sql);
     add(run, &status, "INSERT INTO ");
     add(run, &status, relation(run));
     add(run, &status, " (");
     add_names(run, &status, err);
     add(run, &status, ") OVERRIDING SYSTEM VALUE SELECT ");
-    for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
-        const struct rb_type *type = NULL;
-        status = element_type(&run->columns.items[i], &type, err);
-        if (status == 0 && rb_buf_printf(&run->sql, "%sunnest($%zu::pg_catalog.\"%s\"[])",
-                                         i > 0 ? ", " : "", i + 1, type->name) < 0) {
-            status = RB_ENOMEM;
+    for (size_t i = 0; i < run->columns.n; i++) {
+        const struct rb_column *column = &run->columns.items[i];
+        add(run, &status, i > 0 ? ", " : "");
+        if (run->n_arrays == 0) {
+            add_unnest(run, &status, i, &param);
+        } else if (status == 0) {
+            bool is_array = element_type(column) == NULL;
+            record += is_array ? 1 : 0;
+            status = is_array ? rb_buf_printf(&run->sql, "(s.r).a%zu", record)
+                              : rb_buf_printf(&run->sql, "s.c%zu", i);
         }
+        if (column->form == RB_FORM_LABEL) {
+            add(run, &status, "::");
+            add(run, &status, column->declared);
+        }
+    }
+    if (run->n_arrays > 0) {
+        add_unnested(run, &status);
     }
     return built(status, err);
 }
@@ -273,31 +355,49 @@ static int hash_batch(struct run *run, struct rb_buf *scratch, struct rb_error *
     return status < 0 ? status : 0;
 }
 
+/* One parameter for each column, and a last one for those of array types. */
+static int encode_params(struct run *run, struct rb_buf *arrays, struct rb_query_param *params,
+                         size_t *ret_n, struct rb_error *err)
+{
+    size_t n = 0;
+    int status = bind_batch(run, err);
+    for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
+        const struct rb_type *type = element_type(&run->columns.items[i]);
+        if (type == NULL) {
+            continue;
+        }
+        rb_buf_clear(&arrays[n]);
+        status = rb_encoder_array(run->encoder, i, type->oid, &arrays[n++], err);
+    }
+    if (status == 0 && run->n_arrays > 0) {
+        rb_buf_clear(&arrays[n]);
+        status = rb_encoder_records(run->encoder, run->arrays, run->array_oids, run->n_arrays,
+                                    run->record_oid, &arrays[n++], err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        params[i] = (struct rb_query_param){
+            .value = arrays[i].data, .len = arrays[i].len, .format = RB_QUERY_BINARY};
+    }
+    *ret_n = n;
+    return status;
+}
+
 static int insert_batch(struct run *run, struct rb_buf *arrays, struct rb_query_param *params,
                         struct rb_error *err)
 {
     struct rb_query_result result;
+    size_t n_params = 0;
     double start = rb_clock_secs();
     int status = hash_batch(run, &arrays[0], err);
-    status = status < 0 ? status : bind_batch(run, err);
-    for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
-        const struct rb_type *type = NULL;
-        rb_buf_clear(&arrays[i]);
-        status = element_type(&run->columns.items[i], &type, err);
-        if (status == 0) {
-            status = rb_encoder_array(run->encoder, i, type->oid, &arrays[i], err);
-        }
-        params[i] = (struct rb_query_param){
-            .value = arrays[i].data, .len = arrays[i].len, .format = RB_QUERY_BINARY};
-    }
+    status = status < 0 ? status : encode_params(run, arrays, params, &n_params, err);
     if (status < 0 || run->load->reader->decoder.n_rows == 0) {
         return status;
     }
     double encoded = rb_clock_secs();
     run->load->decode_secs += encoded - start;
     rb_query_result_init(&result);
-    status = rb_query_run(run->dest->conn, rb_buf_str(&run->sql), params, run->columns.n,
-                          RB_QUERY_TEXT, &result, err);
+    status = rb_query_run(run->dest->conn, rb_buf_str(&run->sql), params, n_params, RB_QUERY_TEXT,
+                          &result, err);
     run->load->flush_secs += rb_clock_secs() - encoded;
     if (status == 0) {
         run->sent += result.n_affected;
@@ -311,7 +411,8 @@ static int load_by_insert(struct run *run, struct rb_error *err)
     size_t n = run->columns.n;
     struct rb_buf *arrays = calloc(n, sizeof *arrays);
     struct rb_query_param *params = calloc(n, sizeof *params);
-    int status = arrays == NULL || params == NULL ? no_memory(err) : build_insert(run, err);
+    int status = arrays == NULL || params == NULL ? no_memory(err) : prepare_records(run, err);
+    status = status < 0 ? status : build_insert(run, err);
     for (size_t i = 0; status == 0 && i < n; i++) {
         rb_buf_init(&arrays[i], (size_t)run->load->context->max_batch_bytes + ARRAY_SLACK);
     }

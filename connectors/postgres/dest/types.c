@@ -98,7 +98,8 @@ static int refer_parts(struct rb_dest *dest, const struct made_type *type, struc
         int status =
             refer(dest, rb_json_get(rb_json_item(parts, i), "type"), false, &r, &name, err);
         /* What passes is a type's name and nothing else. */
-        status = status < 0 ? status : rb_dest_query(dest, rb_sql_type_exists, &name, 1, &there, err);
+        status =
+            status < 0 ? status : rb_dest_query(dest, rb_sql_type_exists, &name, 1, &there, err);
         if (status == 0 && !rb_query_bool(&there, 0, 0)) {
             status = rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING", "type %s does not exist", name);
         }
@@ -140,8 +141,8 @@ static int make(struct rb_dest *dest, const struct made_type *type, struct rb_er
     status = status < 0 ? status : copy_source(type->definition, &definition, err);
     status = status < 0 ? status : refer_parts(dest, type, &parts, err);
     const char *params[] = {dest->config.schema, rb_buf_str(&definition), rb_buf_str(&parts)};
-    status = status < 0 ? status
-                        : rb_dest_query(dest, rb_sql_type_create, params, 3, &statements, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_type_create, params, 3, &statements, err);
     for (size_t i = 0; status == 0 && i < statements.n_rows; i++) {
         /* One statement each, by the extended protocol, which takes no second one. */
         status = rb_query_run(dest->conn, rb_query_text(&statements, i, 0), NULL, 0, RB_QUERY_TEXT,
@@ -180,11 +181,11 @@ static int compare(struct rb_dest *dest, const struct made_type *type, const cha
     const char *theirs = rb_json_source(type->definition, &theirs_len);
     if (ours_len != theirs_len || memcmp(ours, theirs, ours_len) != 0) {
         bool is_enum = strcmp(type->kind, "enum") == 0;
-        status = rb_error_set(err, RB_ESCHEMA, "TYPE_DIFFERS",
-                              "type \"%s\".\"%s\" exists with %s than the source's \"%s\".\"%s\"",
-                              dest->config.schema, type->name,
-                              is_enum ? "other labels" : "another definition", type->schema,
-                              type->name);
+        status =
+            rb_error_set(err, RB_ESCHEMA, "TYPE_DIFFERS",
+                         "type \"%s\".\"%s\" exists with %s than the source's \"%s\".\"%s\"",
+                         dest->config.schema, type->name,
+                         is_enum ? "other labels" : "another definition", type->schema, type->name);
         rb_error_set_hint(err, "make it as the source has it%s: %.*s",
                           is_enum ? ", with ALTER TYPE … ADD VALUE where labels are missing" : "",
                           (int)(theirs_len < 400 ? theirs_len : 400), theirs);
@@ -257,8 +258,8 @@ int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struc
         }
         if (!any) {
             /* Two connections that make a type at once would meet on the catalogue's own index. */
-            status = rb_query_exec(
-                dest->conn, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746715)", err);
+            status = rb_query_exec(dest->conn,
+                                   "BEGIN; SELECT pg_advisory_xact_lock(5931742210746715)", err);
             any = true;
         }
         status = status < 0 ? status : settle_column(dest, &columns->items[i], err);
