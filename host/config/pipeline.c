@@ -91,7 +91,7 @@ static const struct rb_field resource_fields[] = {
     {RESOURCE(max_inflight_bytes, RB_FIELD_SIZE), .min = 4 * KB, .max = 64 * GB},
     {RESOURCE(max_record_bytes, RB_FIELD_SIZE), .min = KB, .max = GB},
     {RESOURCE(parallelism, RB_FIELD_INT), .min = 1, .max = 64},
-    {RESOURCE(max_connections, RB_FIELD_INT), .min = 1, .max = 1000},
+    {RESOURCE(max_connections, RB_FIELD_INT), .min = 2, .max = 1000},
     {RESOURCE(compression, RB_FIELD_CHOICE), .words = compressions},
     {RESOURCE(checkpoint_interval_bytes, RB_FIELD_SIZE)},
     {RESOURCE(checkpoint_interval_rows, RB_FIELD_COUNT)},

@@ -176,6 +176,13 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_end_object(json);
 }
 
+int rb_context_lanes(const struct rb_pipeline *pipeline)
+{
+    const struct rb_resources *resources = &pipeline->resources;
+    int most = resources->max_connections - 1;
+    return resources->parallelism < most ? resources->parallelism : most;
+}
+
 void rb_context_worker_spec(const struct rb_pipeline *pipeline,
                             const struct rb_engine_options *options, int lanes,
                             struct rb_connector_spec *ret_specs, struct rb_worker_spec *ret)

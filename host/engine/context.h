@@ -36,6 +36,10 @@ enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool fu
 void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,
                              const struct rb_stream *stream, const struct rb_context_extra *extra);
 
+/* How many lanes a run has: parallelism, within max_connections. On each server one connection is
+ * the run's own, the source's for the snapshot and the destination's for the lock. */
+int rb_context_lanes(const struct rb_pipeline *pipeline);
+
 /* What the worker is started with. `ret_specs` is an array of RB_UNIT_STAGES_MAX for the
  * connectors, borrowed by `ret`. */
 struct rb_engine_options;

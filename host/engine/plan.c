@@ -18,7 +18,7 @@ static int write_request(const struct rb_run *run, struct rb_buf *ret)
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_member_str(&json, "load_id", run->report->load_id);
-    rb_json_member_i64(&json, "parallelism", run->pipeline->resources.parallelism);
+    rb_json_member_i64(&json, "parallelism", rb_context_lanes(run->pipeline));
     rb_json_key(&json, "streams");
     rb_json_begin_array(&json);
     for (size_t i = 0; i < run->n_streams; i++) {

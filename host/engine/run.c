@@ -199,8 +199,8 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
 {
     struct rb_connector_spec connectors[RB_UNIT_STAGES_MAX];
     struct rb_worker_spec spec;
-    rb_context_worker_spec(run->pipeline, run->options, run->pipeline->resources.parallelism,
-                           connectors, &spec);
+    rb_context_worker_spec(run->pipeline, run->options, rb_context_lanes(run->pipeline), connectors,
+                           &spec);
     struct rb_session_options options = {
         .spec = &spec,
         .self_path = run->options->self_path,

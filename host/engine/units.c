@@ -293,7 +293,7 @@ static void abandon_lanes(struct rb_schedule *schedule, const struct rb_error *w
 int rb_run_units(struct rb_run *run, struct rb_error *err)
 {
     struct rb_schedule schedule = {.run = run};
-    int lanes = run->pipeline->resources.parallelism;
+    int lanes = rb_context_lanes(run->pipeline);
     schedule.n_lanes = lanes < LANES_MAX ? (size_t)lanes : LANES_MAX;
     run->schedule = &schedule;
     int status = RB_OK;
