@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -71,12 +72,20 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
     return RB_OK;
 }
 
-/* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. */
-static void read_all(int fd, char *text)
+/* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. Returns whether a signal waits in
+ * signal_fd, which then may be before the end. */
+static bool read_all(int fd, int signal_fd, char *text)
 {
     size_t len = 0;
     char chunk[512];
+    struct pollfd waits[2] = {{.fd = fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
     for (;;) {
+        if (poll(waits, 2, -1) > 0 && waits[1].revents != 0) {
+            break;
+        }
+        if (waits[0].revents == 0) {
+            continue;
+        }
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -93,10 +102,11 @@ static void read_all(int fd, char *text)
         len--;
     }
     text[len] = 0;
+    return (waits[1].revents & POLLIN) != 0;
 }
 
 int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
-                       size_t n_paths, struct rb_error *err)
+                       size_t n_paths, int signal_fd, struct rb_error *err)
 {
     const char *argv[COMPILER_PATHS_MAX + 6] = {"rapidbyte", "compile", "--aot-dir", aot_dir, "--"};
     if (n_paths > COMPILER_PATHS_MAX) {
@@ -120,10 +130,15 @@ int rb_process_compile(const char *self_path, const char *aot_dir, const char *c
                                   "starting the compiler");
     }
     char text[COMPILER_ERROR_MAX];
-    read_all(pipe_fds[0], text);
+    bool stopped = read_all(pipe_fds[0], signal_fd, text);
     close(pipe_fds[0]);
     int status = 0;
     int64_t peak;
+    if (stopped) {
+        /* What it has written so far has no name in the cache yet. */
+        rb_process_kill(pid, &status, &peak);
+        return rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");
+    }
     (void)rb_process_wait(pid, -1, &status, &peak);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return RB_OK;

@@ -13,10 +13,11 @@
 int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
                             struct rb_error *err);
 
-/* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end. RB_ECONNECTOR with what it wrote to
- * standard error. */
+/* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end, or until a signal waits in signal_fd
+ * (-1: none), where it is left: RB_ECANCELLED. RB_ECONNECTOR with what it wrote to standard error.
+ */
 int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
-                       size_t n_paths, struct rb_error *err);
+                       size_t n_paths, int signal_fd, struct rb_error *err);
 
 /* Waits up to timeout_ms for the end: 0, with the wait status and peak resident bytes; 1: still
  * running. */

@@ -46,6 +46,21 @@ again() {
     same t "$1: the next run is exact"
 }
 
+# While a connector is compiled, before there is anything else.
+is_compiling() {
+    local child
+    for child in $(<"/proc/$RUN_PID/task/$RUN_PID/children"); do
+        grep -qz '^compile$' "/proc/$child/cmdline" && compiler=$child && return 0
+    done
+    return 1
+}
+fresh
+launch env RAPIDBYTE_CACHE_DIR="$TAP_DIR/cache" "$RAPIDBYTE" run "$p"
+ok "compiling: under way" wait_until "$PATIENCE_S" is_compiling
+worker=$compiler
+interrupt INT
+gone "compiling"
+
 # A listener whose connections nobody answers; the number of those that have been made.
 python3 -c '
 import socket, sys, threading
