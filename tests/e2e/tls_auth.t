@@ -26,10 +26,8 @@ CREATE ROLE by_cert LOGIN;
 SET password_encryption = 'md5';
 CREATE ROLE by_md5 LOGIN PASSWORD '$password';
 SQL
-src_sql <<'SQL'
-CREATE VIEW who AS SELECT current_user::text AS who, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS encrypted;
-GRANT SELECT ON who TO PUBLIC;
-SQL
+src_sql 'CREATE VIEW who AS SELECT current_user::text AS who, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS encrypted;
+    GRANT SELECT ON who TO PUBLIC'
 pg_as_owner tee "$PG_DATA/pg_hba.conf" >/dev/null <<'HBA'
 local     all by_scram scram-sha-256
 local     all all trust
@@ -132,9 +130,13 @@ certificate() {
         openssl x509 -req -in "$2.csr" -CA "$1.crt" -CAkey "$1.key" -CAcreateserial -days 2 -out "$2.crt" \
             -extfile <(printf '%s\n' "${4:-basicConstraints=CA:FALSE}") 2>/dev/null
 }
-authority ca && authority otherca && certificate ca server localhost subjectAltName=DNS:localhost &&
-    certificate ca proxy localhost subjectAltName=DNS:localhost &&
-    certificate ca client by_cert && certificate otherca stranger by_cert || bail "openssl"
+authority ca
+authority otherca
+certificate ca server localhost subjectAltName=DNS:localhost
+certificate ca proxy localhost subjectAltName=DNS:localhost
+certificate ca client by_cert
+certificate otherca stranger by_cert
+ok "certificates were made" test -s server.crt -a -s proxy.crt -a -s client.crt -a -s stranger.crt || bail "openssl"
 for file in server.key server.crt ca.crt; do
     pg_as_owner tee "$PG_DATA/$file" <"$file" >/dev/null
     pg_as_owner chmod 600 "$PG_DATA/$file"
