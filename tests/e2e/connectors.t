@@ -195,4 +195,22 @@ like "$stderr" '127.0.0.2:[0-9]+ is not allowed' "a host that isn't on the list 
 foreign 127.0.0.1 'wasi_sockets: true, hosts: [10.0.0.1]'
 run_is 3 "WASI sockets to a host that the pipeline does not allow" "$RAPIDBYTE" run "$p"
 like "$stderr" '127.0.0.1:[0-9]+ is not allowed' "permissions.hosts narrows the manifest"
+# docs/connectors.md, as a reader would follow it: its commands build a connector, its pipeline runs.
+# block <language> <what it holds>: the first such block of the page.
+block() {
+    python3 -c 'import re, sys
+for block in re.findall(r"^```" + sys.argv[1] + r"\n(.*?)^```$", open("docs/connectors.md").read(), re.S | re.M):
+    if sys.argv[2] in block:
+        sys.exit(print(block))
+sys.exit(1)' "$1" "$2"
+}
+mkdir "$TAP_DIR/own"
+block sh stamp-manifest >"$TAP_DIR/own/build.sh"
+block yaml my-source >"$TAP_DIR/own/p.yaml"
+cd "$TAP_DIR/own" || bail "cd"
+run_is 0 "the page's commands build a connector" env "R=$ROOT" bash -e build.sh
+like "$stdout" 'my-source' "and list it"
+cd "$ROOT" || bail "cd"
+run_is 0 "the page's pipeline runs it" "$RAPIDBYTE" run "$TAP_DIR/own/p.yaml" --output json --connectors "$TAP_DIR/own:$BUILD/connectors"
+is "$(rows numbers)" 100000 "and moves its rows"
 done_testing
