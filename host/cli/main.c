@@ -7,17 +7,126 @@
 #include "host/cli/options.h"
 #include "host/engine/engine.h"
 
+static const struct rb_command state_commands[] = {
+    {.name = "state show",
+     .summary = "where each stream of a pipeline stands",
+     .help = rb_help_state_show,
+     .options = "o",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_state_show},
+    {.name = "state reset",
+     .summary = "forget cursors: streams are read from their start again",
+     .help = rb_help_state_reset,
+     .options = "osIAC",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_state_reset},
+    {.name = "state set-cursor",
+     .summary = "set where a stream goes on",
+     .help = rb_help_state_set_cursor,
+     .options = "oIAC",
+     .min_operands = 3,
+     .max_operands = 3,
+     .run = rb_cmd_state_set_cursor,
+     .needs = "a pipeline, a stream and a value are needed"},
+    {.name = "state export",
+     .summary = "write a pipeline's state to standard output",
+     .help = rb_help_state_export,
+     .options = "",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_state_export},
+    {.name = "state import",
+     .summary = "replace a pipeline's state by an exported one",
+     .help = rb_help_state_import,
+     .options = "oIAC",
+     .min_operands = 2,
+     .max_operands = 2,
+     .run = rb_cmd_state_import,
+     .needs = "a pipeline and an exported file (or -) are needed"},
+};
+
+static const struct rb_command history_commands[] = {
+    {.name = "history show",
+     .summary = "one run: its streams, rows, checksums, timings, errors",
+     .help = rb_help_history_show,
+     .options = "oS",
+     .min_operands = 1,
+     .max_operands = 2,
+     .run = rb_cmd_history_show,
+     .needs = "which run? 'rapidbyte history' lists them; or: last"},
+};
+
+#define COMMANDS(table) .commands = (table), .n_commands = sizeof(table) / sizeof *(table)
 static const struct rb_command commands[] = {
-    {"run", "move the tables of a pipeline", rb_help_run, "osRIAC", 1, 1, rb_cmd_run},
-    {"check", "prove that a pipeline would run, without moving a row", rb_help_check, "oIAC", 1, 1,
-     rb_cmd_check},
-    {"discover", "list what the source of a pipeline has", rb_help_discover, "oIAC", 1, 1,
-     rb_cmd_discover},
-    {"connectors", "list the connectors that are installed", rb_help_connectors, "oC", 0, 0,
-     rb_cmd_connectors},
-    {"compile", "compile connectors ahead of time", rb_help_compile, "oAC", 0, 64, rb_cmd_compile},
-    {"version", "print the version", rb_help_version, "o", 0, 0, rb_cmd_version},
-    {"worker", NULL, rb_help_worker, "f", 0, 0, rb_cmd_worker},
+    {.name = "run",
+     .summary = "move the tables of a pipeline",
+     .help = rb_help_run,
+     .options = "osRIAC",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_run},
+    {.name = "check",
+     .summary = "prove that a pipeline would run, without moving a row",
+     .help = rb_help_check,
+     .options = "oIAC",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_check},
+    {.name = "discover",
+     .summary = "list what the source of a pipeline has",
+     .help = rb_help_discover,
+     .options = "oIAC",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_discover},
+    {.name = "state",
+     .summary = "show and change where a pipeline's streams stand",
+     .help = rb_help_state,
+     COMMANDS(state_commands)},
+    {.name = "history",
+     .summary = "list runs, and what came of them",
+     .help = rb_help_history,
+     .options = "oSn",
+     .min_operands = 0,
+     .max_operands = 1,
+     .run = rb_cmd_history,
+     COMMANDS(history_commands)},
+    {.name = "cancel",
+     .summary = "stop the run of a pipeline",
+     .help = rb_help_cancel,
+     .options = "o",
+     .min_operands = 1,
+     .max_operands = 1,
+     .run = rb_cmd_cancel},
+    {.name = "connectors",
+     .summary = "list the connectors that are installed",
+     .help = rb_help_connectors,
+     .options = "oC",
+     .min_operands = 0,
+     .max_operands = 0,
+     .run = rb_cmd_connectors},
+    {.name = "compile",
+     .summary = "compile connectors ahead of time",
+     .help = rb_help_compile,
+     .options = "oAC",
+     .min_operands = 0,
+     .max_operands = 64,
+     .run = rb_cmd_compile},
+    {.name = "version",
+     .summary = "print the version",
+     .help = rb_help_version,
+     .options = "o",
+     .min_operands = 0,
+     .max_operands = 0,
+     .run = rb_cmd_version},
+    {.name = "worker",
+     .help = rb_help_worker,
+     .options = "f",
+     .min_operands = 0,
+     .max_operands = 0,
+     .run = rb_cmd_worker},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -38,6 +147,18 @@ static const struct rb_command *find(const char *name)
     for (size_t i = 0; i < N_COMMANDS; i++) {
         if (strcmp(commands[i].name, name) == 0) {
             return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* "show" of "state". */
+static const struct rb_command *find_own(const struct rb_command *command, const char *name)
+{
+    size_t skip = strlen(command->name) + 1;
+    for (size_t i = 0; i < command->n_commands; i++) {
+        if (strcmp(command->commands[i].name + skip, name) == 0) {
+            return &command->commands[i];
         }
     }
     return NULL;
@@ -73,6 +194,38 @@ static int run_command(const struct rb_command *command, int argc, char **argv)
     return code;
 }
 
+static int unknown(const char *parent, const char *name, const char *near)
+{
+    fprintf(stderr, "rapidbyte: unknown command '%s%s%s'", parent, parent[0] != 0 ? " " : "", name);
+    if (near != NULL) {
+        fprintf(stderr, "; did you mean '%s'?", near);
+    }
+    fprintf(stderr, "\n  try 'rapidbyte %s%s--help'\n", parent, parent[0] != 0 ? " " : "");
+    return RB_EXIT_USAGE;
+}
+
+/* argv[0] is the command's name. */
+static int dispatch(const struct rb_command *command, int argc, char **argv)
+{
+    const char *next = argc > 1 ? argv[1] : NULL;
+    const struct rb_command *own = next != NULL ? find_own(command, next) : NULL;
+    if (own != NULL) {
+        return run_command(own, argc - 1, argv + 1);
+    }
+    if (command->run != NULL) {
+        return run_command(command, argc, argv);
+    }
+    if (next == NULL) {
+        fputs(command->help, stderr);
+        return RB_EXIT_USAGE;
+    }
+    if (strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0) {
+        fputs(command->help, stdout);
+        return RB_EXIT_OK;
+    }
+    return unknown(command->name, next, NULL);
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -90,18 +243,14 @@ int main(int argc, char **argv)
         name = "version";
     }
     if (strcmp(name, "help") == 0 && find(argv[2]) != NULL) {
-        fputs(find(argv[2])->help, stdout);
+        const struct rb_command *command = find(argv[2]);
+        const struct rb_command *own = argc > 3 ? find_own(command, argv[3]) : NULL;
+        fputs(own != NULL ? own->help : command->help, stdout);
         return RB_EXIT_OK;
     }
     const struct rb_command *command = find(name);
     if (command == NULL) {
-        const char *near = nearest(name);
-        fprintf(stderr, "rapidbyte: unknown command '%s'", name);
-        if (near != NULL) {
-            fprintf(stderr, "; did you mean '%s'?", near);
-        }
-        fputs("\n  try 'rapidbyte --help'\n", stderr);
-        return RB_EXIT_USAGE;
+        return unknown("", name, nearest(name));
     }
-    return run_command(command, argc - 1, argv + 1);
+    return dispatch(command, argc - 1, argv + 1);
 }

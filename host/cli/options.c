@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "host/engine/engine.h"
+
+enum { LIMIT_DEFAULT = 20 }; /* runs that `history` shows */
 
 /* The letter names the option in struct rb_command.options; h, q, v, L and F are everybody's. */
 static const struct option long_options[] = {
@@ -23,6 +26,8 @@ static const struct option long_options[] = {
     {"aot-dir", required_argument, NULL, 'A'},
     {"connectors", required_argument, NULL, 'C'},
     {"link-fd", required_argument, NULL, 'f'},
+    {"state", required_argument, NULL, 'S'},
+    {"limit", required_argument, NULL, 'n'},
     {NULL, 0, NULL, 0},
 };
 
@@ -109,6 +114,18 @@ static int parse_fd(const struct rb_command *command, struct rb_cli *ret, const 
     return 0;
 }
 
+static int parse_limit(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    char *end;
+    errno = 0;
+    long limit = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || limit < 1 || limit > INT_MAX) {
+        return usage(command, "--limit takes a number from 1 on, not", text);
+    }
+    ret->limit = (int)limit;
+    return 0;
+}
+
 static int take(const struct rb_command *command, struct rb_cli *ret, int letter, const char *value)
 {
     switch (letter) {
@@ -144,6 +161,11 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         return 0;
     case 'f':
         return parse_fd(command, ret, value);
+    case 'S':
+        ret->state_path = value;
+        return 0;
+    case 'n':
+        return parse_limit(command, ret, value);
     default:
         return RB_EXIT_INTERNAL;
     }
@@ -155,6 +177,7 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
     ret->command = command->name;
     ret->log_level = RB_LOG_WARN;
     ret->link_fd = -1;
+    ret->limit = LIMIT_DEFAULT;
     opterr = 0;
     optind = 1;
     for (;;) {
@@ -183,7 +206,9 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
         return 0;
     }
     if (ret->n_operands < command->min_operands) {
-        return usage(command, "which pipeline? name its YAML file", NULL);
+        return usage(command,
+                     command->needs != NULL ? command->needs : "which pipeline? name its YAML file",
+                     NULL);
     }
     if (ret->n_operands > command->max_operands) {
         return usage(command, "unexpected operand", ret->operands[command->max_operands]);

@@ -24,20 +24,25 @@ struct rb_cli {
     bool has_streams;
     const char *aot_dir;
     const char *connector_dirs; /* NULL: the default search path */
+    const char *state_path;     /* --state; NULL: ./state.db */
+    int limit;                  /* --limit */
     int link_fd;
     char **operands;
     int n_operands;
     char *streams_text; /* owns what `streams` points to */
 };
 
-/* One command. */
+/* One command, or a command of a command ("state show"). */
 struct rb_command {
     const char *name;
     const char *summary; /* NULL: not for the command line */
     const char *help;    /* usage, options, examples */
     const char *options; /* letters of the options it takes, see options.c */
     int min_operands, max_operands;
-    int (*run)(const struct rb_cli *cli);
+    int (*run)(const struct rb_cli *cli); /* NULL: it has commands of its own alone */
+    const char *needs;                    /* what to say of too few operands; NULL: the pipeline */
+    const struct rb_command *commands;    /* of its own; NULL: none */
+    size_t n_commands;
 };
 
 /* Reads what follows the command's name. 0, or RB_EXIT_USAGE after saying what is wrong. */
@@ -49,6 +54,14 @@ int rb_cmd_check(const struct rb_cli *cli);
 int rb_cmd_discover(const struct rb_cli *cli);
 int rb_cmd_connectors(const struct rb_cli *cli);
 int rb_cmd_compile(const struct rb_cli *cli);
+int rb_cmd_state_show(const struct rb_cli *cli);
+int rb_cmd_state_reset(const struct rb_cli *cli);
+int rb_cmd_state_set_cursor(const struct rb_cli *cli);
+int rb_cmd_state_export(const struct rb_cli *cli);
+int rb_cmd_state_import(const struct rb_cli *cli);
+int rb_cmd_history(const struct rb_cli *cli);
+int rb_cmd_history_show(const struct rb_cli *cli);
+int rb_cmd_cancel(const struct rb_cli *cli);
 int rb_cmd_version(const struct rb_cli *cli);
 int rb_cmd_worker(const struct rb_cli *cli);
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX])
 {
@@ -42,6 +43,17 @@ const char *rb_text_secs(double secs, char out[RB_TEXT_MAX])
     } else {
         snprintf(out, RB_TEXT_MAX, "%lld:%02lld:%02lld h", whole / 3600, whole / 60 % 60,
                  whole % 60);
+    }
+    return out;
+}
+
+const char *rb_text_time(int64_t unix_us, char out[RB_TEXT_MAX])
+{
+    time_t secs = (time_t)(unix_us / 1000000);
+    struct tm tm;
+    if (unix_us == 0 || gmtime_r(&secs, &tm) == NULL ||
+        strftime(out, RB_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+        snprintf(out, RB_TEXT_MAX, "-");
     }
     return out;
 }

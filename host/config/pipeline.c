@@ -307,14 +307,47 @@ static int read_sides(struct rb_doc *doc, const struct sections *s, const char *
     return status;
 }
 
-static int read_document(struct rb_doc *doc, const char *dirs, bool without_streams,
-                         struct rb_pipeline *p)
+/* What lacks a variable and is needed is said here: nothing else is. */
+static void check_whole(struct rb_doc *doc, const struct rb_yaml *node, const char *what)
+{
+    if (node != NULL && node->broken) {
+        rb_diags_add(doc->diags, doc->path, node->line, node->column, NULL,
+                     "%s: a variable of the environment is missing", what);
+    }
+}
+
+static void read_head(struct rb_doc *doc, const struct rb_yaml *root, struct rb_pipeline *p)
+{
+    struct sections s = {.version = NULL};
+    const struct rb_yaml *name = rb_yaml_get(root, "pipeline");
+    const struct rb_yaml *state = rb_yaml_get(root, "state");
+    rb_diags_release(doc->diags);
+    rb_diags_init(doc->diags);
+    check_whole(doc, name, "pipeline");
+    check_whole(doc, rb_yaml_get(state, "connection"), "connection");
+    if (name == NULL || name->kind != RB_YAML_SCALAR || name->text[0] == '\0') {
+        rb_doc_mistake(doc, root, NULL, "key 'pipeline' is missing in the document");
+    } else {
+        s.name = name->text;
+    }
+    check_head(doc, root, &s);
+    p->name = s.name;
+    read_state(doc, state, p);
+}
+
+static int read_document(struct rb_doc *doc, const char *dirs,
+                         const struct rb_pipeline_options *options, struct rb_pipeline *p)
 {
     const struct rb_yaml *root = NULL;
     struct sections s = {.version = NULL};
+    bool without_streams = options != NULL && options->without_streams;
     int status = rb_yaml_read(doc, &root);
     if (status != 0 || root == NULL) {
         return status;
+    }
+    if (options != NULL && options->head_only) {
+        read_head(doc, root, p);
+        return rb_arena_failed(doc->arena) ? RB_ENOMEM : 0;
     }
     rb_fields_read(doc, root, "the document", document_fields, N(document_fields), &s);
     check_head(doc, root, &s);
@@ -379,7 +412,7 @@ int rb_pipeline_load(const char *path, const struct rb_pipeline_options *options
     }
     struct rb_doc doc = {.arena = p->memory, .diags = diags, .path = p->path};
     doc.folder = folder_of(p->memory, path);
-    status = read_document(&doc, rb_buf_str(&dirs), options != NULL && options->without_streams, p);
+    status = read_document(&doc, rb_buf_str(&dirs), options, p);
     rb_diags_sort(diags);
     status = status == RB_ENOMEM ? rb_error_set(err, status, "OUT_OF_MEMORY", "out of memory")
                                  : outcome(&doc, p, err);

@@ -123,6 +123,8 @@ struct rb_pipeline_options {
     const char *connector_dirs; /* NULL: $RAPIDBYTE_CONNECTOR_DIR, the folder beside the binary,
                                    ~/.rapidbyte/plugins; else ':'-separated */
     bool without_streams;       /* discover: streams may be missing */
+    bool head_only; /* the name and the state's path alone; variables of other sections may be
+                       missing */
 };
 
 /* Reads the file, substitutes ${NAME}, checks every key, resolves connectors and checks their

@@ -146,4 +146,16 @@ int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engin
                        const struct rb_observer *observer, struct rb_buf *ret_catalog,
                        struct rb_fault *fault);
 
+struct rb_state_change;
+struct rb_state_key;
+/* Changes where the pipeline's streams stand (host/state/change.h): in the destination's ledger,
+ * which is the authority, and then in the state. 0: both; 1: the destination keeps no ledger, and
+ * the state alone was changed; a failure's side and text are in `fault`: nothing was changed then,
+ * or the ledger alone, from which the next run takes the state. RB_ELOCKED while the pipeline runs.
+ */
+int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                     const struct rb_observer *observer, const struct rb_state_change *changes,
+                     size_t n_changes, const struct rb_state_key *keys, size_t n_keys,
+                     struct rb_fault *fault);
+
 #endif

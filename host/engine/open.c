@@ -29,6 +29,7 @@ static void learn(struct rb_run *run, const struct rb_connector_use *use,
         run->source_features = rb_view_json(info, "features");
     } else if (use->role == RB_ROLE_DESTINATION) {
         run->destination_ledgers = has_export(root, "rb_begin") && has_export(root, "rb_publish");
+        run->destination_abandons = has_export(root, "rb_abandon");
         free(run->destination_features);
         run->destination_features = rb_view_json(info, "features");
     }

@@ -54,6 +54,7 @@ struct rb_run {
     bool has_streams;                             /* patterns have become streams */
     bool source_plans;                            /* it exports rb_plan */
     bool destination_ledgers;                     /* it exports rb_begin and rb_publish */
+    bool destination_abandons;                    /* it exports rb_abandon */
     char *source_features, *destination_features; /* JSON arrays */
     char *snapshot;                               /* JSON; NULL: none */
     int64_t deadline_ms;

@@ -2,6 +2,7 @@
 #include "host/state/checkpoint.h"
 
 #include "gen/host/state/sql.h"
+#include "host/state/change.h"
 #include "host/state/db.h"
 #include "host/state/state.h"
 
@@ -74,16 +75,45 @@ static int reset_table(struct rb_state *state, const char *sql, const char *pipe
     return rb_state_query_run(&query, err);
 }
 
+static int reset_in_tx(struct rb_state *state, const char *pipeline, const char *stream,
+                       struct rb_error *err)
+{
+    int status = reset_table(state, rb_sql_checkpoint_reset, pipeline, stream, err);
+    return status != 0 ? status : reset_table(state, rb_sql_kv_reset, pipeline, stream, err);
+}
+
 int rb_state_reset(struct rb_state *state, const char *pipeline, const char *stream,
                    struct rb_error *err)
+{
+    int status = rb_state_tx_begin(state, err);
+    return status != 0 ? status
+                       : rb_state_tx_end(state, reset_in_tx(state, pipeline, stream, err), err);
+}
+
+static int apply_one(struct rb_state *state, const char *pipeline, const char *load_id,
+                     const struct rb_state_change *change, struct rb_error *err)
+{
+    if (change->checkpoint_json == NULL) {
+        return reset_in_tx(state, pipeline, change->stream, err);
+    }
+    return rb_state_checkpoint_put(state, pipeline, change->stream, load_id, change->cursor_field,
+                                   change->cursor_type, change->checkpoint_json, err);
+}
+
+int rb_state_apply(struct rb_state *state, const char *pipeline, const char *load_id,
+                   const struct rb_state_change *changes, size_t n_changes,
+                   const struct rb_state_key *keys, size_t n_keys, struct rb_error *err)
 {
     int status = rb_state_tx_begin(state, err);
     if (status != 0) {
         return status;
     }
-    status = reset_table(state, rb_sql_checkpoint_reset, pipeline, stream, err);
-    if (status == 0) {
-        status = reset_table(state, rb_sql_kv_reset, pipeline, stream, err);
+    for (size_t i = 0; status == 0 && i < n_changes; i++) {
+        status = apply_one(state, pipeline, load_id, &changes[i], err);
+    }
+    for (size_t i = 0; status == 0 && i < n_keys; i++) {
+        status = rb_state_kv_put(state, pipeline, keys[i].scope, keys[i].owner, keys[i].key,
+                                 keys[i].key_len, keys[i].value, keys[i].value_len, err);
     }
     return rb_state_tx_end(state, status, err);
 }

@@ -9,17 +9,8 @@
 
 #include "gen/host/state/sql.h"
 #include "host/state/db.h"
+#include "host/state/inspect.h"
 #include "host/state/state.h"
-
-enum { BOOT_ID_MAX = 40, HOST_MAX = 256 };
-
-struct holder {
-    int64_t pid;
-    int64_t process_start;
-    char boot_id[BOOT_ID_MAX];
-    char host[HOST_MAX];
-    char taken[40];
-};
 
 /* The whole of a small file, as text; false when it can't be read. */
 static bool read_small(const char *path, char *out, size_t cap)
@@ -67,7 +58,7 @@ static bool process_start(int64_t pid, int64_t *ret)
     return true;
 }
 
-static int holder_self(struct holder *ret, struct rb_error *err)
+static int holder_self(struct rb_state_holder *ret, struct rb_error *err)
 {
     memset(ret, 0, sizeof *ret);
     ret->pid = getpid();
@@ -90,7 +81,7 @@ static void copy_column(sqlite3_stmt *stmt, int column, char *out, size_t cap)
 }
 
 /* 1: someone's; 0: nobody's. */
-static int holder_read(struct rb_state *state, const char *pipeline, struct holder *ret,
+static int holder_read(struct rb_state *state, const char *pipeline, struct rb_state_holder *ret,
                        struct rb_error *err)
 {
     RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
@@ -108,7 +99,7 @@ static int holder_read(struct rb_state *state, const char *pipeline, struct hold
 }
 
 /* On this host since its last start, /proc tells. Of another host we can't know. */
-static bool holder_is_gone(const struct holder *holder, const struct holder *self)
+static bool holder_is_gone(const struct rb_state_holder *holder, const struct rb_state_holder *self)
 {
     int64_t start = 0;
     if (strcmp(holder->host, self->host) != 0) {
@@ -120,8 +111,8 @@ static bool holder_is_gone(const struct holder *holder, const struct holder *sel
     return !process_start(holder->pid, &start) || start != holder->process_start;
 }
 
-static int fail_locked(const char *pipeline, const struct holder *holder, const struct holder *self,
-                       struct rb_error *err)
+static int fail_locked(const char *pipeline, const struct rb_state_holder *holder,
+                       const struct rb_state_holder *self, struct rb_error *err)
 {
     (void)rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
                        "pipeline '%s' is being run by process %lld on %s since %s", pipeline,
@@ -137,8 +128,8 @@ static int fail_locked(const char *pipeline, const struct holder *holder, const 
     return RB_ELOCKED;
 }
 
-static int lock_write(struct rb_state *state, const char *pipeline, const struct holder *self,
-                      struct rb_error *err)
+static int lock_write(struct rb_state *state, const char *pipeline,
+                      const struct rb_state_holder *self, struct rb_error *err)
 {
     RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
     rb_state_query_init(&query, state, rb_sql_lock_put);
@@ -152,10 +143,10 @@ static int lock_write(struct rb_state *state, const char *pipeline, const struct
     return rb_state_query_run(&query, err);
 }
 
-static int lock_in_tx(struct rb_state *state, const char *pipeline, const struct holder *self,
-                      struct rb_error *err)
+static int lock_in_tx(struct rb_state *state, const char *pipeline,
+                      const struct rb_state_holder *self, struct rb_error *err)
 {
-    struct holder holder;
+    struct rb_state_holder holder;
     memset(&holder, 0, sizeof holder);
     int held = holder_read(state, pipeline, &holder, err);
     if (held < 0) {
@@ -170,7 +161,7 @@ static int lock_in_tx(struct rb_state *state, const char *pipeline, const struct
 
 int rb_state_lock(struct rb_state *state, const char *pipeline, struct rb_error *err)
 {
-    struct holder self;
+    struct rb_state_holder self;
     int status = holder_self(&self, err);
     if (status == 0) {
         status = rb_state_tx_begin(state, err);
@@ -179,6 +170,25 @@ int rb_state_lock(struct rb_state *state, const char *pipeline, struct rb_error 
         return status;
     }
     return rb_state_tx_end(state, lock_in_tx(state, pipeline, &self, err), err);
+}
+
+int rb_state_holder_get(struct rb_state *state, const char *pipeline, struct rb_state_holder *ret,
+                        struct rb_error *err)
+{
+    struct rb_state_holder self;
+    struct rb_state_holder holder;
+    memset(&holder, 0, sizeof holder);
+    int status = holder_self(&self, err);
+    int held = status != 0 ? status : holder_read(state, pipeline, &holder, err);
+    if (held < 0) {
+        return held;
+    }
+    if (held == 0 || holder_is_gone(&holder, &self)) {
+        return 1;
+    }
+    holder.is_here = strcmp(holder.host, self.host) == 0;
+    *ret = holder;
+    return 0;
 }
 
 int rb_state_unlock(struct rb_state *state, const char *pipeline, struct rb_error *err)

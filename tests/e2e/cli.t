@@ -3,14 +3,28 @@
 . "$(dirname "$0")/../lib/tap.sh"
 
 run_is 0 "--help" "$RAPIDBYTE" --help
-for command in run check discover connectors compile version; do
+for command in run check discover state history cancel connectors compile version; do
     like "$stdout" "^  $command " "--help lists $command"
 done
-for command in run check discover connectors compile version; do
+for command in run check discover state history cancel connectors compile version; do
     run_is 0 "$command --help" "$RAPIDBYTE" "$command" --help
     like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"
     like "$stdout" "^example" "$command --help: examples"
 done
+for command in "state show" "state reset" "state set-cursor" "state export" "state import" "history show"; do
+    # shellcheck disable=SC2086
+    run_is 0 "$command --help" "$RAPIDBYTE" $command --help
+    like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"
+    like "$stdout" "^example" "$command --help: examples"
+done
+run_is 0 "help state reset" "$RAPIDBYTE" help state reset
+like "$stdout" "^usage: rapidbyte state reset" "help state reset: usage"
+run_is 2 "state without a command" "$RAPIDBYTE" state
+like "$stderr" "^usage: rapidbyte state" "state without a command: usage"
+run_is 2 "state: an unknown command" "$RAPIDBYTE" state shwo
+like "$stderr" "unknown command 'state shwo'" "state: an unknown command is named"
+run_is 2 "history show without a run" "$RAPIDBYTE" history show
+like "$stderr" "which run" "history show without a run: says so"
 run_is 2 "no command" "$RAPIDBYTE"
 run_is 2 "an unknown command" "$RAPIDBYTE" runn
 like "$stderr" "did you mean 'run'" "an unknown command: the nearest"

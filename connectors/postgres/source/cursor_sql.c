@@ -158,9 +158,13 @@ static int condition_view(const struct rb_cursor *cursor, const char *above, con
     return r < 0 ? rb_cursor_no_memory(err) : 0;
 }
 
-/* The window that was promised when the last cursor was taken: what it has seen covers no more. */
-static int64_t kept_lookback(const struct rb_cursor *cursor)
+/* The window that was promised when the last cursor was taken: what it has seen covers no more. A
+ * cursor that is a value alone (the operator's, another host's) has the stream's own. */
+static int64_t kept_lookback(const struct rb_cursor *cursor, bool resumes)
 {
+    if (!resumes) {
+        return cursor->lookback_full ? -1 : cursor->lookback;
+    }
     return rb_json_int(rb_json_get(cursor->resume, "lookback"), -1);
 }
 
@@ -179,7 +183,7 @@ int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, st
     rb_cursor_literal_init(&literal);
     if (cursor->has_last) {
         int r = rb_cursor_quote(cursor->kind, conn, rb_buf_str(&cursor->last),
-                                resumes ? kept_lookback(cursor) : -1, &literal, err);
+                                kept_lookback(cursor, resumes), &literal, err);
         if (r < 0) {
             return r;
         }

@@ -1,0 +1,87 @@
+/* Where streams stand, changed by the operator. */
+#include "host/state/change.h"
+
+#include <string.h>
+
+#include "host/engine/run.h"
+
+static int write_request(const struct rb_run *run, const struct rb_state_change *changes,
+                         size_t n_changes, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "load_id", NULL);
+    rb_json_member_str(&json, "pipeline", run->pipeline->name);
+    rb_json_key(&json, "checkpoints");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < n_changes; i++) {
+        const char *checkpoint = changes[i].checkpoint_json;
+        rb_json_begin_object(&json);
+        rb_json_member_str(&json, "stream_name", changes[i].stream);
+        rb_json_member_raw(&json, "checkpoint", checkpoint,
+                           checkpoint != NULL ? strlen(checkpoint) : 0);
+        rb_json_end_object(&json);
+    }
+    rb_json_end_array(&json);
+    rb_json_member_str(&json, "checkpoint_load_id", run->report->load_id);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+/* 0, or 1: it keeps no ledger. */
+static int change_ledger(struct rb_run *run, const struct rb_state_change *changes,
+                         size_t n_changes, struct rb_fault *fault)
+{
+    struct rb_error *err = &fault->error;
+    int status = rb_run_start_session(run, err);
+    if (status != 0) {
+        return status;
+    }
+    fault->side = RB_FAULT_DESTINATION;
+    status = rb_run_open_one(run, &run->pipeline->destination, 0, err);
+    if (status != 0 || !run->destination_ledgers) {
+        return status != 0 ? status : 1;
+    }
+    if (!run->destination_abandons) {
+        return rb_error_set(err, RB_ECONNECTOR, "NOT_SUPPORTED",
+                            "%s keeps a ledger and can't change it (it has no rb_abandon)",
+                            run->pipeline->destination.use);
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    status = write_request(run, changes, n_changes, &request);
+    if (status != 0) {
+        return rb_error_set(err, status, "ABANDON", "writing the request of rb_abandon");
+    }
+    return rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_abandon", rb_buf_str(&request),
+                           request.len, NULL, err);
+}
+
+int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                     const struct rb_observer *observer, const struct rb_state_change *changes,
+                     size_t n_changes, const struct rb_state_key *keys, size_t n_keys,
+                     struct rb_fault *fault)
+{
+    struct rb_run_report scratch;
+    memset(&scratch, 0, sizeof scratch);
+    struct rb_run run;
+    rb_error_clear(&fault->error);
+    fault->side = RB_FAULT_ENGINE;
+    int status = rb_run_init(&run, pipeline, options, observer, &scratch, &fault->error);
+    status = status != 0 ? status : rb_state_open(pipeline->state_path, &run.state, &fault->error);
+    if (status == 0) {
+        int locked = rb_state_lock(run.state, pipeline->name, &fault->error);
+        status = locked < 0 ? locked : RB_OK;
+    }
+    status = status != 0 ? status : change_ledger(&run, changes, n_changes, fault);
+    int ledger = status;
+    if (status >= 0) {
+        fault->side = RB_FAULT_ENGINE;
+        status = rb_state_apply(run.state, pipeline->name, scratch.load_id, changes, n_changes,
+                                keys, n_keys, &fault->error);
+    }
+    rb_session_end(run.session, NULL);
+    rb_run_release(&run);
+    rb_run_report_release(&scratch);
+    return status != 0 ? status : ledger;
+}

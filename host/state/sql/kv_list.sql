@@ -1,0 +1,1 @@
+SELECT scope, owner, key, value FROM kv WHERE pipeline = :pipeline ORDER BY scope, owner, key;
