@@ -26,7 +26,7 @@ NATIVE_TESTS := $(UNIT_TESTS) $(CONNECTOR_TESTS)
 chosen = $(if $(T),$(filter %/test_$(T:test_%=%).c %/$(T:%.t=%).t,$(1)),$(1))
 need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no test named "$(T)")))
 
-.PHONY: test e2e sanitize coverage bench-connector-postgres fresh test-programs
+.PHONY: test e2e types sanitize coverage bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
 test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
@@ -39,6 +39,10 @@ test: test-programs
 ## e2e: the end-to-end tests alone; T=name runs one
 e2e: build $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
+
+## types: the type matrix on every installed PostgreSQL, and docs/types.md from it
+types: build
+	@tools/types
 
 ## sanitize: unit and connector tests, and the fuzzers' corpora, under Address- and UBSanitizer
 sanitize: $(if $(T),,fuzz-replay) $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \

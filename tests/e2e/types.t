@@ -14,11 +14,10 @@ matrix() {
 }
 matrix setup || bail "the matrix could not be made"
 STREAMS=$(matrix streams)
-write_mode=replace
 for load_method in copy insert; do
     PIPELINE=types_$load_method STATE=$load_method
-    EXTRA=
-    [[ $load_method == copy ]] || EXTRA='resources: { compression: lz4 }'
+    EXTRA='' write_mode=replace
+    [[ $load_method == copy ]] || EXTRA='resources: { compression: lz4 }' write_mode=append
     dst_sql 'DROP SCHEMA IF EXISTS raw CASCADE' 2>/dev/null
     pipeline "$TAP_DIR/p.yaml"
     run "$RAPIDBYTE" run "$TAP_DIR/p.yaml" --output json
@@ -35,4 +34,30 @@ print(json.dumps({s["name"]: s["error"]["message"] for s in answer.get("streams"
         esac
     done < <(matrix compare "$load_method" || echo "not ok matrix compare $load_method")
 done
+# How each of them travels, for docs/types.md.
+run_is 0 "the source's types are listed" "$RAPIDBYTE" discover "$TAP_DIR/p.yaml" --output json
+cp "$TAP_STDOUT" "$results/discover.json"
+
+# What can't be carried is refused by column and type, and leaves nothing.
+refused() { # <table> <expected> <name>
+    STREAMS="- { name: $1 }" PIPELINE=refused_$1 STATE=refused
+    pipeline "$TAP_DIR/p.yaml"
+    run "$RAPIDBYTE" run "$TAP_DIR/p.yaml"
+    is "$status" 5 "$3: the run fails" || diag "$stdout $stderr"
+    like "$stderr" "$2" "$3"
+    is "$(dst_sql "SELECT to_regclass('raw.$1')")" "" "$3: no table"
+}
+EXTRA='' write_mode=append load_method=copy
+dst_sql 'DROP SCHEMA raw CASCADE; CREATE SCHEMA raw' 2>/dev/null
+dst_sql "CREATE TYPE raw.mood AS ENUM ('sad', 'happy')"
+refused m_enum "column \"v\", type public.mood: type \"raw\".\"mood\" exists with other labels" "an enum with other labels"
+dst_sql "CREATE DOMAIN raw.positive AS integer CHECK (VALUE > 1)"
+refused m_domain2 "type \"raw\".\"positive\" exists with another definition" "a domain below it with another check"
+dst_sql "DROP EXTENSION citext CASCADE" 2>/dev/null
+refused m_citext "column \"v\", type ext_src.citext: type citext is of the extension \"citext\", which database \"dst\" does not have" \
+    "an extension that is missing"
+src_sql "CREATE TABLE other (a int); CREATE TABLE row_of_other (v other)"
+refused row_of_other "it is the row type of a table" "a row type of a table"
+src_sql "CREATE TABLE reg (v regclass); INSERT INTO reg VALUES ('pg_class'), ('other')"
+refused reg "relation \"public.other\" does not exist" "a value that is not there"
 done_testing
