@@ -1,8 +1,10 @@
 /* state reset, set-cursor, import: by the destination's ledger and the state file. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yyjson.h>
 
 #include "base/json.h"
@@ -197,21 +199,33 @@ int rb_cmd_state_set_cursor(const struct rb_cli *cli)
     return apply(&command, &change, 1, NULL, 0, rb_buf_str(&text));
 }
 
+static int read_all(int fd, struct rb_buf *ret)
+{
+    for (;;) {
+        char block[READ_BYTES];
+        ssize_t n = read(fd, block, sizeof block);
+        if (n == 0) {
+            return RB_OK;
+        }
+        int status = n < 0 ? RB_EIO : rb_buf_append(ret, block, (size_t)n);
+        if (status != 0) {
+            return status;
+        }
+    }
+}
+
+/* "-" is standard input. */
 static int read_whole(const char *path, struct rb_buf *ret)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char block[READ_BYTES];
-    size_t n = 0;
-    int status = file == NULL ? RB_EIO : RB_OK;
-    while (status == 0 && (n = fread(block, 1, sizeof block, file)) > 0) {
-        status = rb_buf_append(ret, block, n);
+    if (strcmp(path, "-") == 0) {
+        return read_all(STDIN_FILENO, ret);
     }
-    if (status == 0 && ferror(file) != 0) {
-        status = RB_EIO;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return RB_EIO;
     }
-    if (file != NULL && file != stdin) {
-        (void)fclose(file);
-    }
+    int status = read_all(fd, ret);
+    (void)close(fd);
     return status;
 }
 
@@ -314,30 +328,36 @@ static bool take_import(struct import *import, const struct rb_buf *text)
     return take_streams(import, streams) && take_keys(import, keys);
 }
 
+static int import_file(struct command *command, struct import *import, const char *path)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(FILE_MAX);
+    if (read_whole(path, &text) != 0) {
+        return usage(command, path, NULL, "the file can't be read");
+    }
+    if (!take_import(import, &text)) {
+        return usage(command, path, "write one with 'rapidbyte state export'",
+                     "this is not an exported state (version %d)", (int)FORMAT_VERSION);
+    }
+    const char *name = member(yyjson_doc_get_root(import->doc), "pipeline");
+    if (strcmp(name, command->pipeline->name) != 0) {
+        return usage(command, path, NULL, "this is the state of pipeline '%s', not of '%s'", name,
+                     command->pipeline->name);
+    }
+    char done[96];
+    snprintf(done, sizeof done, "the state was replaced: %zu streams, %zu keys",
+             import->n_changes - 1, import->n_keys);
+    return apply(command, import->changes, import->n_changes, import->keys, import->n_keys, done);
+}
+
 int rb_cmd_state_import(const struct rb_cli *cli)
 {
     RB_CLEANUP(command_release) struct command command;
-    RB_CLEANUP(import_release) struct import import = {.n_changes = 0};
-    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(FILE_MAX);
-    const char *path = cli->operands[1];
     int code = begin(&command, cli);
     if (code != 0) {
         return code;
     }
-    if (read_whole(path, &text) != 0) {
-        return usage(&command, path, NULL, "the file can't be read");
-    }
-    if (!take_import(&import, &text)) {
-        return usage(&command, path, "write one with 'rapidbyte state export'",
-                     "this is not an exported state (version %d)", (int)FORMAT_VERSION);
-    }
-    const char *name = member(yyjson_doc_get_root(import.doc), "pipeline");
-    if (strcmp(name, command.pipeline->name) != 0) {
-        return usage(&command, path, NULL, "this is the state of pipeline '%s', not of '%s'", name,
-                     command.pipeline->name);
-    }
-    char done[96];
-    snprintf(done, sizeof done, "the state was replaced: %zu streams, %zu keys",
-             import.n_changes - 1, import.n_keys);
-    return apply(&command, import.changes, import.n_changes, import.keys, import.n_keys, done);
+    struct import import = {.n_changes = 0};
+    code = import_file(&command, &import, cli->operands[1]);
+    import_release(&import);
+    return code;
 }
