@@ -112,6 +112,15 @@ printf '%s\n' "$stdout" "$stderr" >>"$TAP_DIR/all"
 like "$stderr" 'chmod 600' "a password file that others may read: what to do"
 rm "$HOME/.pgpass"
 
+document by_scram
+sed -i "5s#config: .*#config: { url: \"postgresql://by_scram:$password@127.0.0.1:$PG_PORT/src?sslmode=disable\" }#" "$p"
+run_is 0 "a connection URL" "$RAPIDBYTE" run "$p" --log-level trace
+printf '%s\n' "$stdout" "$stderr" >>"$TAP_DIR/all"
+is "$(dst_sql 'SELECT * FROM raw.who')" "by_scram|f" "a connection URL: as whom, and whether encrypted"
+sed -i "s#$password@#$wrong@#" "$p"
+run_is 3 "a connection URL with a wrong password" "$RAPIDBYTE" discover "$p" --log-level trace
+printf '%s\n' "$stdout" "$stderr" >>"$TAP_DIR/all"
+
 # A server without TLS.
 lets_in f "no TLS at the server: prefer" by_scram "password: $password, sslmode: prefer"
 keeps_out 'does not offer TLS' "no TLS at the server: require" by_scram "password: $password, sslmode: require"
