@@ -93,6 +93,40 @@ cmp_ok "$(<"$TAP_DIR/peak")" -lt 400000 "a memory hog: the process stays below 4
 is "$(outcome)" "failed|3" "a memory hog: the run is recorded"
 nothing_visible "a memory hog"
 
+# One that wants more from the start, 16,384 pages, is not let in.
+# with_pages <module> <pages>: the module with another minimum in its memory section.
+with_pages() {
+    python3 -c 'import sys
+def leb(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+def read(data, at):
+    n = shift = 0
+    while True:
+        n |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return n, at
+data = open(sys.argv[1], "rb").read()
+out, at = data[:8], 8
+while at < len(data):
+    kind = data[at]
+    size, body = read(data, at + 1)
+    content = data[body:body + size]
+    if kind == 5:
+        assert content[:2] == b"\x01\x00", content
+        content = content[:2] + leb(int(sys.argv[2]))
+    out += bytes([kind]) + leb(len(content)) + content
+    at = body + size
+sys.stdout.buffer.write(out)' "$@"
+}
+broken vast with_pages "$BUILD/test-connectors/plain_source.wasm" 16384
+misbehaves vast "(memory|pages)" "too much memory from the start" "resources: { max_memory: 64mb }"
+
 # Every import answers a bad pointer with BAD_POINTER, and the worker goes on.
 document bad-pointer
 run "$RAPIDBYTE" run "$p"
