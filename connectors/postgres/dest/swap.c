@@ -119,7 +119,38 @@ static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_
     return status < 0 ? status : rb_dest_run_each(dest, &rename, err);
 }
 
-static int replace_old(struct rb_dest *dest, const struct rb_target *old, const char *staging,
+/* The load took its time: whoever altered the old table meanwhile would find that undone. */
+static int check_unchanged(struct rb_dest *dest, const struct rb_target *old,
+                           const struct rb_target *fresh, const char *table, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *oids[] = {old->oid, fresh->oid};
+    int status = rb_dest_query(dest, rb_sql_swap_changed, oids, 2, &r, err);
+    const char *changed = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
+    if (changed == NULL) {
+        return status;
+    }
+    status =
+        rb_error_set(err, RB_EDB, "TABLE_CHANGED",
+                     "table \"%s\" was changed while its successor was loaded: %s", table, changed);
+    if (err != NULL) {
+        err->retryable = err->safe_to_retry = true;
+    }
+    return status;
+}
+
+/* Locks the table that has the name, which may be another one by the time it is ours. */
+static int lock_old(struct rb_dest *dest, const char *table, struct rb_target *old,
+                    struct rb_error *err)
+{
+    int status = run(dest, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", old->relation);
+    status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, old, err);
+    /* Again, now that nobody can add anything. */
+    return status < 0 ? status : rb_swap_check(dest, old, table, err);
+}
+
+static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *staging,
                        const char *table, const struct names *names, struct rb_error *err)
 {
     RB_CLEANUP(rb_target_release) struct rb_target fresh;
@@ -127,11 +158,10 @@ static int replace_old(struct rb_dest *dest, const struct rb_target *old, const 
     rb_target_init(&fresh);
     rb_query_result_init(&captured);
     const char *old_oid = old->oid;
-    int status = run(dest, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", old->relation);
-    /* Again, now that nobody can add anything. */
-    status = status < 0 ? status : rb_swap_check(dest, old, table, err);
+    int status = lock_old(dest, table, old, err);
     status =
         status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &fresh, err);
+    status = status < 0 ? status : check_unchanged(dest, old, &fresh, table, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_swap_capture, &old_oid, 1, &captured, err);
     status = status < 0 ? status

@@ -170,6 +170,12 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
         status = status < 0 ? status
                             : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
                                             name, err);
+        status =
+            status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
+        /* Here, where one connection comes first: two could not add the same column. */
+        status = status < 0 ? status
+                            : rb_evolve(dest, context, RB_DEST_LEDGER_SCHEMA, name, &unit->columns,
+                                        &staging, &unit->mapping, err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     return status < 0 ? status

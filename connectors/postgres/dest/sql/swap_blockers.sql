@@ -8,7 +8,9 @@ d AS (
       AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
             SELECT FROM pg_constraint k WHERE k.oid = d.objid AND k.conrelid = t.oid
                 AND (k.contype IN ('c', 'p', 'u', 'x', 'n') OR (k.contype = 'f' AND k.confrelid <> t.oid))))
-      AND NOT (d.classid IN ('pg_statistic_ext'::regclass, 'pg_policy'::regclass))
+      AND d.classid <> 'pg_statistic_ext'::regclass
+      AND NOT (d.classid = 'pg_policy'::regclass AND EXISTS (
+            SELECT FROM pg_policy p WHERE p.oid = d.objid AND p.polrelid = t.oid))
       AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS (
             SELECT FROM pg_trigger g WHERE g.oid = d.objid AND g.tgrelid = t.oid AND g.tgconstraint = 0))
       AND NOT (d.classid = 'pg_rewrite'::regclass AND EXISTS (

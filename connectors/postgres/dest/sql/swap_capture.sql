@@ -20,6 +20,16 @@ SELECT s FROM (
         ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
     FROM t JOIN pg_policy p ON p.polrelid = t.oid
     UNION ALL
+    SELECT 5, format('COMMENT ON %s %I ON %s IS %L', m.kind, m.name, t.oid::regclass, m.comment)
+    FROM t CROSS JOIN LATERAL (
+        SELECT 'CONSTRAINT', conname, obj_description(oid, 'pg_constraint') FROM pg_constraint
+        WHERE conrelid = t.oid AND contype = 'f'
+        UNION ALL
+        SELECT 'TRIGGER', tgname, obj_description(oid, 'pg_trigger') FROM pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal
+        UNION ALL
+        SELECT 'POLICY', polname, obj_description(oid, 'pg_policy') FROM pg_policy WHERE polrelid = t.oid
+    ) m (kind, name, comment) WHERE m.comment IS NOT NULL
+    UNION ALL
     SELECT 5, format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.oid::regclass) FROM t WHERE relrowsecurity
     UNION ALL
     SELECT 5, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', t.oid::regclass) FROM t WHERE relforcerowsecurity

@@ -20,14 +20,23 @@ WITH i AS (
     FROM (SELECT *, md5(stxkind::text || substring(pg_get_statisticsobjdef(oid) FROM ' ON .* FROM ')) AS signature
           FROM pg_statistic_ext WHERE stxrelid IN ($1::oid, $2::oid)) e
 )
-SELECT format('ALTER INDEX %s RENAME TO %I', b.indexrelid::regclass, a.relname)
-FROM numbered a JOIN numbered b USING (signature, nth) WHERE a.indrelid = $1::oid AND b.indrelid = $2::oid
-UNION ALL
-SELECT format('ALTER SEQUENCE %s RENAME TO %I', b.oid::regclass, a.relname)
-FROM s a JOIN s b USING (attname) WHERE a.refobjid = $1::oid AND b.refobjid = $2::oid
-UNION ALL
-SELECT format(c, quote_ident(bn.nspname) || '.' || quote_ident(b.stxname), an.nspname, b.stxname, a.stxname, pg_get_userbyid(a.stxowner))
-FROM x a JOIN x b USING (signature, nth) JOIN pg_namespace an ON an.oid = a.stxnamespace JOIN pg_namespace bn ON bn.oid = b.stxnamespace,
-    unnest(ARRAY['ALTER STATISTICS %1$s OWNER TO %5$I', 'ALTER STATISTICS %1$s SET SCHEMA %2$I',
-                 'ALTER STATISTICS %2$I.%3$I RENAME TO %4$I']) c
-WHERE a.stxrelid = $1::oid AND b.stxrelid = $2::oid
+SELECT s FROM (
+    SELECT 1 AS at, format('ALTER INDEX %s RENAME TO %I', b.indexrelid::regclass, a.relname) AS s
+    FROM numbered a JOIN numbered b USING (signature, nth) WHERE a.indrelid = $1::oid AND b.indrelid = $2::oid
+    UNION ALL
+    -- LIKE takes the comments of checks and of indexes along, of the constraints that indexes serve it does not.
+    SELECT 2, format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, $2::oid::regclass, obj_description(k.oid, 'pg_constraint'))
+    FROM pg_constraint k
+    WHERE k.conrelid = $1::oid AND k.contype IN ('p', 'u', 'x') AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+    UNION ALL
+    SELECT 1, format('ALTER SEQUENCE %s RENAME TO %I', b.oid::regclass, a.relname)
+    FROM s a JOIN s b USING (attname) WHERE a.refobjid = $1::oid AND b.refobjid = $2::oid
+    UNION ALL
+    SELECT c.at, format(c.s, quote_ident(bn.nspname) || '.' || quote_ident(b.stxname), an.nspname, b.stxname, a.stxname,
+        pg_get_userbyid(a.stxowner), a.stxstattarget)
+    FROM x a JOIN x b USING (signature, nth) JOIN pg_namespace an ON an.oid = a.stxnamespace
+    JOIN pg_namespace bn ON bn.oid = b.stxnamespace,
+        (VALUES (1, 'ALTER STATISTICS %1$s SET STATISTICS %6$s'), (2, 'ALTER STATISTICS %1$s OWNER TO %5$I'),
+            (3, 'ALTER STATISTICS %1$s SET SCHEMA %2$I'), (4, 'ALTER STATISTICS %2$I.%3$I RENAME TO %4$I')) c (at, s)
+    WHERE a.stxrelid = $1::oid AND b.stxrelid = $2::oid AND (c.at > 1 OR a.stxstattarget >= 0)
+) all_of_it ORDER BY at, s

@@ -1,5 +1,6 @@
 -- Statements that give the new table ($2) what LIKE did not take over from the old one ($1), to be run while both
--- exist and the new one has its final name: owner, storage parameters, comment, grants, sequences.
+-- exist and the new one has its final name: owner, storage parameters, comments, statistics targets, grants, sequences.
+-- The new table's own grants are those of ALTER DEFAULT PRIVILEGES: whom they name must not read what the old one did not show.
 WITH o AS (SELECT * FROM pg_class WHERE oid = $1::oid), n AS (SELECT $2::oid AS oid)
 SELECT s FROM (
     SELECT 1 AS at, format('ALTER TABLE %s OWNER TO %I', n.oid::regclass, pg_get_userbyid(o.relowner)) AS s FROM o, n
@@ -12,7 +13,21 @@ SELECT s FROM (
     SELECT 2, format('COMMENT ON TABLE %s IS %L', n.oid::regclass, obj_description(o.oid, 'pg_class'))
     FROM o, n WHERE obj_description(o.oid, 'pg_class') IS NOT NULL
     UNION ALL
+    SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', n.oid::regclass, c.attname, c.attstattarget)
+    FROM o, n, pg_attribute c WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attstattarget >= 0
+    UNION ALL
+    SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', n.oid::regclass, c.attname,
+        (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
+         FROM unnest(c.attoptions) r))
+    FROM o, n, pg_attribute c WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attoptions IS NOT NULL
+    UNION ALL
+    SELECT DISTINCT 3, format('REVOKE ALL ON %s FROM %s', n.oid::regclass,
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+    FROM n JOIN pg_class c ON c.oid = n.oid, aclexplode(c.relacl) a
+    UNION ALL
     SELECT 3, format('REVOKE ALL ON %s FROM %I', n.oid::regclass, pg_get_userbyid(o.relowner)) FROM o, n WHERE o.relacl IS NOT NULL
+    UNION ALL
+    SELECT 4, format('GRANT ALL ON %s TO %I', n.oid::regclass, pg_get_userbyid(o.relowner)) FROM o, n JOIN pg_class c ON c.oid = n.oid WHERE o.relacl IS NULL AND c.relacl IS NOT NULL
     UNION ALL
     SELECT 4, format('GRANT %s ON %s TO %s%s', a.privilege_type, n.oid::regclass,
         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
@@ -32,6 +47,20 @@ SELECT s FROM (
     SELECT 7, format('SELECT setval(%L, s.last_value, s.is_called) FROM %s s',
         pg_get_serial_sequence(n.oid::regclass::text, c.attname), q.oid::regclass)
     FROM o, n, pg_depend d, pg_class q, pg_attribute c
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
+    UNION ALL
+    SELECT DISTINCT 8, format('REVOKE ALL ON SEQUENCE %s FROM %s', pg_get_serial_sequence(n.oid::regclass::text, c.attname),
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+    FROM n, pg_depend d, pg_class q, pg_attribute c, aclexplode(q.relacl) a
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = n.oid AND c.attnum = d.refobjsubid
+    UNION ALL
+    SELECT 9, format('GRANT %s ON SEQUENCE %s TO %s%s', coalesce(a.privilege_type, 'ALL'),
+        pg_get_serial_sequence(n.oid::regclass::text, c.attname),
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(coalesce(a.grantee, q.relowner))) END,
+        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM o, n, pg_depend d, pg_attribute c, pg_class q LEFT JOIN LATERAL aclexplode(q.relacl) a ON true
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
         AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
 ) all_of_it ORDER BY at, s
