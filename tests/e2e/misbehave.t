@@ -94,9 +94,9 @@ is "$(outcome)" "failed|3" "a memory hog: the run is recorded"
 nothing_visible "a memory hog"
 
 # One that wants more from the start, 16,384 pages, is not let in.
-# with_pages <module> <pages>: the module with another minimum in its memory section.
-with_pages() {
-    python3 -c 'import sys
+# The module with another minimum in its memory section.
+cat >"$TAP_DIR/with_pages.py" <<'PY'
+import sys
 def leb(n):
     out = b""
     while n > 127:
@@ -122,9 +122,9 @@ while at < len(data):
         content = content[:2] + leb(int(sys.argv[2]))
     out += bytes([kind]) + leb(len(content)) + content
     at = body + size
-sys.stdout.buffer.write(out)' "$@"
-}
-broken vast with_pages "$BUILD/test-connectors/plain_source.wasm" 16384
+sys.stdout.buffer.write(out)
+PY
+broken vast python3 "$TAP_DIR/with_pages.py" "$BUILD/test-connectors/plain_source.wasm" 16384
 misbehaves vast "(memory|pages)" "too much memory from the start" "resources: { max_memory: 64mb }"
 
 # Every import answers a bad pointer with BAD_POINTER, and the worker goes on.
