@@ -254,21 +254,28 @@ static bool all_loaded(const struct rb_run *run)
     return true;
 }
 
+static int64_t count_attempts(const struct rb_run *run)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < run->n_streams; i++) {
+        n += run->report->streams[i].attempts;
+    }
+    return n;
+}
+
 /* Sessions until every stream has ended: a worker that crashes takes the streams that ran in it
- * along, never the others. */
+ * along, never the others. One that came to no stream would crash again, and is the last. */
 static void run_sessions(struct rb_run *run)
 {
     for (;;) {
+        int64_t attempts_before = count_attempts(run);
         struct rb_error error;
         rb_error_clear(&error);
         enum rb_fault_side side;
         int status = run_session(run, &side, &error);
         bool crashed = run->session != NULL && rb_session_is_dead(run->session) &&
                        !rb_session_is_stopped(run->session);
-        bool progressed = false;
-        for (size_t i = 0; i < run->n_streams; i++) {
-            progressed |= run->report->streams[i].attempts > 0;
-        }
+        bool progressed = count_attempts(run) > attempts_before;
         if (status == 0 && all_loaded(run)) {
             side = RB_FAULT_DESTINATION;
             status = rb_run_end_load(run, &error);

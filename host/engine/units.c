@@ -277,15 +277,34 @@ static bool any_open(const struct rb_run *run)
     return false;
 }
 
-/* The session can't go on: what runs now has failed with it, what has not begun is left for another
- * session. */
-static void abandon_lanes(struct rb_schedule *schedule, const struct rb_error *why)
+/* Waits for its retry, with nothing of it on its way. */
+static bool can_start_over(const struct rb_stream_run *stream)
 {
+    return stream->next_unit == 0 && stream->units_running == 0 && stream->units_done == 0;
+}
+
+/* The session can't go on: what runs now has failed with it, also between two of its units, whose
+ * snapshot goes with the worker. What has not begun, or was to begin again, is left for another
+ * session, unless there will be none. */
+static void abandon_streams(struct rb_schedule *schedule, const struct rb_error *why)
+{
+    struct rb_run *run = schedule->run;
     for (size_t i = 0; i < schedule->n_lanes; i++) {
-        struct rb_stream_run *stream = schedule->lanes[i].stream;
         schedule->lanes[i].stream = NULL;
-        if (stream != NULL && is_open(stream)) {
-            rb_run_stream_fail(schedule->run, stream, RB_FAULT_ENGINE, why);
+    }
+    for (size_t i = 0; i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (stream->report->outcome != RB_OUTCOME_RUNNING) {
+            continue;
+        }
+        if (rb_session_is_dead(run->session) && !rb_session_is_stopped(run->session) &&
+            can_start_over(stream)) {
+            stream->report->outcome = RB_OUTCOME_NOT_STARTED;
+        } else if (stream->has_error) {
+            struct rb_error first = stream->report->fault.error;
+            rb_run_stream_fail(run, stream, stream->report->fault.side, &first);
+        } else {
+            rb_run_stream_fail(run, stream, RB_FAULT_ENGINE, why);
         }
     }
 }
@@ -319,7 +338,7 @@ int rb_run_units(struct rb_run *run, struct rb_error *err)
     /* Streams that came back cancelled have ended, too, but the run has not ended well. */
     status = status != 0 ? status : rb_session_check_stopped(run->session, &failure);
     if (status != 0) {
-        abandon_lanes(&schedule, &failure);
+        abandon_streams(&schedule, &failure);
         if (err != NULL) {
             *err = failure;
         }

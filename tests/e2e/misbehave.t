@@ -159,14 +159,17 @@ nothing_visible "an endless loop: SIGINT"
 not_ok "an endless loop: the worker is gone" test -d "/proc/$worker"
 
 # A connector that takes the worker with it does not stop the other streams.
-src_sql 'CREATE TABLE good (id integer PRIMARY KEY); INSERT INTO good VALUES (1), (2); CREATE TABLE plain (id integer)'
-cat >"$p" <<YAML
+src_sql 'CREATE TABLE good (id integer PRIMARY KEY); INSERT INTO good VALUES (1), (2); CREATE TABLE plain (id integer)
+    ; CREATE TABLE later AS SELECT * FROM good; CREATE TABLE again AS SELECT * FROM good'
+# crashing <pipeline> <streams>
+crashing() {
+    cat >"$p" <<YAML
 version: "1.0"
-pipeline: misbehave
+pipeline: $1
 source:
   use: source-postgres
   config: { host: 127.0.0.1, port: $PG_PORT, user: postgres, password: postgres, database: src, schema: public }
-  streams: [plain, good]
+  streams: $2
 destination:
   use: dest-postgres
   config: { host: 127.0.0.1, port: $PG_PORT, user: postgres, password: postgres, database: dst, schema: raw, load_method: copy }
@@ -175,9 +178,24 @@ transforms:
   - { use: crash-transform }
 state: { backend: sqlite, connection: ./state.db }
 YAML
+}
+crashing misbehave "[plain, good]"
 run_is 8 "a crash at one stream" "$RAPIDBYTE" run "$p"
 like "$stderr" "stream 'plain'" "a crash at one stream: it is named"
 is "$(dst_sql 'SELECT count(*) FROM raw.good')" 2 "a crash at one stream: the other arrives"
 nothing_visible "a crash at one stream"
 is "$(outcome)" "partial|8" "a crash at one stream: the run is recorded"
+
+# … nor one that waits for its next attempt at that moment.
+crashing retried "[later, plain]"
+run_is 8 "a crash while another stream waits" "$RAPIDBYTE" run "$p" --output json
+is "$(python3 -c 'import json, sys; print([(s["outcome"], s["attempts"]) for s in json.load(sys.stdin)["streams"]])' <<<"$stdout")" \
+    "[('ok', 2), ('failed', 1)]" "a crash while another stream waits: that one has its attempt"
+is "$(dst_sql 'SELECT count(*) FROM raw.later')" 2 "a crash while another stream waits: it arrives"
+
+# A worker that crashes before it comes to a stream would do so for ever.
+crashing crash_at_open "[again, good]"
+run_is 6 "a crash at each start" timeout 20 "$RAPIDBYTE" run "$p"
+like "$stderr" "stream 'again': connector crashed" "a crash at each start: what is said"
+is "$(outcome)" "failed|6" "a crash at each start: the run is recorded"
 done_testing
