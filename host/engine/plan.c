@@ -67,7 +67,10 @@ static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_
     return RB_OK;
 }
 
-static int take_stream(struct rb_run *run, yyjson_val *plan, struct rb_error *err)
+/* `snapshot` NULL: none. A stream that is on its way keeps the one it began with: its rows must all
+ * be of one moment. */
+static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapshot,
+                       struct rb_error *err)
 {
     const char *name = rb_view_str(plan, "stream_name");
     for (size_t i = 0; name != NULL && i < run->n_streams; i++) {
@@ -86,6 +89,11 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, struct rb_error *er
         }
         free(stream->primary_key);
         stream->primary_key = rb_view_json(plan, "primary_key");
+        free(stream->snapshot);
+        stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
+        if (snapshot != NULL && stream->snapshot == NULL) {
+            return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
+        }
         return set_units(stream, yyjson_obj_get(plan, "units"), err);
     }
     return RB_OK;
@@ -95,13 +103,12 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
 {
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
     yyjson_val *root = yyjson_doc_get_root(doc);
-    free(run->snapshot);
-    run->snapshot = rb_view_json(root, "snapshot");
+    RB_CLEANUP(rb_view_text_free) char *snapshot = rb_view_json(root, "snapshot");
     size_t i, n;
     yyjson_val *item;
     yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
     {
-        int status = take_stream(run, item, err);
+        int status = take_stream(run, item, snapshot, err);
         if (status != 0) {
             return status;
         }

@@ -83,7 +83,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
     struct rb_context_extra extra = {
         .role = role,
         .load_id = run->report->load_id,
-        .snapshot = run->snapshot,
+        .snapshot = stream->snapshot,
         .peer_features =
             role == RB_ROLE_DESTINATION ? run->source_features : run->destination_features,
         .primary_key = stream->primary_key,
@@ -171,6 +171,7 @@ void rb_run_release(struct rb_run *run)
             free(stream->ranges[unit]);
         }
         free(stream->ranges);
+        free(stream->snapshot);
         free(stream->primary_key);
         free(stream->last_value);
         free(stream->resume);
@@ -181,7 +182,6 @@ void rb_run_release(struct rb_run *run)
     free(run->streams);
     free(run->source_features);
     free(run->destination_features);
-    free(run->snapshot);
     rb_state_close(run->state);
 }
 

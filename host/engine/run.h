@@ -27,6 +27,7 @@ struct rb_stream_run {
     char *primary_key; /* JSON array; NULL: the source said none */
     char **ranges;     /* n_units entries, NULL: the whole stream */
     size_t n_units;
+    char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */
     size_t next_unit; /* the first that has not been posted */
     size_t units_running, units_done;
     struct rb_buf units_json; /* the done units, as PublishRequest wants them, without brackets */
@@ -56,7 +57,6 @@ struct rb_run {
     bool destination_ledgers;                     /* it exports rb_begin and rb_publish */
     bool destination_abandons;                    /* it exports rb_abandon */
     char *source_features, *destination_features; /* JSON arrays */
-    char *snapshot;                               /* JSON; NULL: none */
     int64_t deadline_ms;
     uint32_t random;
 };
