@@ -14,6 +14,8 @@
 #include "host/engine/process.h"
 #include "host/engine/session_state.h"
 
+enum { FRAMES_AT_ONCE = 64 };
+
 struct pending {
     uint64_t id; /* 0: free */
     bool is_unit;
@@ -209,11 +211,12 @@ static int64_t nearest(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Takes every frame that is there without waiting. 0, or a failure; a closed link buries the
- * worker. */
+/* Takes frames that are there, without waiting; not all that a guest can think of (its metrics have
+ * no end), or a signal and the deadline would never have their turn. 0, or a failure; a closed link
+ * buries the worker. */
 static int drain(struct rb_session *session, struct rb_error *err)
 {
-    for (;;) {
+    for (int i = 0; i < FRAMES_AT_ONCE; i++) {
         struct rb_link_frame frame;
         int got = rb_link_recv(&session->link, 0, &frame, err);
         if (got == 1) {
@@ -229,6 +232,7 @@ static int drain(struct rb_session *session, struct rb_error *err)
             return status;
         }
     }
+    return RB_OK;
 }
 
 /* Serves the link and the signals once, waiting at most until `until_ms` (0: without limit).
