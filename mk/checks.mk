@@ -1,6 +1,6 @@
 # Checks of the source tree. Warnings are errors in every build; the rest is here.
 
-.PHONY: check fmt lint tidy analyzer archives
+.PHONY: check deep fmt lint tidy analyzer archives
 
 ## check: format, layers, banned functions, sizes, names, shell lint, warnings, static analysis
 check: | setup
@@ -24,6 +24,17 @@ build/check/tidy/%.ok: build/host/obj/%.o .clang-tidy tests/.clang-tidy tools/ti
 	@mkdir -p $(@D)
 	$(call say,TIDY,$*.c)
 	$(Q)CLANG_TIDY='$(CLANG_TIDY)' tools/tidy $*.c -std=gnu17 $(CPPFLAGS_all) -Wall -Wextra
+	@touch $@
+
+## deep: clang's path-sensitive analyzer on every source: minutes, so not part of check
+DEEP_CHECKS := -*,clang-analyzer-*,-clang-analyzer-optin.performance.Padding,$(strip \
+    )-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
+deep: $(TIDY_SOURCES:%.c=build/check/deep/%.ok)
+
+build/check/deep/%.ok: build/host/obj/%.o tools/tidy tools/analyzer.h
+	@mkdir -p $(@D)
+	$(call say,DEEP,$*.c)
+	$(Q)CLANG_TIDY='$(CLANG_TIDY) --checks=$(DEEP_CHECKS)' tools/tidy $*.c -std=gnu17 $(CPPFLAGS_all) -Wall -Wextra
 	@touch $@
 
 # gcc's analyzer on the product's own sources. Left out: leaks (clang's analyzer understands pointers
