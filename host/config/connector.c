@@ -84,12 +84,17 @@ int rb_connector_read(struct rb_doc *doc, const struct rb_connector_section *sec
     if (status == RB_ENOMEM) {
         return status;
     }
+    if (status != 0 && at->substituted && ret->manifest == NULL) {
+        /* The message may show the name, which is what a variable holds. */
+        (void)rb_error_set(&why, RB_ECONNECTOR, "CONNECTOR_NOT_FOUND",
+                           "%s does not name a connector that can be used", rb_doc_show(doc, at));
+    }
     if (status != 0) {
         refuse(doc, at, &why);
         return 0;
     }
     if (!has_role(ret->manifest, role)) {
-        rb_doc_mistake(doc, at, NULL, "connector '%s' is not a %s", section->use,
+        rb_doc_mistake(doc, at, NULL, "connector %s is not a %s", rb_doc_show(doc, at),
                        rb_role_name(role));
         return 0;
     }

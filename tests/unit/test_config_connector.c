@@ -106,6 +106,9 @@ static void test_secrets_never_reach_a_message(void **ctx)
            "[postgresql://user:password@host:port/database?sslmode=require]\n");
     refuse(ctx, "{ " BASE ", mode: \"${RB_TEST_SECRET}\" }", "",
            "5:51: mode: the given value is none of copy, insert\n");
+    rb_config_fixture_bad(*ctx, RB_ECONNECTOR,
+                          "version: \"1.0\"\npipeline: p\nsource:\n  use: x${RB_TEST_SECRET}" TAIL,
+                          "4:8: the given value does not name a connector that can be used\n");
     (void)unsetenv("RB_TEST_SECRET");
 }
 
