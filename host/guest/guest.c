@@ -18,6 +18,7 @@ static const char *const export_names[RB_GUEST_EXPORT_COUNT] = {
     [RB_GUEST_RUN_WRITE] = "rb_run_write", [RB_GUEST_RUN_TRANSFORM] = "rb_run_transform",
     [RB_GUEST_PLAN] = "rb_plan",           [RB_GUEST_BEGIN] = "rb_begin",
     [RB_GUEST_PUBLISH] = "rb_publish",     [RB_GUEST_ABANDON] = "rb_abandon",
+    [RB_GUEST_HASH] = "rb_hash",
 };
 
 const char *rb_guest_export_name(enum rb_guest_export which)

@@ -96,6 +96,7 @@ enum rb_guest_export {
     RB_GUEST_BEGIN,
     RB_GUEST_PUBLISH,
     RB_GUEST_ABANDON,
+    RB_GUEST_HASH,
     RB_GUEST_EXPORT_COUNT,
 };
 

@@ -185,7 +185,8 @@ static const struct {
     {"rb_run_write", "ii", 'I', false}, {"rb_run_transform", "ii", 'I', false},
     {"rb_plan", "ii", 'I', false},      {"rb_begin", "ii", 'I', false},
     {"rb_publish", "ii", 'I', false},   {"rb_abandon", "ii", 'I', false},
-    {"rb_close", "", 'i', false},       {"_initialize", "", 0, false},
+    {"rb_hash", "ii", 'I', false},      {"rb_close", "", 'i', false},
+    {"_initialize", "", 0, false},
 };
 
 static const WasmEdge_ExportTypeContext *find_export(const WasmEdge_ExportTypeContext **list,

@@ -75,7 +75,7 @@ static int call(struct rb_control *control, struct rb_instance_timings *ret_timi
 static void write_exports(struct rb_json *json, const struct rb_instance *instance)
 {
     static const enum rb_guest_export optional[] = {RB_GUEST_PLAN, RB_GUEST_BEGIN, RB_GUEST_PUBLISH,
-                                                    RB_GUEST_ABANDON};
+                                                    RB_GUEST_ABANDON, RB_GUEST_HASH};
     rb_json_key(json, "exports");
     rb_json_begin_array(json);
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {

@@ -116,6 +116,10 @@ struct rb_connector {
     /* load_id "": none. request: AbandonRequest. */
     int (*abandon)(void *self, const char *load_id, const char *pipeline,
                    struct rb_json_value request, struct rb_error *err);
+    /* What the stream's table holds now, for `rapidbyte verify`; request: HashRequest. Writes the
+     * members of HashInfo. */
+    int (*hash)(void *self, const struct rb_stream_context *stream, struct rb_json_value request,
+                struct rb_json *ret, struct rb_error *err);
 };
 
 /* The entry points behind the exports: each takes and returns what docs/protocol.md says. Natively
@@ -131,6 +135,7 @@ enum rb_sdk_call {
     RB_SDK_BEGIN,
     RB_SDK_PUBLISH,
     RB_SDK_ABANDON,
+    RB_SDK_HASH,
 };
 /* Appends the ConnectorResult to `ret`; RB_ENOMEM when it does not fit RB_ABI_JSON_MAX. */
 int rb_sdk_dispatch(const struct rb_connector *connector, enum rb_sdk_call call, const char *json,
@@ -168,6 +173,8 @@ uint64_t rb_sdk_export(const struct rb_connector *connector, enum rb_sdk_call ca
     RB_SDK_EXPORT(rb_begin, RB_SDK_BEGIN, connector)                                               \
     RB_SDK_EXPORT(rb_publish, RB_SDK_PUBLISH, connector)                                           \
     RB_SDK_EXPORT(rb_abandon, RB_SDK_ABANDON, connector)
+/* Beside RB_EXPORT_SOURCE or RB_EXPORT_DESTINATION. */
+#define RB_EXPORT_HASH(connector) RB_SDK_EXPORT(rb_hash, RB_SDK_HASH, connector)
 #define RB_EXPORT_TRANSFORM(connector)                                                             \
     RB_SDK_EXPORT_COMMON(connector)                                                                \
     RB_SDK_EXPORT(rb_run_transform, RB_SDK_TRANSFORM, connector)
@@ -180,6 +187,7 @@ uint64_t rb_sdk_export(const struct rb_connector *connector, enum rb_sdk_call ca
 #define RB_EXPORT_PLAN(connector)
 #define RB_EXPORT_DESTINATION(connector) RB_SDK_NATIVE(connector)
 #define RB_EXPORT_LEDGER(connector)
+#define RB_EXPORT_HASH(connector)
 #define RB_EXPORT_TRANSFORM(connector) RB_SDK_NATIVE(connector)
 #endif
 

@@ -256,6 +256,17 @@ static int call_abandon(const struct rb_connector *connector, struct rb_json_val
                               rb_json_text(rb_json_get(json, "pipeline"), ""), json, err);
 }
 
+static int call_hash(const struct rb_connector *connector, struct rb_json_value json,
+                     struct rb_json *ret, struct rb_error *err)
+{
+    struct rb_stream_context context;
+    if (connector->hash == NULL) {
+        return missing("hash", err);
+    }
+    int status = parse_stream(rb_json_get(json, "stream"), &context, err);
+    return status < 0 ? status : connector->hash(instance.self, &context, json, ret, err);
+}
+
 static int run_call(const struct rb_connector *connector, enum rb_sdk_call call,
                     struct rb_json_value json, struct rb_json *ret, struct rb_error *err)
 {
@@ -266,6 +277,7 @@ static int run_call(const struct rb_connector *connector, enum rb_sdk_call call,
         [RB_SDK_WRITE] = call_write,       [RB_SDK_TRANSFORM] = call_transform,
         [RB_SDK_PLAN] = call_plan,         [RB_SDK_BEGIN] = call_begin,
         [RB_SDK_PUBLISH] = call_publish,   [RB_SDK_ABANDON] = call_abandon,
+        [RB_SDK_HASH] = call_hash,
     };
     if (call != RB_SDK_OPEN && instance.connector != connector) {
         /* validate and discover get an OpenContext too: a host may begin with them. */

@@ -348,6 +348,18 @@ static int probe_abandon(void *self, const char *load_id, const char *pipeline,
 }
 
 static const char *const features[] = {"exactly_once", "pg_binary", NULL};
+static int probe_hash(void *self, const struct rb_stream_context *stream,
+                      struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
+{
+    (void)self;
+    rb_buf_clear(&probe.seen);
+    assert_int_equal(rb_buf_printf(&probe.seen, "%s %lld", stream->stream_name,
+                                   (long long)rb_json_int(rb_json_get(request, "split"), 0)),
+                     0);
+    rb_json_member_str(ret, "encoding", "UTF8");
+    return answer(err);
+}
+
 static const struct rb_connector connector = {
     .features = features,
     .open = probe_open,
@@ -360,6 +372,7 @@ static const struct rb_connector connector = {
     .begin = probe_begin,
     .publish = probe_publish,
     .abandon = probe_abandon,
+    .hash = probe_hash,
 };
 static const struct rb_connector bare = {.features = NULL};
 
@@ -490,6 +503,15 @@ static void test_plan_begin_publish_abandon(void **state)
          "\"checkpoint\":null}]}",
          "abandon");
     assert_string_equal(rb_buf_str(&probe.seen), " p 1");
+}
+
+static void test_hash(void **state)
+{
+    (void)state;
+    free(rb_double_call(&connector, RB_SDK_OPEN, open_context));
+    call(RB_SDK_HASH, "{\"stream\":{\"stream_name\":\"a\"},\"split\":8}", "hash_info");
+    assert_string_equal(rb_buf_str(&probe.seen), "a 8");
+    call(RB_SDK_HASH, "{\"split\":8}", "error_no_stream");
 }
 
 static void test_errors(void **state)
@@ -707,6 +729,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_open_validate_discover_close, setup, teardown),
         cmocka_unit_test_setup_teardown(test_contexts_and_summaries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plan_begin_publish_abandon, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_state_checkpoint_metric_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batches_out_and_in, setup, teardown),
