@@ -202,9 +202,9 @@ int rb_query_run_prepared(struct rb_conn *conn, const char *name,
     return run(conn, r, result, err);
 }
 
-int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
-                 size_t n_params, enum rb_query_format format, struct rb_query_result *result,
-                 struct rb_error *err)
+/* Puts the whole of an extended query together. A failure's `err` is set. */
+static int put_query(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                     size_t n_params, enum rb_query_format format, struct rb_error *err)
 {
     int r = check_idle(conn, err);
     if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
@@ -215,7 +215,29 @@ int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_pa
     r = r < 0 ? r : put_bind(conn, "", params, n_params, format);
     r = r < 0 ? r : put_execute(conn);
     r = r < 0 ? r : put_sync(conn);
-    return run(conn, r, result, err);
+    return r < 0 ? too_large(conn, r, err) : 0;
+}
+
+int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                 size_t n_params, enum rb_query_format format, struct rb_query_result *result,
+                 struct rb_error *err)
+{
+    int r = put_query(conn, sql, params, n_params, format, err);
+    return r < 0 ? r : run(conn, 0, result, err);
+}
+
+int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                  size_t n_params, struct rb_error *err)
+{
+    int r = put_query(conn, sql, params, n_params, RB_QUERY_TEXT, err);
+    return r < 0 ? r : rb_wire_flush(conn, err);
+}
+
+int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struct rb_error *err)
+{
+    int64_t affected = -1;
+    rb_result_clear(result);
+    return collect(conn, result, &affected, err);
 }
 
 int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,

@@ -66,6 +66,13 @@ int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_pa
                  size_t n_params, enum rb_query_format format, struct rb_query_result *result,
                  struct rb_error *err);
 
+/* rb_query_run in two halves, so that several connections work at once: what the first was given,
+ * the second waits for; nothing else is done with the connection in between. Results are in text
+ * form. */
+int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                  size_t n_params, struct rb_error *err);
+int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struct rb_error *err);
+
 /* Parses `sql` as the session's prepared statement `name`; `type_oids` may be NULL. */
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
                      const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);

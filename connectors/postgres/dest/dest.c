@@ -124,6 +124,7 @@ static void dest_close(void *self)
     struct rb_dest *dest = self;
     if (dest != NULL) {
         rb_conn_closep(&dest->conn);
+        rb_content_release(&dest->content);
         free(dest);
     }
 }
@@ -190,7 +191,9 @@ static const struct rb_connector dest_postgres = {
     .begin = rb_dest_begin,
     .publish = rb_dest_publish,
     .abandon = rb_dest_abandon,
+    .hash = rb_dest_hash,
 };
 
 RB_EXPORT_DESTINATION(dest_postgres)
 RB_EXPORT_LEDGER(dest_postgres)
+RB_EXPORT_HASH(dest_postgres)

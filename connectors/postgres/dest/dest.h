@@ -8,6 +8,7 @@
 
 #include "connectors/postgres/common/codec.h"
 #include "connectors/postgres/common/conn.h"
+#include "connectors/postgres/common/content_hash.h"
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/common/type.h"
@@ -26,7 +27,8 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool ledger_ready;
-    double connect_secs; /* of the last rb_dest_connect */
+    double connect_secs;       /* of the last rb_dest_connect */
+    struct rb_content content; /* of rb_dest_hash */
 };
 
 /* Connects unless the connection still serves; leaves it outside of a transaction. */
@@ -169,5 +171,7 @@ int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
                     struct rb_write_summary *ret, struct rb_error *err);
 int rb_dest_abandon(void *self, const char *load_id, const char *pipeline,
                     struct rb_json_value request, struct rb_error *err);
+int rb_dest_hash(void *self, const struct rb_stream_context *context, struct rb_json_value request,
+                 struct rb_json *ret, struct rb_error *err);
 
 #endif

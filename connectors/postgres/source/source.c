@@ -36,6 +36,7 @@ static void source_close(void *self)
     struct rb_source *source = self;
     rb_conn_close(source->reader);
     rb_conn_close(source->planner);
+    rb_content_release(&source->content);
     free(source);
 }
 
@@ -104,7 +105,9 @@ static const struct rb_connector source_postgres = {
     .discover = rb_source_discover,
     .read = rb_source_read,
     .plan = rb_source_plan,
+    .hash = rb_source_hash,
 };
 
 RB_EXPORT_SOURCE(source_postgres)
 RB_EXPORT_PLAN(source_postgres)
+RB_EXPORT_HASH(source_postgres)

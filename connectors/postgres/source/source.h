@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "connectors/postgres/common/conn.h"
+#include "connectors/postgres/common/content_hash.h"
 #include "connectors/postgres/source/snapshot.h"
 #include "rapidbyte/connector.h"
 
@@ -15,6 +16,7 @@ struct rb_source {
     struct rb_conn *reader;             /* reused by the next unit */
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
     double connect_secs;                /* of the last rb_source_reader */
+    struct rb_content content;          /* of rb_source_hash */
 };
 
 int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
@@ -24,6 +26,8 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
                    struct rb_error *err);
 int rb_source_read(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
                    struct rb_error *err);
+int rb_source_hash(void *self, const struct rb_stream_context *context,
+                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
 
 /* The stream's schema and table, the configuration's where the pipeline does not say. */
 const char *rb_source_schema(const struct rb_source *source,
