@@ -26,6 +26,7 @@ const char rb_help_overview_tail[] =
     "examples:\n"
     "  rapidbyte check pipeline.yaml      is everything so that it would run?\n"
     "  rapidbyte run pipeline.yaml        run it\n"
+    "  rapidbyte verify pipeline.yaml     is the destination what the source is?\n"
     "  rapidbyte discover pipeline.yaml   what could be read?\n"
     "\n"
     "'rapidbyte COMMAND --help' tells more. Exit codes: 0 done, 1 internal fault, 2 command line "
@@ -63,6 +64,23 @@ const char rb_help_check[] =
     "  -o, --output FMT       text (default) or json\n" RUN_OPTIONS COMMON_OPTIONS "\n"
     "example:\n"
     "  rapidbyte check pipeline.yaml\n";
+
+const char rb_help_verify[] =
+    "usage: rapidbyte verify [OPTION]... PIPELINE.yaml\n"
+    "\n"
+    "Has both servers hash what they hold of each stream, by ranges of its key where it has one, "
+    "and\n"
+    "says which ranges differ. Moves and changes nothing. Compares the columns and the rows that "
+    "the\n"
+    "document chooses at the source with the whole of the destination's table; rows that the "
+    "source\n"
+    "got since the last run differ. Exits with 0 when all is the same, 5 when anything differs.\n"
+    "\n"
+    "  -o, --output FMT       text (default) or json\n"
+    "      --streams A,B      only these streams of the document\n" RUN_OPTIONS COMMON_OPTIONS "\n"
+    "examples:\n"
+    "  rapidbyte verify pipeline.yaml\n"
+    "  rapidbyte verify pipeline.yaml --streams users,orders --output json\n";
 
 const char rb_help_discover[] =
     "usage: rapidbyte discover [OPTION]... PIPELINE.yaml\n"

@@ -6,6 +6,7 @@ extern const char rb_help_overview_head[];
 extern const char rb_help_overview_tail[];
 extern const char rb_help_run[];
 extern const char rb_help_check[];
+extern const char rb_help_verify[];
 extern const char rb_help_discover[];
 extern const char rb_help_connectors[];
 extern const char rb_help_compile[];

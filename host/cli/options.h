@@ -51,6 +51,7 @@ void rb_cli_release(struct rb_cli *cli);
 
 int rb_cmd_run(const struct rb_cli *cli);
 int rb_cmd_check(const struct rb_cli *cli);
+int rb_cmd_verify(const struct rb_cli *cli);
 int rb_cmd_discover(const struct rb_cli *cli);
 int rb_cmd_connectors(const struct rb_cli *cli);
 int rb_cmd_compile(const struct rb_cli *cli);

@@ -141,6 +141,41 @@ void rb_check_report_release(struct rb_check_report *report);
 void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
                      const struct rb_observer *observer, struct rb_check_report *ret_report);
 
+enum rb_verify_verdict { RB_VERIFY_SAME, RB_VERIFY_DIFFERS, RB_VERIFY_FAILED };
+
+/* "same", "differs", "failed". */
+const char *rb_verify_verdict_name(enum rb_verify_verdict verdict);
+
+/* A part of a table that is not the same on both sides: keys from `from` up to and without `to`. */
+struct rb_verify_range {
+    char *from, *to; /* JSON arrays of the key's values as text; NULL: without a limit */
+    int64_t source_rows, destination_rows;
+};
+
+struct rb_verify_stream {
+    char *name;
+    enum rb_verify_verdict verdict;
+    int64_t source_rows, destination_rows;
+    char *key; /* JSON array of names; NULL: none, the whole table is one range */
+    struct rb_verify_range *ranges; /* those that differ, in the key's order */
+    size_t n_ranges;
+    double secs;
+    struct rb_fault fault; /* with RB_VERIFY_FAILED */
+};
+
+struct rb_verify_report {
+    struct rb_verify_stream *streams;
+    size_t n_streams;
+    bool failed; /* the whole of it: `fault` says why */
+    struct rb_fault fault;
+    int exit_code; /* RB_EXIT_DATA when a stream differs */
+};
+
+void rb_verify_report_release(struct rb_verify_report *report);
+/* Compares what source and destination hold now, by rb_hash on both sides. */
+void rb_engine_verify(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                      const struct rb_observer *observer, struct rb_verify_report *ret_report);
+
 /* The source's Catalog, as JSON. 0, or a failure whose side and text are in `fault`. */
 int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
                        const struct rb_observer *observer, struct rb_buf *ret_catalog,

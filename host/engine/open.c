@@ -25,11 +25,13 @@ static void learn(struct rb_run *run, const struct rb_connector_use *use,
     yyjson_val *info = yyjson_obj_get(root, "data");
     if (use->role == RB_ROLE_SOURCE) {
         run->source_plans = has_export(root, "rb_plan");
+        run->source_hashes = has_export(root, "rb_hash");
         free(run->source_features);
         run->source_features = rb_view_json(info, "features");
     } else if (use->role == RB_ROLE_DESTINATION) {
         run->destination_ledgers = has_export(root, "rb_begin") && has_export(root, "rb_publish");
         run->destination_abandons = has_export(root, "rb_abandon");
+        run->destination_hashes = has_export(root, "rb_hash");
         free(run->destination_features);
         run->destination_features = rb_view_json(info, "features");
     }

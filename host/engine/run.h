@@ -56,6 +56,7 @@ struct rb_run {
     bool source_plans;                            /* it exports rb_plan */
     bool destination_ledgers;                     /* it exports rb_begin and rb_publish */
     bool destination_abandons;                    /* it exports rb_abandon */
+    bool source_hashes, destination_hashes;       /* it exports rb_hash */
     char *source_features, *destination_features; /* JSON arrays */
     int64_t deadline_ms;
     uint32_t random;

@@ -3,10 +3,10 @@
 . "$(dirname "$0")/../lib/tap.sh"
 
 run_is 0 "--help" "$RAPIDBYTE" --help
-for command in run check discover state history cancel connectors compile version; do
+for command in run check verify discover state history cancel connectors compile version; do
     like "$stdout" "^  $command " "--help lists $command"
 done
-for command in run check discover state history cancel connectors compile version; do
+for command in run check verify discover state history cancel connectors compile version; do
     run_is 0 "$command --help" "$RAPIDBYTE" "$command" --help
     like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"
     like "$stdout" "^example" "$command --help: examples"
