@@ -217,11 +217,20 @@ int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
         const char *type = rb_json_text(rb_json_get(resume, "type"), "");
         const char *field = rb_json_text(rb_json_get(resume, "field"), "");
         const char *system = rb_json_text(rb_json_get(resume, "system_identifier"), "");
+        const char *where = rb_json_text(rb_json_get(resume, "where"), cursor->where);
+        bool read_nulls = rb_json_truth(rb_json_get(resume, "reads_nulls"), true);
         int64_t timeline = rb_json_int(rb_json_get(resume, "timeline"), 0);
         int64_t filenode = rb_json_int(rb_json_get(resume, "filenode"), 0);
         int64_t oid = rb_json_int(rb_json_get(resume, "table_oid"), 0);
         if (strcmp(field, cursor->field) != 0 || strcmp(type, cursor->kind->name) != 0) {
             return refuse(cursor, "the cursor column or its type, which have changed", err);
+        }
+        /* Rows that were left out lie below the cursor: they would never be read. */
+        if (strcmp(where, cursor->where) != 0) {
+            return refuse(cursor, "the filter `where`, which has changed", err);
+        }
+        if (!read_nulls && cursor->nulls == RB_CURSOR_NULLS_INCLUDE && cursor->may_be_null) {
+            return refuse(cursor, "`cursor_nulls: include`, for rows with NULL were left out", err);
         }
         if (*system && *snapshot->system_identifier &&
             strcmp(system, snapshot->system_identifier) != 0) {

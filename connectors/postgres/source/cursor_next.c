@@ -93,7 +93,7 @@ static int find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const
                                 : rb_buf_printf(&sql, " AND %s >= %s", e, low);
     }
     if (r == 0) {
-        r = rb_buf_printf(&sql, " AND age(xmin) <= age('%" PRIu32 "'::xid) LIMIT %d",
+        r = rb_buf_printf(&sql, " AND age(xmin) BETWEEN 0 AND age('%" PRIu32 "'::xid) LIMIT %d",
                           (uint32_t)xmin, RB_CURSOR_SEEN_MAX + 1);
     }
     if (r < 0) {
@@ -122,6 +122,8 @@ static void write_resume(struct rb_json *json, const struct rb_cursor *cursor,
     rb_json_begin_object(json);
     rb_json_member_str(json, "field", cursor->field);
     rb_json_member_str(json, "type", cursor->kind->name);
+    rb_json_member_str(json, "where", cursor->where);
+    rb_json_member_bool(json, "reads_nulls", cursor->nulls == RB_CURSOR_NULLS_INCLUDE);
     rb_json_member_str(json, "last", last);
     rb_json_key(json, "lookback");
     if (cursor->lookback_full) {

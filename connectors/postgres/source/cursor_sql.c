@@ -97,7 +97,8 @@ int rb_cursor_below_ceiling(const struct rb_cursor *cursor, struct rb_conn *conn
                          kind->type);
 }
 
-/* Appends "age(xmin) <= age(prevxmin) AND xmin <> ALL (seen)". */
+/* Appends "age(xmin) BETWEEN 0 AND age(prevxmin) AND xmin <> ALL (seen)". A frozen row keeps its
+ * number, whose age is negative once 2^31 transactions have passed. */
 static int put_late(const struct rb_cursor *cursor, struct rb_buf *ret, struct rb_error *err)
 {
     uint64_t prev = 0;
@@ -106,8 +107,8 @@ static int put_late(const struct rb_cursor *cursor, struct rb_buf *ret, struct r
     bool ok =
         rb_cursor_parse_xid(rb_json_text(rb_json_get(cursor->resume, "prevxmin"), ""), &prev) &&
         n <= RB_CURSOR_SEEN_MAX;
-    int r = rb_buf_printf(ret, "age(xmin) <= age('%" PRIu32 "'::xid) AND xmin <> ALL ('{",
-                          (uint32_t)prev);
+    int r = rb_buf_printf(
+        ret, "age(xmin) BETWEEN 0 AND age('%" PRIu32 "'::xid) AND xmin <> ALL ('{", (uint32_t)prev);
     for (size_t i = 0; ok && r == 0 && i < n; i++) {
         uint64_t xid = 0;
         ok =
