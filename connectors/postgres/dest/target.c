@@ -47,6 +47,12 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
         return rb_error_set(err, RB_ESCHEMA, "NOT_A_TABLE", "%s exists and is not a table",
                             target->relation);
     }
+    const char *inexact = rb_query_text(&found, 0, 2);
+    if (inexact != NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "NOT_DURABLE",
+                            "%s is (or has a partition that is) %s: it can't be loaded exactly",
+                            target->relation, inexact);
+    }
     snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
     const char *oid = target->oid;
     return rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
