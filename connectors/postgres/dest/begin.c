@@ -53,17 +53,21 @@ static int take_load(struct rb_dest *dest, const char *offered, const char *pipe
 }
 
 static int write_stream(struct rb_dest *dest, const char *load_id, const char *pipeline,
-                        const char *stream, struct rb_json *ret, struct rb_error *err)
+                        const struct rb_stream_context *context, struct rb_json *ret,
+                        struct rb_error *err)
 {
+    const char *stream = context->stream_name;
+    char target[RB_DEST_TARGET_MAX];
+    rb_ledger_target(dest, context, target);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result receipt;
     RB_CLEANUP(rb_query_result_release) struct rb_query_result checkpoint;
     rb_query_result_init(&receipt);
     rb_query_result_init(&checkpoint);
-    const char *receipt_of[] = {load_id, stream};
-    const char *checkpoint_of[] = {pipeline, stream};
-    int status = rb_dest_query(dest, rb_sql_ledger_stream, receipt_of, 2, &receipt, err);
+    const char *receipt_of[] = {load_id, stream, target};
+    const char *checkpoint_of[] = {pipeline, stream, target};
+    int status = rb_dest_query(dest, rb_sql_ledger_stream, receipt_of, 3, &receipt, err);
     if (status == 0) {
-        status = rb_dest_query(dest, rb_sql_ledger_checkpoint, checkpoint_of, 2, &checkpoint, err);
+        status = rb_dest_query(dest, rb_sql_ledger_checkpoint, checkpoint_of, 3, &checkpoint, err);
     }
     if (status < 0) {
         return status;
@@ -156,7 +160,7 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
     rb_json_key(ret, "streams");
     rb_json_begin_array(ret);
     for (size_t i = 0; status == 0 && i < n_streams; i++) {
-        status = write_stream(dest, used, pipeline, streams[i].stream_name, ret, err);
+        status = write_stream(dest, used, pipeline, &streams[i], ret, err);
     }
     rb_json_end_array(ret);
     return status;

@@ -17,8 +17,9 @@
 #define RB_DEST_LEDGER_SCHEMA "_rapidbyte"
 
 enum {
-    RB_DEST_STAGING_NAME = 19,         /* "s_", 16 hexadecimal digits, the final 0 */
-    RB_DEST_WHOLE_STREAM = -1,         /* the ledger's unit of a published stream */
+    RB_DEST_TARGET_MAX = 2 * RB_CONN_TEXT_MAX, /* "schema.table" as the ledger has it */
+    RB_DEST_STAGING_NAME = 19,                 /* "s_", 16 hexadecimal digits, the final 0 */
+    RB_DEST_WHOLE_STREAM = -1,                 /* the ledger's unit of a published stream */
     RB_DEST_BATCH_SLACK = 1024 * 1024, /* a batch may exceed max_batch_bytes by its framing */
 };
 
@@ -58,8 +59,11 @@ struct rb_receipt {
 
 /* Makes the ledger unless it is there. */
 int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
-/* 0: the receipt stands; 1: it does not. */
-int rb_ledger_find(struct rb_dest *dest, const char *load_id, const char *stream, int64_t unit,
+/* What the ledger calls the stream's table. */
+void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
+                      char ret[RB_DEST_TARGET_MAX]);
+/* 0: the receipt of the stream's unit in its table stands; 1: it does not. */
+int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                    int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err);
 /* Within the transaction of the data. 1: the receipt is there already: roll back. */
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);

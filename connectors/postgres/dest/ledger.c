@@ -9,7 +9,6 @@
 
 enum {
     NUMBER_MAX = 24,
-    TARGET_MAX = 2 * RB_CONN_TEXT_MAX,
     STAGING_KEY_MAX = 64 * 1024,
 };
 
@@ -35,15 +34,24 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
     return 0;
 }
 
-int rb_ledger_find(struct rb_dest *dest, const char *load_id, const char *stream, int64_t unit,
+void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
+                      char ret[RB_DEST_TARGET_MAX])
+{
+    snprintf(ret, RB_DEST_TARGET_MAX, "%.500s.%.500s", dest->config.schema,
+             context->destination_table);
+}
+
+int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                    int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
     char number[NUMBER_MAX];
     snprintf(number, sizeof number, "%" PRId64, unit);
-    const char *params[] = {load_id, stream, number};
-    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 3, &found, err);
+    char target[RB_DEST_TARGET_MAX];
+    rb_ledger_target(dest, context, target);
+    const char *params[] = {context->load_id, context->stream_name, number, target};
+    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 4, &found, err);
     if (status < 0) {
         return status;
     }
@@ -92,14 +100,13 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
     RB_CLEANUP(rb_buf_release) struct rb_buf snapshot = RB_BUF_INIT(RB_ABI_JSON_MAX);
     char numbers[4][NUMBER_MAX];
     char checksum[NUMBER_MAX];
-    char target[TARGET_MAX];
+    char target[RB_DEST_TARGET_MAX];
     snprintf(numbers[0], NUMBER_MAX, "%" PRId64, receipt->unit);
     snprintf(numbers[1], NUMBER_MAX, "%" PRId64, context->attempt);
     snprintf(numbers[2], NUMBER_MAX, "%" PRId64, receipt->rows);
     snprintf(numbers[3], NUMBER_MAX, "%" PRId64, receipt->bytes);
     snprintf(checksum, sizeof checksum, "%016" PRIx64, receipt->checksum);
-    snprintf(target, sizeof target, "%.500s.%.500s", dest->config.schema,
-             context->destination_table);
+    rb_ledger_target(dest, context, target);
     const char *params[] = {
         context->load_id,
         context->stream_name,
@@ -139,8 +146,7 @@ static int ask_ledger(struct rb_dest *dest, const struct rb_receipt *receipt, in
     rb_conn_closep(&dest->conn);
     int found = receipt->context->load_id[0] == '\0' ? lost : rb_dest_connect(dest, NULL);
     if (found == 0) {
-        found = rb_ledger_find(dest, receipt->context->load_id, receipt->context->stream_name,
-                               receipt->unit, &rows, &bytes, NULL);
+        found = rb_ledger_find(dest, receipt->context, receipt->unit, &rows, &bytes, NULL);
     }
     if (found == 0) {
         rb_log(RB_LOG_WARN,

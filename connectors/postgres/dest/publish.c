@@ -18,8 +18,7 @@ static int check_units(struct rb_dest *dest, const struct rb_stream_context *str
         int64_t index = rb_json_int(rb_json_get(unit, "index"), -1);
         int64_t rows = 0;
         int64_t bytes = 0;
-        int status =
-            rb_ledger_find(dest, stream->load_id, stream->stream_name, index, &rows, &bytes, err);
+        int status = rb_ledger_find(dest, stream, index, &rows, &bytes, err);
         if (status < 0) {
             return status;
         }
@@ -83,8 +82,7 @@ static int publish_once(struct rb_dest *dest, const struct rb_stream_context *st
     };
     bool whole = stream->unit_count <= 1;
     int64_t unit = whole ? stream->unit_index : RB_DEST_WHOLE_STREAM;
-    int status = rb_ledger_find(dest, stream->load_id, stream->stream_name, unit, &receipt.rows,
-                                &receipt.bytes, err);
+    int status = rb_ledger_find(dest, stream, unit, &receipt.rows, &receipt.bytes, err);
     bool already = status == 0;
     if (status == 1 && whole) {
         return rb_error_set(err, RB_EINTERNAL, "NOTHING_TO_PUBLISH",

@@ -193,6 +193,40 @@ static int truncate(struct unit *unit, struct rb_error *err)
     return status;
 }
 
+/* Rows before the cursor are in the table that it was taken for. Another one gets all of them; if
+ * it has rows already, it may be that one by a new name, and appending would double them. */
+static int check_moved(struct unit *unit, struct rb_error *err)
+{
+    const struct rb_stream_context *context = unit->context;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    if (context->sync_mode != RB_CONTEXT_INCREMENTAL || context->write_mode != RB_CONTEXT_APPEND ||
+        context->load_id[0] == '\0' || !unit->target.exists) {
+        return 0;
+    }
+    char target[RB_DEST_TARGET_MAX];
+    rb_ledger_target(unit->dest, context, target);
+    const char *params[] = {context->pipeline, context->stream_name, target};
+    int status = rb_dest_query(unit->dest, rb_sql_ledger_elsewhere, params, 3, &r, err);
+    if (status < 0 || r.n_rows == 0) {
+        return status;
+    }
+    char elsewhere[RB_DEST_TARGET_MAX];
+    char sql[sizeof unit->target.relation + 32];
+    snprintf(elsewhere, sizeof elsewhere, "%s", rb_query_text(&r, 0, 0));
+    snprintf(sql, sizeof sql, "SELECT FROM %s LIMIT 1", unit->target.relation);
+    status = rb_dest_query(unit->dest, sql, NULL, 0, &r, err);
+    if (status == 0 && r.n_rows > 0) {
+        status = rb_error_set(err, RB_ESCHEMA, "TABLE_MOVED",
+                              "the stream's cursor was taken for table %s; %s has rows, and no "
+                              "cursor",
+                              elsewhere, target);
+        rb_error_set_hint(err, "rapidbyte state reset, for all rows to be appended to it; or "
+                               "another table, or write_mode: upsert");
+    }
+    return status;
+}
+
 /* Begins the transaction and settles where rows go. */
 static int prepare(struct unit *unit, struct rb_error *err)
 {
@@ -204,6 +238,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     int status = rb_dest_ensure_schema(dest, err);
     status = status < 0 ? status : rb_dest_settle_types(dest, &unit->columns, err);
     status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
+    status = status < 0 ? status : check_moved(unit, err);
     if (status < 0) {
         return status;
     }
@@ -338,8 +373,7 @@ static int look_up(struct rb_dest *dest, const struct rb_stream_context *context
     if (context->load_id[0] == '\0') {
         return 1;
     }
-    int status = rb_ledger_find(dest, context->load_id, context->stream_name, context->unit_index,
-                                &rows, &bytes, err);
+    int status = rb_ledger_find(dest, context, context->unit_index, &rows, &bytes, err);
     if (status == 0) {
         *ret = (struct rb_write_summary){
             .records_written = rows, .bytes_written = bytes, .already_loaded = true};

@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
     ended timestamptz
 );
 CREATE INDEX IF NOT EXISTS open_loads_pipeline ON _rapidbyte.open_loads (pipeline, started);
--- unit -1: a stream of several units, made visible by publish.
+-- unit -1: a stream of several units, made visible by publish. target: schema.table, for what one table got says nothing of
+-- another; empty where a checkpoint was set by hand.
 CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
     load_id text NOT NULL,
     stream text NOT NULL,
@@ -29,9 +30,11 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
     target text NOT NULL,
     started timestamptz NOT NULL,
     committed timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (load_id, stream, unit)
+    -- The order of loads of a pipeline: a clock may be set back.
+    seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (load_id, stream, unit, target)
 );
-CREATE INDEX IF NOT EXISTS loads_stream ON _rapidbyte.loads (pipeline, stream, committed);
+CREATE INDEX IF NOT EXISTS loads_stream ON _rapidbyte.loads (pipeline, stream, seq);
 CREATE TABLE IF NOT EXISTS _rapidbyte.staging (
     name text PRIMARY KEY,
     load_id text NOT NULL,

@@ -3,4 +3,4 @@ INSERT INTO _rapidbyte.loads (load_id, stream, unit, pipeline, attempt, mode, vi
     checkpoint, source_snapshot, source_system, target, started)
 VALUES ($1, $2, $3::int8, $4, $5::int8, $6, $7::bool, $8::int8, $9::int8, $10, $11::json, $12::json,
     $12::json ->> 'system_identifier', $13, transaction_timestamp())
-ON CONFLICT (load_id, stream, unit) DO NOTHING
+ON CONFLICT (load_id, stream, unit, target) DO NOTHING

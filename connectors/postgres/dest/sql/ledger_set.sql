@@ -6,4 +6,4 @@ SELECT $3, s.stream, 0, $1, 1, 'set', true, 0, 0, $4::json, '', transaction_time
   FROM (SELECT $2::text WHERE $2 IS NOT NULL
          UNION
         SELECT stream FROM _rapidbyte.loads WHERE $2 IS NULL AND pipeline = $1) s (stream)
-    ON CONFLICT (load_id, stream, unit) DO UPDATE SET checkpoint = EXCLUDED.checkpoint
+    ON CONFLICT (load_id, stream, unit, target) DO UPDATE SET checkpoint = EXCLUDED.checkpoint

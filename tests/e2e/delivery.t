@@ -1,0 +1,98 @@
+#!/bin/bash
+# What a run says is loaded is in the table that the document names, whatever changed between runs.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+pg_start main || bail "no PostgreSQL"
+databases
+p=$TAP_DIR/p.yaml
+src_sql "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 100) g;
+    CREATE TABLE bad (a int); INSERT INTO bad VALUES (1);
+    CREATE TABLE inc (id int, c int); INSERT INTO inc SELECT g, nullif(g, 10) FROM generate_series(1, 10) g"
+
+reset() {
+    dst_sql 'SET client_min_messages = warning; DROP SCHEMA IF EXISTS raw CASCADE; DROP SCHEMA IF EXISTS _rapidbyte CASCADE; CREATE SCHEMA raw'
+    rm -f "$TAP_DIR"/state.db*
+}
+rows() { dst_sql "SELECT count(*) FROM raw.$1"; }
+
+# A load is resumed by a document that names another table: the receipt is of the old one.
+reset
+dst_sql 'CREATE TABLE raw.bad (a text); CREATE TABLE raw.other (id int, name text)'
+STREAMS='- { name: users }
+- { name: bad }' pipeline "$p"
+run_is 8 "one of two streams fails" "$RAPIDBYTE" run "$p"
+STREAMS='- { name: users, destination_table: other }
+- { name: bad, destination_table: good }' pipeline "$p"
+run_is 0 "resumed, with other tables" "$RAPIDBYTE" run "$p"
+is "$(rows users) $(rows other) $(rows good)" "100 100 1" "the other table has the rows, and the first one has them once"
+
+# A cursor is of the table that has the rows below it.
+reset
+inc='name: inc, sync_mode: incremental, cursor_field: c'
+STREAMS="- { $inc }" pipeline "$p"
+run_is 0 "incremental" "$RAPIDBYTE" run "$p"
+dst_sql 'CREATE TABLE raw.other (id int, c int)'
+STREAMS="- { $inc, destination_table: other }" pipeline "$p"
+run_is 0 "incremental, into another table, which is empty" "$RAPIDBYTE" run "$p"
+is "$(rows other)" 10 "it gets all rows"
+src_sql 'INSERT INTO inc VALUES (11, 11)'
+STREAMS="- { $inc }" pipeline "$p"
+run_is 0 "incremental, into the first one again" "$RAPIDBYTE" run "$p"
+is "$(rows inc)" 11 "it goes on where that one stood"
+dst_sql 'ALTER TABLE raw.inc RENAME TO renamed'
+STREAMS="- { $inc, destination_table: renamed }" pipeline "$p"
+run_is 5 "incremental, the table was renamed" "$RAPIDBYTE" run "$p"
+like "$stderr" 'cursor was taken for table raw\.' "said by name"
+is "$(rows renamed)" 11 "its rows are not doubled"
+
+# The destination's clock is set back between loads: the last cursor is still the last.
+reset
+STREAMS="- { $inc }" pipeline "$p"
+run_is 0 "before the clock is set back" "$RAPIDBYTE" run "$p"
+dst_sql "UPDATE _rapidbyte.loads SET committed = committed + interval '1 hour'"
+for id in 12 13; do
+    src_sql "INSERT INTO inc VALUES ($id, $id)"
+    run_is 0 "after the clock was set back, row $id" "$RAPIDBYTE" run "$p"
+done
+same inc "no row twice"
+
+# A filter that changes would leave rows below the cursor unread.
+reset
+STREAMS="- { $inc, where: 'id > 5' }" pipeline "$p"
+run_is 0 "with a filter" "$RAPIDBYTE" run "$p"
+STREAMS="- { $inc }" pipeline "$p"
+run_is 3 "without the filter" "$RAPIDBYTE" run "$p"
+like "$stderr" 'the filter' "said by name"
+reset
+STREAMS="- { $inc, cursor_nulls: exclude }" pipeline "$p"
+run_is 0 "without rows whose cursor is NULL" "$RAPIDBYTE" run "$p"
+STREAMS="- { $inc }" pipeline "$p"
+run_is 3 "with them" "$RAPIDBYTE" run "$p"
+like "$stderr" 'cursor_nulls' "said by name"
+
+# Tables that would not hold what the ledger says of them.
+reset
+dst_sql 'CREATE UNLOGGED TABLE raw.users (id int, name text)'
+STREAMS='- { name: users }' pipeline "$p"
+run_is 5 "an unlogged table" "$RAPIDBYTE" run "$p"
+like "$stderr" 'unlogged' "said by name"
+dst_sql 'DROP TABLE raw.users; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
+    CREATE TABLE raw.users (id int, name text) PARTITION BY RANGE (id);
+    CREATE TABLE raw.users_1 PARTITION OF raw.users FOR VALUES FROM (0) TO (50);
+    CREATE FOREIGN TABLE raw.users_2 PARTITION OF raw.users FOR VALUES FROM (50) TO (1000) SERVER s'
+run_is 5 "a foreign partition" "$RAPIDBYTE" run "$p"
+like "$stderr" 'foreign table' "said by name"
+
+# What another role's pipeline left behind does not stop this one.
+reset
+dst_sql 'CREATE ROLE second LOGIN; GRANT CREATE ON DATABASE dst TO second; GRANT ALL ON SCHEMA raw TO second'
+STREAMS='- { name: users }' pipeline "$p"
+run_is 0 "the first role makes the ledger" "$RAPIDBYTE" run "$p"
+dst_sql "CREATE TABLE _rapidbyte.s_0123456789abcdef (a int); INSERT INTO _rapidbyte.staging VALUES ('s_0123456789abcdef', 'x', 'elsewhere', 's');
+    GRANT ALL ON SCHEMA _rapidbyte TO second; GRANT ALL ON ALL TABLES IN SCHEMA _rapidbyte TO second"
+STREAMS='- { name: users, destination_table: theirs }' PIPELINE=theirs pipeline "$p"
+sed -i 's/user: postgres, password: postgres, database: dst/user: second, password: second, database: dst/' "$p"
+run_is 0 "a second role loads beside its staging" "$RAPIDBYTE" run "$p"
+is "$(rows theirs)" 100 "its rows are there"
+done_testing
