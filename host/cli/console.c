@@ -1,5 +1,6 @@
 #include "host/cli/console.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,26 @@ static void log_json(const char *level, const char *connector, const char *strea
     }
 }
 
+static void print_line(struct rb_console *console, const char *fmt, ...) RB_PRINTF(2, 3);
+
+/* Connectors, servers and tables have a say in the line: none may steer the terminal. */
+static void print_line(struct rb_console *console, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int n = vasprintf(&line, fmt, args);
+    va_end(args);
+    if (n < 0) {
+        return;
+    }
+    rb_text_sanitize(line);
+    rb_console_clear(console);
+    fprintf(stderr, "%s\n", line);
+    free(line);
+    draw(console);
+}
+
 static void on_log(void *user, int level, const char *connector, const char *stream,
                    const char *text)
 {
@@ -175,17 +196,10 @@ static void on_log(void *user, int level, const char *connector, const char *str
         log_json(names[level], connector, stream, text);
         return;
     }
-    char *clean = strdup(text);
-    if (clean == NULL) {
-        return;
-    }
-    rb_text_sanitize(clean);
-    rb_console_clear(console);
-    fprintf(stderr, "%s: %s%s%s%s%s\n", names[level], connector != NULL ? connector : "",
-            connector != NULL ? ": " : "", stream != NULL ? stream : "",
-            stream != NULL && stream[0] != 0 ? ": " : "", clean);
-    free(clean);
-    draw(console);
+    bool has_stream = stream != NULL && stream[0] != 0;
+    print_line(console, "%s: %s%s%s%s%s", names[level], connector != NULL ? connector : "",
+               connector != NULL ? ": " : "", has_stream ? stream : "", has_stream ? ": " : "",
+               text);
 }
 
 static void on_note(void *user, const char *text)
@@ -198,9 +212,7 @@ static void on_note(void *user, const char *text)
         log_json("info", NULL, NULL, text);
         return;
     }
-    rb_console_clear(console);
-    fprintf(stderr, "note: %s\n", text);
-    draw(console);
+    print_line(console, "note: %s", text);
 }
 
 static void on_stream(void *user, const struct rb_stream_report *report)

@@ -73,6 +73,10 @@ void rb_text_sanitize(char *text)
         unsigned char c = (unsigned char)*text;
         if (c < 0x20 || c == 0x7f) {
             *text = '?';
+        } else if (c == 0xc2 && ((unsigned char)text[1] & 0xe0U) == 0x80) {
+            /* U+0080 to U+009F, among them CSI: an escape sequence in one character. */
+            *text++ = '?';
+            *text = '?';
         }
     }
 }

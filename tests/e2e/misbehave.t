@@ -193,6 +193,9 @@ is "$(python3 -c 'import json, sys; print([(s["outcome"], s["attempts"]) for s i
     "[('ok', 2), ('failed', 1)]" "a crash while another stream waits: that one has its attempt"
 is "$(dst_sql 'SELECT count(*) FROM raw.later')" 2 "a crash while another stream waits: it arrives"
 
+like "$stderr" "note: stream 'later': attempt 1 failed" "what a connector says, in a note"
+unlike "$stderr" $'\x1b' "what a connector says does not steer the terminal"
+
 # A worker that crashes before it comes to a stream would do so for ever.
 crashing crash_at_open "[again, good]"
 run_is 6 "a crash at each start" timeout 20 "$RAPIDBYTE" run "$p"

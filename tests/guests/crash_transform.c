@@ -62,8 +62,9 @@ EXPORT(rb_run_transform) uint64_t rb_run_transform(const char *json, uint32_t le
         return answer(recurse(0) == 7 ? "{}" : "[]");
     }
     if (has(json, len, "\"stream_name\":\"later\"") && has(json, len, "\"attempt\":1,")) {
-        return answer("{\"status\":\"err\",\"error\":{\"category\":\"internal\",\"code\":\"LATER\","
-                      "\"message\":\"not yet\",\"retryable\":true,\"safe_to_retry\":true}}");
+        return answer(
+            "{\"status\":\"err\",\"error\":{\"category\":\"internal\",\"code\":\"LATER\","
+            "\"message\":\"not \\u001b[7m yet\",\"retryable\":true,\"safe_to_retry\":true}}");
     }
     return pass_all();
 }

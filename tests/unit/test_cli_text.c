@@ -38,6 +38,10 @@ static void counts_characters_and_hides_controls(void **state)
     assert_int_equal(rb_text_width("Łódź"), 4);
     rb_text_sanitize(text);
     assert_string_equal(text, "Łódź?[31m?");
+    char c1[] = "\xc2\x9b"
+                "31m\xc2\xa0\xc2";
+    rb_text_sanitize(c1);
+    assert_string_equal(c1, "??31m\xc2\xa0\xc2");
 }
 
 int main(void)
