@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <yyjson.h>
 
@@ -283,9 +284,12 @@ static int serve(struct worker *worker)
     return RB_WORKER_EXIT_CLOSED;
 }
 
-/* Ctrl-C reaches the whole process group, and what it means is the supervisor's to decide. */
+/* Ctrl-C reaches the whole process group, and what it means is the supervisor's to decide. A guest
+ * can crash the process at will, and the core would hold the passwords that are kept from it. */
 static void take_over_process(void)
 {
+    const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);

@@ -143,12 +143,13 @@ cmp_ok "$((SECONDS - start))" -le 5 "an endless loop: timeouts.run: in time"
 like "$stderr" "run" "an endless loop: timeouts.run: says so"
 nothing_visible "an endless loop: timeouts.run"
 document loop
-"$RAPIDBYTE" run "$p" >"$TAP_DIR/out" 2>"$TAP_DIR/err" &
+(ulimit -S -c "$(ulimit -H -c)" && exec "$RAPIDBYTE" run "$p") >"$TAP_DIR/out" 2>"$TAP_DIR/err" &
 pid=$!
 ok "an endless loop: it runs" wait_until 10 dst_sql "SELECT 1 / count(*) FROM pg_stat_activity WHERE datname = 'dst' AND application_name LIKE 'rapidbyte%'"
 sleep 0.3
 read -r worker _ <"/proc/$pid/task/$pid/children"
 ok "an endless loop: it has a worker" test -d "/proc/$worker"
+like "$(<"/proc/$worker/limits")" 'Max core file size +0 +0 ' "a worker that crashes leaves no core with the operator's passwords"
 start=$(date +%s%N)
 kill -INT "$pid"
 wait "$pid"
