@@ -20,14 +20,14 @@ static const struct rb_type types[] = {
     {19, "name", N, TEXT},
     {20, "int8", N, RB_CODEC_INT64, NANOARROW_TYPE_INT64, NULL},
     {21, "int2", N, RB_CODEC_INT16, NANOARROW_TYPE_INT16, NULL},
-    {22, "int2vector", B, OPAQUE},
+    {22, "int2vector", T, TEXT}, /* its input function refuses its own binary form of none */
     {23, "int4", N, RB_CODEC_INT32, NANOARROW_TYPE_INT32, NULL},
     {25, "text", N, TEXT},
     {26, "oid", N, RB_CODEC_INT32, NANOARROW_TYPE_UINT32, NULL},
     {27, "tid", B, OPAQUE},
     {28, "xid", B, OPAQUE},
     {29, "cid", B, OPAQUE},
-    {30, "oidvector", B, OPAQUE},
+    {30, "oidvector", T, TEXT},
     {114, "json", N, RB_CODEC_BYTES, NANOARROW_TYPE_STRING, "arrow.json"},
     {142, "xml", T, TEXT}, /* its binary form lacks the XML declaration */
     {600, "point", B, OPAQUE},

@@ -46,6 +46,11 @@ WITH RECURSIVE root (typid, typmod) AS (
                    THEN nullif(substr(format_type(o.oid, u.typmod), length(format_type(o.oid, -1)) + 1), '') END,
                'array', CASE WHEN e.is_array THEN true END))
       FROM used u JOIN element e ON e.typid = u.typid JOIN named o ON o.oid = e.elem
+), path (text) AS (
+    -- Checks name the types without their schemas, which are others at the destination. The elements of the array are evaluated
+    -- in their order, long after this statement's own names were looked up.
+    SELECT coalesce(string_agg(DISTINCT quote_ident(o.nspname), ', '), 'pg_catalog')
+      FROM made JOIN named o ON o.oid = made.typid AND NOT o.is_system
 ), described (typid, schema, definition) AS (
     SELECT o.oid, o.nspname,
            jsonb_strip_nulls(jsonb_build_object(
@@ -54,8 +59,10 @@ WITH RECURSIVE root (typid, typmod) AS (
                                       WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END,
                'labels', (SELECT jsonb_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = o.oid),
                'not_null', CASE WHEN o.typtype = 'd' AND o.typnotnull THEN true END,
-               'checks', (SELECT jsonb_agg(jsonb_build_array(k.conname, pg_get_constraintdef(k.oid)) ORDER BY k.conname)
-                            FROM pg_constraint k WHERE k.contypid = o.oid AND k.contype = 'c'),
+               'checks', (SELECT jsonb_agg(jsonb_build_array(k.conname, (ARRAY[
+                                 set_config('search_path', path.text, true), pg_get_constraintdef(k.oid),
+                                 set_config('search_path', 'pg_catalog', true)])[2]) ORDER BY k.conname)
+                            FROM pg_constraint k, path WHERE k.contypid = o.oid AND k.contype = 'c'),
                'parts', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                                     'name', p.name, 'type', r.text,
                                     'collation', CASE WHEN p.collid <> pt.typcollation
