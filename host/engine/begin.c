@@ -94,8 +94,8 @@ static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *er
         if (yyjson_is_true(yyjson_obj_get(info, "loaded")) &&
             stream->report->outcome == RB_OUTCOME_NOT_STARTED) {
             stream->report->outcome = RB_OUTCOME_ALREADY_LOADED;
-            stream->report->records_written = rb_view_i64(info, "rows");
-            stream->report->bytes_written = rb_view_i64(info, "bytes");
+            stream->report->records_written = rb_view_count(info, "rows");
+            stream->report->bytes_written = rb_view_count(info, "bytes");
             rb_run_stream_record(run, stream);
             rb_run_tell(run, stream);
         }

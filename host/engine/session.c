@@ -13,6 +13,7 @@
 #include "host/engine/cancel.h"
 #include "host/engine/process.h"
 #include "host/engine/session_state.h"
+#include "host/engine/view.h"
 
 enum { FRAMES_AT_ONCE = 64 };
 
@@ -111,10 +112,10 @@ static void on_progress(struct rb_session *session, const struct rb_link_frame *
     yyjson_val *read = yyjson_obj_get(root, "read");
     yyjson_val *written = yyjson_obj_get(root, "written");
     struct rb_session_progress progress = {
-        .records_read = yyjson_get_sint(yyjson_obj_get(read, "records")),
-        .bytes_read = yyjson_get_sint(yyjson_obj_get(read, "bytes")),
-        .records_written = yyjson_get_sint(yyjson_obj_get(written, "records")),
-        .bytes_written = yyjson_get_sint(yyjson_obj_get(written, "bytes")),
+        .records_read = rb_view_count(read, "records"),
+        .bytes_read = rb_view_count(read, "bytes"),
+        .records_written = rb_view_count(written, "records"),
+        .bytes_written = rb_view_count(written, "bytes"),
     };
     yyjson_doc_free(doc);
     session->progress(session->user, frame->id, &progress);

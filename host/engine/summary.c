@@ -9,9 +9,9 @@ static void take_source(struct rb_stream_report *report, const struct rb_stage_r
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&stage->data);
     yyjson_val *root = yyjson_doc_get_root(doc);
     yyjson_val *perf = yyjson_obj_get(root, "perf");
-    report->records_read += rb_view_i64(root, "records_read");
-    report->bytes_read += rb_view_i64(root, "bytes_read");
-    report->records_skipped += rb_view_i64(root, "records_skipped");
+    report->records_read += rb_view_count(root, "records_read");
+    report->bytes_read += rb_view_count(root, "bytes_read");
+    report->records_skipped += rb_view_count(root, "records_skipped");
     report->timings.source_connect += rb_view_secs(perf, "connect_secs");
     report->timings.source_query += rb_view_secs(perf, "query_secs");
     report->timings.source_fetch += rb_view_secs(perf, "fetch_secs");
@@ -25,9 +25,9 @@ static void take_destination(struct rb_stream_report *report, const struct rb_st
     yyjson_val *root = yyjson_doc_get_root(doc);
     yyjson_val *perf = yyjson_obj_get(root, "perf");
     const char *checksum = rb_view_str(root, "checksum");
-    report->records_written += rb_view_i64(root, "records_written");
-    report->bytes_written += rb_view_i64(root, "bytes_written");
-    report->records_skipped += rb_view_i64(root, "records_failed");
+    report->records_written += rb_view_count(root, "records_written");
+    report->bytes_written += rb_view_count(root, "bytes_written");
+    report->records_skipped += rb_view_count(root, "records_failed");
     report->timings.destination_connect += rb_view_secs(perf, "connect_secs");
     report->timings.destination_decode += rb_view_secs(perf, "decode_secs");
     report->timings.destination_flush += rb_view_secs(perf, "flush_secs");
@@ -48,8 +48,8 @@ static int add_published_unit(struct rb_stream_run *stream, size_t unit,
     rb_json_init(&json, &stream->units_json);
     rb_json_begin_object(&json);
     rb_json_member_u64(&json, "index", unit);
-    rb_json_member_i64(&json, "rows", rb_view_i64(root, "records_written"));
-    rb_json_member_i64(&json, "bytes", rb_view_i64(root, "bytes_written"));
+    rb_json_member_i64(&json, "rows", rb_view_count(root, "records_written"));
+    rb_json_member_i64(&json, "bytes", rb_view_count(root, "bytes_written"));
     rb_json_member_str(&json, "checksum", rb_view_str(root, "checksum"));
     rb_json_end_object(&json);
     return rb_json_finish(&json);

@@ -214,8 +214,8 @@ static int compare(struct comparison *c, const struct rb_buf *source, const stru
     }
     for (size_t i = 0; i < n; i++) {
         yyjson_val *a = yyjson_arr_get(sources, i), *b = yyjson_arr_get(targets, i);
-        parts[i].range.source_rows = rb_view_i64(a, "rows");
-        parts[i].range.destination_rows = rb_view_i64(b, "rows");
+        parts[i].range.source_rows = rb_view_count(a, "rows");
+        parts[i].range.destination_rows = rb_view_count(b, "rows");
         parts[i].same = parts[i].range.source_rows == parts[i].range.destination_rows &&
                         same_text(a, b, "hash_a") && same_text(a, b, "hash_b");
     }

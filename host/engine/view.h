@@ -22,13 +22,17 @@ static inline yyjson_doc *rb_view_parse(const struct rb_buf *text)
     return yyjson_read(rb_buf_str(text), text->len, 0);
 }
 
-static inline int64_t rb_view_i64(yyjson_val *object, const char *key)
+/* What a connector or the worker counts: at most a pebibyte, so that the sums over units
+ * (RB_RUN_UNITS_MAX) and lanes can't overflow; below 0 is 0. */
+static inline int64_t rb_view_count(yyjson_val *object, const char *key)
 {
+    const uint64_t max = (uint64_t)1 << 50;
     yyjson_val *value = yyjson_obj_get(object, key);
-    if (yyjson_is_sint(value) || yyjson_is_uint(value)) {
-        return yyjson_get_sint(value);
+    if (!yyjson_is_uint(value)) {
+        return 0;
     }
-    return 0;
+    uint64_t n = yyjson_get_uint(value);
+    return (int64_t)(n < max ? n : max);
 }
 
 static inline double rb_view_secs(yyjson_val *object, const char *key)
