@@ -25,6 +25,20 @@ static void print_row(const struct rb_stream_report *report, int name_width)
            rb_outcome_name(report->outcome));
 }
 
+/* Rows that were read and are not in the table: nobody should have to look for that. */
+static void print_left_out(const struct rb_stream_report *report)
+{
+    char name[NAME_MAX_SHOWN], count[RB_TEXT_MAX];
+    if (report->outcome != RB_OUTCOME_OK || report->records_skipped == 0) {
+        return;
+    }
+    snprintf(name, sizeof name, "%s", report->stream->name);
+    rb_text_sanitize(name);
+    printf("%s: %s rows were left out (on_data_error: %s)\n", name,
+           rb_text_count(report->records_skipped, count),
+           rb_on_data_error_name(report->stream->on_data_error));
+}
+
 void rb_report_print_table(const struct rb_run_report *report)
 {
     int name_width = 6;
@@ -41,6 +55,9 @@ void rb_report_print_table(const struct rb_run_report *report)
         if (report->streams[i].outcome == RB_OUTCOME_OK) {
             rows += report->streams[i].records_written;
         }
+    }
+    for (size_t i = 0; i < report->n_streams; i++) {
+        print_left_out(&report->streams[i]);
     }
     char count[RB_TEXT_MAX], secs[RB_TEXT_MAX];
     printf("%s: %s rows in %s (load %s)\n",

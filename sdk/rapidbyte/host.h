@@ -39,8 +39,8 @@ int rb_batch_writer_emit_view(struct rb_batch_writer *writer, struct ArrowArrayV
 
 /* Batches in. */
 struct rb_batch_reader {
-    struct rb_ipc_decoder
-        decoder; /* .schema, .view and .n_rows are the batch: borrowed until the next call */
+    struct rb_ipc_decoder decoder; /* .schema, .view and .n_rows are the batch: borrowed until the
+                                      next call that does not return 1 */
     struct rb_buf bytes;
     int64_t n_batches, n_rows, n_bytes;
     bool schema_changed; /* the batch's schema differs from the one before, or it is the first */

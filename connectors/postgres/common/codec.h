@@ -90,8 +90,15 @@ int rb_encoder_bind(struct rb_encoder *encoder, const struct ArrowArrayView *vie
  * hold and for a row larger than max_record_bytes; RB_ENOMEM. Only whole rows are appended. */
 int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes,
                     struct rb_error *err);
-/* Appends the whole bound batch's column as the binary form of a one-dimensional array of
- * `elem_oid` (array_recv). */
+/* Narrows the bound batch to its rows from `first` (0: the batch's first) to before `end`, which
+ * rb_encoder_rows and rb_encoder_array then give. Rows that rb_encoder_rows has given before are
+ * not counted and hashed again. */
+void rb_encoder_seek(struct rb_encoder *encoder, int64_t first, int64_t end);
+/* Counts a row of the batch that rb_encoder_rows refused, the next after those that it gave, so
+ * that the rows behind it keep their positions. It is in no checksum. */
+void rb_encoder_discard(struct rb_encoder *encoder, int64_t row);
+/* Appends the bound batch's column, as far as it was sought, as the binary form of a
+ * one-dimensional array of `elem_oid` (array_recv). */
 int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oid,
                      struct rb_buf *out, struct rb_error *err);
 

@@ -28,7 +28,8 @@ struct rb_encoder {
     struct in_column *columns;
     size_t n_columns;
     struct rb_encoder_options options;
-    int64_t row, n_rows; /* of the batch */
+    int64_t row, end, n_rows; /* of the batch */
+    int64_t counted;          /* rows of the batch that are in the totals */
     int64_t total_rows, total_bytes;
     uint64_t checksum;
 };
@@ -132,8 +133,30 @@ int rb_encoder_bind(struct rb_encoder *encoder, const struct ArrowArrayView *vie
         bind_column(&encoder->columns[i], child);
     }
     encoder->row = 0;
+    encoder->counted = 0;
     encoder->n_rows = view->length;
+    encoder->end = view->length;
     return 0;
+}
+
+void rb_encoder_seek(struct rb_encoder *encoder, int64_t first, int64_t end)
+{
+    encoder->end = end < encoder->n_rows ? end : encoder->n_rows;
+    encoder->row = first < encoder->end ? first : encoder->end;
+}
+
+void rb_encoder_discard(struct rb_encoder *encoder, int64_t row)
+{
+    if (row == encoder->counted) {
+        encoder->counted++;
+        encoder->total_rows++;
+    }
+}
+
+/* From the stream's beginning, the first is 1. */
+static int64_t position(const struct rb_encoder *encoder)
+{
+    return encoder->total_rows - encoder->counted + encoder->row + 1;
 }
 
 static int cursor_begin(struct cursor *cursor, struct rb_buf *out, size_t fixed,
@@ -296,18 +319,32 @@ static int put_row(struct rb_encoder *encoder, struct cursor *cursor, struct rb_
         const struct in_column *in = &encoder->columns[i];
         int status = put_field(cursor, in, in->offset + encoder->row, err);
         if (__builtin_expect(status < 0, 0)) {
-            rb_error_prefix(err, "row %lld", (long long)encoder->total_rows + 1);
+            rb_error_prefix(err, "row %lld", (long long)position(encoder));
             return status;
         }
     }
     return 0;
 }
 
+/* A row that is encoded again, after a seek, is in the totals already. */
+static inline void count_row(struct rb_encoder *encoder, const uint8_t *bytes, size_t len)
+{
+    if (encoder->row < encoder->counted) {
+        return;
+    }
+    if (encoder->options.checksum) {
+        encoder->checksum += rb_hash_row(bytes, len);
+    }
+    encoder->counted++;
+    encoder->total_rows++;
+    encoder->total_bytes += (int64_t)len;
+}
+
 int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes,
                     struct rb_error *err)
 {
     size_t fixed = 2 + encoder->n_columns * FIELD_BYTES_MAX;
-    while (encoder->row < encoder->n_rows) {
+    while (encoder->row < encoder->end) {
         if (out->len >= fill_bytes) {
             return 0;
         }
@@ -324,17 +361,13 @@ int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_
         if (bytes > encoder->options.max_record_bytes) {
             return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
                                 "row %lld of %zu bytes is larger than max_record_bytes (%zu)",
-                                (long long)encoder->total_rows + 1, bytes,
+                                (long long)position(encoder), bytes,
                                 encoder->options.max_record_bytes);
         }
-        if (encoder->options.checksum) {
-            encoder->checksum += rb_hash_row(begin, bytes);
-        }
+        count_row(encoder, begin, bytes);
         out->len += bytes;
         out->data[out->len] = 0;
         encoder->row++;
-        encoder->total_rows++;
-        encoder->total_bytes += (int64_t)bytes;
     }
     return 1;
 }
@@ -348,13 +381,14 @@ static int begin_array(const struct rb_encoder *encoder, bool has_nulls, uint32_
     if (status < 0) {
         return status;
     }
+    int64_t n_rows = encoder->end - encoder->row;
     uint8_t *p = ret->p;
-    rb_store_be32(p, encoder->n_rows > 0 ? 1 : 0);
+    rb_store_be32(p, n_rows > 0 ? 1 : 0);
     rb_store_be32(p + 4, has_nulls ? 1 : 0);
     rb_store_be32(p + 8, elem_oid);
     ret->p += 12;
-    if (encoder->n_rows > 0) {
-        rb_store_be32(p + 12, (uint32_t)encoder->n_rows);
+    if (n_rows > 0) {
+        rb_store_be32(p + 12, (uint32_t)n_rows);
         rb_store_be32(p + 16, 1);
         ret->p += 8;
     }
@@ -374,7 +408,7 @@ int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oi
     struct cursor cursor;
     int status =
         begin_array(encoder, in->validity != NULL, elem_oid, FIELD_BYTES_MAX, out, &cursor, err);
-    for (int64_t row = 0; status == 0 && row < encoder->n_rows; row++) {
+    for (int64_t row = encoder->row; status == 0 && row < encoder->end; row++) {
         status = cursor_reserve(&cursor, 0, err);
         status = status < 0 ? status : put_field(&cursor, in, in->offset + row, err);
     }
@@ -390,7 +424,7 @@ int rb_encoder_records(struct rb_encoder *encoder, const size_t *columns, const 
     struct cursor cursor;
     int status =
         begin_array(encoder, false, record_oid, 8 + n * (4 + FIELD_BYTES_MAX), out, &cursor, err);
-    for (int64_t row = 0; status == 0 && row < encoder->n_rows; row++) {
+    for (int64_t row = encoder->row; status == 0 && row < encoder->end; row++) {
         status = cursor_reserve(&cursor, 0, err);
         if (status < 0) {
             return status;

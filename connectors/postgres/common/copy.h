@@ -28,7 +28,7 @@ int rb_copy_out_next(struct rb_conn *conn, const uint8_t **ret_data, size_t *ret
 /* The rows of "COPY n", after rb_copy_out_next returned 1. */
 int64_t rb_copy_out_rows(const struct rb_conn *conn);
 
-/* `sql` by simple query. */
+/* `sql` by simple query; other statements may stand before the COPY. */
 int rb_copy_in_begin(struct rb_conn *conn, const char *sql, struct rb_error *err);
 /* The content of the CopyData message being filled: append to it, never take from it. Its maximum
  * leaves room for one largest record beyond RB_CONN_COPY_MESSAGE_BYTES. */

@@ -19,7 +19,10 @@ int rb_copy_begin(struct rb_conn *conn, const char *sql, char response, enum rb_
     }
     struct rb_wire_message m;
     r = rb_wire_flush(conn, err);
-    r = r < 0 ? r : rb_wire_receive(conn, &m, err);
+    /* Statements before the COPY: what they say is not of interest. */
+    do {
+        r = r < 0 ? r : rb_wire_receive(conn, &m, err);
+    } while (r == 0 && (m.type == 'C' || m.type == 'T' || m.type == 'D'));
     if (r < 0) {
         return r;
     }

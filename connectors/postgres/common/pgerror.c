@@ -5,6 +5,8 @@
 
 #include "rapidbyte/host.h"
 
+enum { SHORT_DETAIL_MAX = RB_ERROR_DETAIL_MAX / 2 };
+
 struct fields {
     const char *severity, *sqlstate, *message, *detail, *hint, *where;
 };
@@ -81,6 +83,9 @@ static const struct {
     {"3D", RB_ESCHEMA, false, "NO_SUCH_DATABASE"},
     {"3F", RB_ESCHEMA, false, "NO_SUCH_SCHEMA"},
     {"22", RB_EDATA, false, "DATA_REFUSED"},
+    {"44", RB_EDATA, false, "CHECK_OPTION_VIOLATED"},
+    {"54000", RB_EDATA, false, "ROW_TOO_LARGE"}, /* for a page, or for an index */
+    {"P0001", RB_EDATA, false, "ROW_REFUSED"},   /* RAISE EXCEPTION, as a rule in a trigger */
     {"23", RB_EDATA, false, "CONSTRAINT_VIOLATED"},
     {"", RB_EDB, false, "SERVER_ERROR"},
 };
@@ -105,7 +110,8 @@ int rb_pgerror_decode(const uint8_t *body, size_t len, struct rb_error *err)
     err->safe_to_retry = classes[i].retryable;
     memcpy(err->sqlstate, f.sqlstate, 6);
     if (*f.detail && *f.where) {
-        rb_error_set_detail(err, "%s; %s", f.detail, f.where);
+        /* The context tells the row, and must not be lost behind a long detail. */
+        rb_error_set_detail(err, "%.*s; %s", SHORT_DETAIL_MAX, f.detail, f.where);
     } else if (*f.detail || *f.where) {
         rb_error_set_detail(err, "%s", *f.detail ? f.detail : f.where);
     }

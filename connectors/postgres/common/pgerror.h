@@ -14,7 +14,7 @@
  *   28                RB_EAUTH                final
  *   42501, 25006      RB_EPERM                final
  *   42, 3D, 3F        RB_ESCHEMA              final
- *   22, 23            RB_EDATA                final
+ *   22, 23, 44, 54000, P0001   RB_EDATA         final
  *   anything else     RB_EDB                  final
  * RB_EPROTOCOL when the body is malformed. */
 int rb_pgerror_decode(const uint8_t *body, size_t len, struct rb_error *err);

@@ -51,7 +51,8 @@ struct rb_receipt {
     const struct rb_stream_context *context;
     int64_t unit; /* index, or RB_DEST_WHOLE_STREAM */
     bool visible;
-    int64_t rows, bytes;
+    int64_t rows, bytes; /* rows: that are in the table; bytes: that were delivered */
+    int64_t rejected;    /* rows that were left out (on_data_error) */
     bool has_checksum;
     uint64_t checksum;
     struct rb_json_value checkpoint; /* the source's last, or absent */
@@ -62,9 +63,10 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
 void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
                       char ret[RB_DEST_TARGET_MAX]);
-/* 0: the receipt of the stream's unit in its table stands; 1: it does not. */
+/* 0: the receipt of the stream's unit in its table stands, its rows, bytes and
+ * rejected are filled in; 1: it does not. */
 int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
-                   int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err);
+                   struct rb_receipt *ret, struct rb_error *err);
 /* Within the transaction of the data. 1: the receipt is there already: roll back. */
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
 /* COMMIT. When its answer is lost, asks the ledger over a new connection whether the receipt
@@ -83,6 +85,7 @@ void rb_ledger_staging_name(const struct rb_stream_context *context,
 struct rb_target {
     bool exists;
     char oid[16];
+    char name[RB_QUOTE_NAME_MAX + 1];    /* as it is */
     char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
     struct rb_query_result columns;      /* name, type, not null, generated, has default */
 };
@@ -134,10 +137,13 @@ struct rb_load {
     const struct rb_target *target;
     const struct rb_mapping *mapping;
     struct rb_json_value primary_key; /* of upsert; absent: plain rows */
+    struct rb_json_value row_key;     /* names by whose values an error tells a row, or absent */
     struct rb_batch_reader *reader;   /* holds the first batch already */
     /* results */
-    int64_t rows, bytes, affected;
-    bool has_checksum;
+    int64_t rows, bytes; /* that were delivered, those left out included */
+    int64_t affected;    /* rows that the server counted in the table */
+    int64_t rejected;    /* rows that were left out */
+    bool has_checksum;   /* of all that was delivered */
     uint64_t checksum;
     double decode_secs, flush_secs;
 };

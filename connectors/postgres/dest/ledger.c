@@ -42,7 +42,7 @@ void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context
 }
 
 int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
-                   int64_t *ret_rows, int64_t *ret_bytes, struct rb_error *err)
+                   struct rb_receipt *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
@@ -58,8 +58,9 @@ int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context
     if (found.n_rows == 0) {
         return 1;
     }
-    *ret_rows = rb_query_int(&found, 0, 0, 0);
-    *ret_bytes = rb_query_int(&found, 0, 1, 0);
+    ret->rows = rb_query_int(&found, 0, 0, 0);
+    ret->bytes = rb_query_int(&found, 0, 1, 0);
+    ret->rejected = rb_query_int(&found, 0, 2, 0);
     return 0;
 }
 
@@ -98,13 +99,14 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf checkpoint = RB_BUF_INIT(RB_ABI_JSON_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf snapshot = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    char numbers[4][NUMBER_MAX];
+    char numbers[5][NUMBER_MAX];
     char checksum[NUMBER_MAX];
     char target[RB_DEST_TARGET_MAX];
     snprintf(numbers[0], NUMBER_MAX, "%" PRId64, receipt->unit);
     snprintf(numbers[1], NUMBER_MAX, "%" PRId64, context->attempt);
     snprintf(numbers[2], NUMBER_MAX, "%" PRId64, receipt->rows);
     snprintf(numbers[3], NUMBER_MAX, "%" PRId64, receipt->bytes);
+    snprintf(numbers[4], NUMBER_MAX, "%" PRId64, receipt->rejected);
     snprintf(checksum, sizeof checksum, "%016" PRIx64, receipt->checksum);
     rb_ledger_target(dest, context, target);
     const char *params[] = {
@@ -121,6 +123,7 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         NULL,
         NULL,
         target,
+        numbers[4],
     };
     if (source_text(receipt->checkpoint, &checkpoint, &params[10]) < 0 ||
         source_text(context->snapshot, &snapshot, &params[11]) < 0) {
@@ -141,12 +144,11 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
 static int ask_ledger(struct rb_dest *dest, const struct rb_receipt *receipt, int lost,
                       struct rb_error *err)
 {
-    int64_t rows;
-    int64_t bytes;
+    struct rb_receipt standing;
     rb_conn_closep(&dest->conn);
     int found = receipt->context->load_id[0] == '\0' ? lost : rb_dest_connect(dest, NULL);
     if (found == 0) {
-        found = rb_ledger_find(dest, receipt->context, receipt->unit, &rows, &bytes, NULL);
+        found = rb_ledger_find(dest, receipt->context, receipt->unit, &standing, NULL);
     }
     if (found == 0) {
         rb_log(RB_LOG_WARN,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connectors/postgres/dest/dest.h"
+#include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
 /* Every unit must have its receipt, and what the host knows of it must be what it says. */
@@ -16,13 +16,12 @@ static int check_units(struct rb_dest *dest, const struct rb_stream_context *str
     for (size_t i = 0; i < n; i++) {
         struct rb_json_value unit = rb_json_item(units, i);
         int64_t index = rb_json_int(rb_json_get(unit, "index"), -1);
-        int64_t rows = 0;
-        int64_t bytes = 0;
-        int status = rb_ledger_find(dest, stream, index, &rows, &bytes, err);
+        struct rb_receipt found = {.rows = 0};
+        int status = rb_ledger_find(dest, stream, index, &found, err);
         if (status < 0) {
             return status;
         }
-        if (status == 1 || rows != rb_json_int(rb_json_get(unit, "rows"), rows)) {
+        if (status == 1 || found.rows != rb_json_int(rb_json_get(unit, "rows"), found.rows)) {
             return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH", "unit %lld has %s",
                                 (long long)index,
                                 status == 1 ? "no receipt" : "another number of rows");
@@ -30,10 +29,41 @@ static int check_units(struct rb_dest *dest, const struct rb_stream_context *str
         const char *checksum = rb_json_text(rb_json_get(unit, "checksum"), NULL);
         total->has_checksum = total->has_checksum && checksum != NULL;
         total->checksum += checksum != NULL ? strtoull(checksum, NULL, 16) : 0;
-        total->rows += rows;
-        total->bytes += bytes;
+        total->rows += found.rows;
+        total->bytes += found.bytes;
+        total->rejected += found.rejected;
     }
     return 0;
+}
+
+/* The rows that the units left out, into the stream's table of such. */
+static int publish_rejected(struct rb_dest *dest, const struct rb_stream_context *stream,
+                            struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result any;
+    RB_CLEANUP(rb_statement_release) struct rb_statement sql;
+    char table[2 * RB_CONN_TEXT_MAX];
+    const char *params[] = {stream->load_id, stream->stream_name};
+    rb_query_result_init(&any);
+    rb_statement_init(&sql);
+    int status = rb_dest_query(dest, rb_sql_rejected_any, params, 2, &any, err);
+    if (status < 0 || !rb_query_bool(&any, 0, 0)) {
+        return status;
+    }
+    status = rb_rejects_ensure_table(dest, stream->stream_name, table, err);
+    if (status < 0) {
+        return status;
+    }
+    rb_statement_begin(&sql,
+                       "WITH r AS (DELETE FROM " RB_DEST_LEDGER_SCHEMA
+                       ".rejected WHERE load_id = $1 AND stream = $2 RETURNING *) INSERT INTO ",
+                       err);
+    rb_statement_add(&sql, table);
+    rb_statement_add(&sql, " (load_id, stream, unit, position, sqlstate, message, detail, \"row\", "
+                           "\"values\", rejected) SELECT load_id, stream, unit, position, "
+                           "sqlstate, message, detail, \"row\", \"values\", rejected FROM r");
+    status = rb_statement_end(&sql);
+    return status < 0 ? status : rb_dest_query(dest, rb_buf_str(&sql.text), params, 2, NULL, err);
 }
 
 static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *stream,
@@ -47,12 +77,13 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     int status = rb_query_exec(dest->conn, "BEGIN", err);
     status = status < 0 ? status
                         : check_units(dest, stream, rb_json_get(request, "units"), receipt, err);
-    if (status == 0 && expected >= 0 && expected != receipt->rows) {
+    if (status == 0 && expected >= 0 && expected != receipt->rows + receipt->rejected) {
         return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
                             "the source sent %lld rows, %lld are staged", (long long)expected,
-                            (long long)receipt->rows);
+                            (long long)(receipt->rows + receipt->rejected));
     }
     status = status < 0 ? status : rb_swap_publish(dest, staging, stream->destination_table, err);
+    status = status < 0 || receipt->rejected == 0 ? status : publish_rejected(dest, stream, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);
     status = status < 0 ? status : rb_ledger_record(dest, receipt, err);
@@ -82,7 +113,7 @@ static int publish_once(struct rb_dest *dest, const struct rb_stream_context *st
     };
     bool whole = stream->unit_count <= 1;
     int64_t unit = whole ? stream->unit_index : RB_DEST_WHOLE_STREAM;
-    int status = rb_ledger_find(dest, stream, unit, &receipt.rows, &receipt.bytes, err);
+    int status = rb_ledger_find(dest, stream, unit, &receipt, err);
     bool already = status == 0;
     if (status == 1 && whole) {
         return rb_error_set(err, RB_EINTERNAL, "NOTHING_TO_PUBLISH",
@@ -97,6 +128,7 @@ static int publish_once(struct rb_dest *dest, const struct rb_stream_context *st
     *ret = (struct rb_write_summary){
         .records_written = receipt.rows,
         .bytes_written = receipt.bytes,
+        .records_failed = receipt.rejected,
         .has_checksum = receipt.has_checksum && !already,
         .checksum = receipt.checksum,
         .already_loaded = already,

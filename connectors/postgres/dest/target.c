@@ -9,6 +9,7 @@ void rb_target_init(struct rb_target *target)
 {
     target->exists = false;
     target->oid[0] = '\0';
+    target->name[0] = '\0';
     target->relation[0] = '\0';
     rb_query_result_init(&target->columns);
 }
@@ -38,6 +39,7 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
         return status;
     }
     memcpy(target->relation, rb_buf_str(&name), name.len + 1);
+    snprintf(target->name, sizeof target->name, "%s", table);
     target->exists = found.n_rows > 0;
     if (!target->exists) {
         return 0;

@@ -18,6 +18,7 @@ struct unit {
     struct rb_columns columns;
     struct rb_json_doc *source_key_doc; /* the source's primary key, from the schema */
     struct rb_json_value primary_key;   /* that which a new table gets; may be absent */
+    struct rb_json_value row_key;       /* that which tells a row in errors; may be absent */
     struct rb_target target;
     struct rb_mapping mapping;
     struct rb_json_doc *end; /* StreamEnd */
@@ -53,26 +54,29 @@ static void unit_release(struct unit *unit)
 static int read_key(struct unit *unit, struct rb_error *err)
 {
     struct ArrowStringView text;
-    if (unit->context->write_mode != RB_CONTEXT_UPSERT) {
+    bool upsert = unit->context->write_mode == RB_CONTEXT_UPSERT;
+    if (upsert && rb_json_count(unit->context->primary_key) > 0) {
+        unit->primary_key = unit->row_key = unit->context->primary_key;
         return 0;
     }
-    unit->primary_key = unit->context->primary_key;
-    if (rb_json_count(unit->primary_key) > 0 ||
-        rb_meta_get(&unit->reader.decoder.schema, RB_META_PRIMARY_KEY, &text) != 0) {
+    if (rb_meta_get(&unit->reader.decoder.schema, RB_META_PRIMARY_KEY, &text) != 0) {
         return 0;
     }
     int status = rb_json_parse(text.data, (size_t)text.size_bytes, &unit->source_key_doc, err);
     if (status < 0) {
         return status;
     }
-    unit->primary_key = rb_json_root(unit->source_key_doc);
+    struct rb_json_value key = rb_json_root(unit->source_key_doc);
     /* Not when a column of it was left out of the stream. */
-    for (size_t i = 0; i < rb_json_count(unit->primary_key); i++) {
-        const char *name = rb_json_text(rb_json_item(unit->primary_key, i), "");
+    for (size_t i = 0; i < rb_json_count(key); i++) {
+        const char *name = rb_json_text(rb_json_item(key, i), "");
         if (rb_columns_find(&unit->columns, name) == NULL) {
-            unit->primary_key = (struct rb_json_value){.doc = NULL, .token = 0};
             return 0;
         }
+    }
+    unit->row_key = key;
+    if (upsert) {
+        unit->primary_key = key;
     }
     return 0;
 }
@@ -301,8 +305,9 @@ static int finish(struct unit *unit, const struct rb_load *load, struct rb_error
         .context = unit->context,
         .unit = unit->context->unit_index,
         .visible = !unit->staged,
-        .rows = load->rows,
+        .rows = load->rows - load->rejected,
         .bytes = load->bytes,
+        .rejected = load->rejected,
         .has_checksum = load->has_checksum,
         .checksum = load->checksum,
         .checkpoint = rb_json_get(rb_json_root(unit->end), "checkpoint"),
@@ -325,7 +330,8 @@ static void summarize(const struct unit *unit, const struct rb_load *load,
                       struct rb_write_summary *ret)
 {
     *ret = (struct rb_write_summary){
-        .records_written = load->rows,
+        .records_written = load->rows - load->rejected,
+        .records_failed = load->rejected,
         .bytes_written = load->bytes,
         .batches_written = unit->reader.n_batches,
         .has_checksum = load->has_checksum,
@@ -348,6 +354,7 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
         .columns = &unit->columns,
         .target = &unit->target,
         .mapping = &unit->mapping,
+        .row_key = unit->row_key,
         .reader = &unit->reader,
     };
     if (unit->context->write_mode == RB_CONTEXT_UPSERT) {
@@ -368,26 +375,22 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
 static int look_up(struct rb_dest *dest, const struct rb_stream_context *context,
                    struct rb_write_summary *ret, struct rb_error *err)
 {
-    int64_t rows;
-    int64_t bytes;
+    struct rb_receipt receipt = {.rows = 0};
     if (context->load_id[0] == '\0') {
         return 1;
     }
-    int status = rb_ledger_find(dest, context, context->unit_index, &rows, &bytes, err);
+    int status = rb_ledger_find(dest, context, context->unit_index, &receipt, err);
     if (status == 0) {
-        *ret = (struct rb_write_summary){
-            .records_written = rows, .bytes_written = bytes, .already_loaded = true};
+        *ret = (struct rb_write_summary){.records_written = receipt.rows,
+                                         .records_failed = receipt.rejected,
+                                         .bytes_written = receipt.bytes,
+                                         .already_loaded = true};
     }
     return status;
 }
 
 static int check_policies(const struct rb_stream_context *context, struct rb_error *err)
 {
-    const char *policy = rb_json_text(rb_json_get(context->policies, "on_data_error"), "fail");
-    if (strcmp(policy, "fail") != 0) {
-        return rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
-                            "on_data_error: %s is not supported yet", policy);
-    }
     if (context->checkpoint_interval_bytes > 0 || context->checkpoint_interval_rows > 0 ||
         context->checkpoint_interval_seconds > 0) {
         return rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
@@ -396,13 +399,19 @@ static int check_policies(const struct rb_stream_context *context, struct rb_err
     return 0;
 }
 
+/* The table of rejected rows is made like the ledger's. */
+static bool keeps_rejected(const struct rb_stream_context *context)
+{
+    return strcmp(rb_json_text(rb_json_get(context->policies, "on_data_error"), ""), "dlq") == 0;
+}
+
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
                   struct rb_error *err)
 {
     struct rb_dest *dest = self;
     int status = check_policies(context, err);
     status = status < 0 ? status : rb_dest_connect(dest, err);
-    if (status == 0 && context->load_id[0] != '\0') {
+    if (status == 0 && (context->load_id[0] != '\0' || keeps_rejected(context))) {
         status = rb_ledger_ensure(dest, err);
     }
     status = status < 0 ? status : look_up(dest, context, ret, err);

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
     visible boolean NOT NULL,
     rows bigint NOT NULL,
     bytes bigint NOT NULL,
+    rejected bigint NOT NULL DEFAULT 0,
     checksum text,
     content_hash text,
     checkpoint json,
@@ -41,5 +42,18 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.staging (
     pipeline text NOT NULL,
     stream text NOT NULL,
     created timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Rejected rows of units that are not published yet; what the tables of rejected rows are made like.
+CREATE TABLE IF NOT EXISTS _rapidbyte.rejected (
+    load_id text NOT NULL,
+    stream text NOT NULL,
+    unit bigint NOT NULL,
+    position bigint NOT NULL,
+    sqlstate text,
+    message text NOT NULL,
+    detail text,
+    "row" jsonb,
+    "values" jsonb,
+    rejected timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMIT

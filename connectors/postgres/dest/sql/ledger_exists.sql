@@ -1,2 +1,2 @@
 -- Whether this version of the ledger is there.
-SELECT to_regclass('_rapidbyte.staging') IS NOT NULL
+SELECT to_regclass('_rapidbyte.rejected') IS NOT NULL

@@ -1,0 +1,144 @@
+/* A load in progress, as load.c and its parts share it. */
+#ifndef RB_CONNECTORS_POSTGRES_DEST_LOAD_H
+#define RB_CONNECTORS_POSTGRES_DEST_LOAD_H
+
+#include <nanoarrow/nanoarrow.h>
+
+#include "connectors/postgres/dest/dest.h"
+
+#define RB_LOAD_TEMPORARY_NAME "rapidbyte_in"
+#define RB_LOAD_TEMPORARY "pg_temp." RB_LOAD_TEMPORARY_NAME
+#define RB_LOAD_POSITION "\"rapidbyte position\"" /* order of arrival, from 1 */
+#define RB_LOAD_POSITION_TEXT "'rapidbyte position'"
+
+/* ---- statement.c: a statement built piece by piece; the first failure sticks. */
+
+struct rb_statement {
+    struct rb_buf text;
+    int status;
+    struct rb_error *err; /* borrowed from begin to end */
+};
+
+void rb_statement_init(struct rb_statement *statement);
+void rb_statement_release(struct rb_statement *statement);
+void rb_statement_begin(struct rb_statement *statement, const char *text, struct rb_error *err);
+void rb_statement_add(struct rb_statement *statement, const char *text);
+/* In double quotes. */
+void rb_statement_name(struct rb_statement *statement, const char *name);
+/* Quoted, with commas in between. */
+void rb_statement_names(struct rb_statement *statement, const struct rb_columns *columns);
+void rb_statement_number(struct rb_statement *statement, int64_t number);
+/* 0, or the first failure, which is in begin's `err`. */
+int rb_statement_end(struct rb_statement *statement);
+/* Ends the statement and runs it by simple query. `ret_affected` may be NULL. */
+int rb_statement_exec(struct rb_statement *statement, struct rb_dest *dest, int64_t *ret_affected,
+                      struct rb_error *err);
+
+/* ---- range.c: rows under savepoints, those that are refused found by halving. */
+
+struct rb_range {
+    struct rb_dest *dest;
+    void *self;
+    int64_t window; /* rows of one try, at most; positive */
+    /* Loads the rows from `first` to before `end`, numbered as the caller does. `before`:
+     * statements to run first; in one message, where that saves an answer to wait for. On RB_EDATA
+     * *ret_suspect may say which row it was. */
+    int (*load)(void *self, const char *before, int64_t first, int64_t end, int64_t *ret_suspect,
+                struct rb_error *err);
+    /* `row` alone was refused, for `why`: 0 leaves it out. */
+    int (*reject)(void *self, int64_t row, const struct rb_error *why, struct rb_error *err);
+};
+
+/* Each try under a savepoint. What fails otherwise than by its data is an error. */
+int rb_range_load(const struct rb_range *range, int64_t first, int64_t end, struct rb_error *err);
+
+/* ---- reject.c: what becomes of a row that is refused. */
+
+enum rb_reject_policy { RB_REJECT_FAIL, RB_REJECT_SKIP, RB_REJECT_DLQ };
+
+struct rb_rejects {
+    struct rb_dest *dest;
+    const struct rb_stream_context *context;
+    const struct rb_columns *columns; /* that are loaded */
+    enum rb_reject_policy policy;
+    int64_t n;
+    int64_t n_unsent;                 /* of these: such that can't be sent, and so not be hashed */
+    bool has_table;                   /* looked up or made already */
+    char table[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
+    struct rb_statement sql;
+};
+
+/* RB_ECONFIG for a policy that there is not. Release in any case. */
+int rb_rejects_init(struct rb_rejects *rejects, struct rb_dest *dest,
+                    const struct rb_stream_context *context, const struct rb_columns *columns,
+                    struct rb_error *err);
+void rb_rejects_release(struct rb_rejects *rejects);
+/* Leaves out the encoder's row (of its bound batch); for policies other than fail. */
+int rb_rejects_encoded(struct rb_rejects *rejects, struct rb_encoder *encoder, int64_t row,
+                       int64_t position, const struct rb_error *why, struct rb_error *err);
+/* Leaves out the row of RB_LOAD_TEMPORARY at `position`, which stays there. */
+int rb_rejects_staged(struct rb_rejects *rejects, int64_t position, const struct rb_error *why,
+                      struct rb_error *err);
+/* "<stream>__rejected", cut to a name's length where the stream's is too long. */
+void rb_rejects_table_name(const char *stream, char ret[RB_QUOTE_NAME_MAX + 1]);
+/* The table in the destination's schema: made unless it is there. ret: quoted, qualified. */
+int rb_rejects_ensure_table(struct rb_dest *dest, const char *stream,
+                            char ret[2 * RB_CONN_TEXT_MAX], struct rb_error *err);
+
+/* ---- load.c */
+
+struct rb_loading {
+    struct rb_load *load;
+    struct rb_dest *dest;
+    struct rb_columns columns; /* the chosen ones; their strings are the stream's */
+    struct rb_encoder *encoder;
+    struct ArrowArrayView **children; /* of a batch, chosen */
+    struct rb_statement sql;          /* by which rows come in */
+    struct rb_statement tried;        /* the same for some of them, with what goes before */
+    struct insert *insert;            /* insert.c's */
+    struct rb_rejects rejects;
+    bool indirect;       /* by RB_LOAD_TEMPORARY */
+    bool bound;          /* the encoder has a batch */
+    int64_t batch_first; /* rows of the batches before this one */
+    int64_t sent;        /* rows that the server counted as they came in */
+};
+
+/* The column's index among the chosen ones, or SIZE_MAX. */
+size_t rb_loading_column(const struct rb_loading *run, const char *name);
+/* Where rows come in. */
+const char *rb_loading_relation(const struct rb_loading *run);
+/* Begins run->tried with what goes before rows of the batch from `first` on. */
+void rb_loading_begin_try(struct rb_loading *run, const char *before, int64_t first,
+                          struct rb_error *err);
+/* Batch by batch, each as rb_range_load does it; `load` gets `run`. */
+int rb_loading_ranges(struct rb_loading *run,
+                      int (*load)(void *self, const char *before, int64_t first, int64_t end,
+                                  int64_t *ret_suspect, struct rb_error *err),
+                      struct rb_error *err);
+
+/* ---- insert.c */
+
+/* All batches, under savepoints whatever the policy: the server does not name the row that it
+ * refuses, so it has to be looked for. */
+int rb_loading_insert(struct rb_loading *run, struct rb_error *err);
+
+/* ---- locate.c: which row and which column an error is about. */
+
+/* COPY's own words for it (the line of binary data is the row): from 1, or 0 when it does not say.
+ * `table`: the name that COPY was given, without its schema. */
+int64_t rb_locate_line(const struct rb_error *error, const char *table);
+/* Puts "row 7 (id = 3), column "c"" in front of an error. position 0: not known; `view` (of the
+ * stream's columns) and `row` in it: NULL when the row is not at hand. */
+void rb_locate_prefix(struct rb_error *error, const char *table, int64_t position,
+                      const struct rb_load *load, const struct ArrowArrayView *view, int64_t row);
+
+/* ---- temporary.c: rows that are de-duplicated or cast on their way. */
+
+int rb_temporary_create(struct rb_loading *run, struct rb_error *err);
+/* After rows that came in were rolled back: a statement (with its semicolon) that sets the next
+ * one's position. */
+void rb_temporary_add_position(struct rb_statement *sql, int64_t position);
+/* From the temporary table into the target. */
+int rb_temporary_move(struct rb_loading *run, struct rb_error *err);
+
+#endif

@@ -1,0 +1,143 @@
+#!/bin/bash
+# Rows that the destination refuses: on_data_error fail, skip and dlq, in every write mode, by COPY and by INSERT.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+pg_start main || bail "no PostgreSQL"
+databases
+# Positions are those of the read, which may begin anywhere in a large table.
+pg_sql 'ALTER DATABASE src SET synchronize_seqscans = off'
+p=$TAP_DIR/p.yaml
+STREAMS='- { name: items }'
+
+# 8,000 rows, several batches; the destination refuses five of them by four rules.
+src_sql "CREATE TABLE items (id integer PRIMARY KEY, name text, amount numeric, born date, doc json, note text);
+    INSERT INTO items SELECT i, CASE WHEN i = 777 THEN NULL ELSE 'name ' || i END, CASE WHEN i = 5345 THEN -1 ELSE i + 0.50 END,
+        CASE WHEN i = 1 THEN 'infinity' ELSE DATE '2020-01-01' + i % 1000 END, '{\"i\": 1, \"i\":  2}',
+        CASE WHEN i = 778 THEN 'refused by a trigger' WHEN i = 8000 THEN 'refused by a unique index' WHEN i = 7999 THEN 'refused by a unique index' ELSE repeat('x', i % 300) || i END
+    FROM generate_series(1, 8000) i"
+
+# position <id> [where]: in the order of the read, which is that of the heap.
+position() { src_sql "SELECT n FROM (SELECT id, row_number() OVER (ORDER BY ctid) AS n FROM items WHERE ${2:-true}) s WHERE id = $1"; }
+
+# target <rows that are there already>
+target() {
+    dst_sql "DROP SCHEMA IF EXISTS raw CASCADE; CREATE SCHEMA raw;
+        CREATE TABLE raw.items (id integer PRIMARY KEY, name text NOT NULL, amount numeric CONSTRAINT positive CHECK (amount > 0),
+            born date CHECK (isfinite(born)), doc json, note text UNIQUE);
+        CREATE FUNCTION raw.judge() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.note = ''refused by a trigger'' THEN RAISE EXCEPTION ''no''; END IF; RETURN NEW; END';
+        CREATE TRIGGER judge BEFORE INSERT ON raw.items FOR EACH ROW EXECUTE FUNCTION raw.judge()
+        ${1:+; INSERT INTO raw.items VALUES (-1, 'old', 1, now(), NULL, 'old')}" 2>/dev/null
+    rm -f "$TAP_DIR"/state.db*
+}
+
+json() { python3 -c 'import json, sys; s = json.loads(sys.argv[1])["streams"][0]; print(*[s[k] for k in sys.argv[2:]])' "$stdout" "$@"; }
+ids() { src_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM items t WHERE id NOT IN ($bad)"; }
+# expect <id>:<sqlstate>…: which rows are refused, and why.
+expect() {
+    bad=$(printf '%s\n' "${@%:*}" | paste -sd,)
+    reasons=$(printf '%s\n' "${@#*:}" | paste -sd,)
+    positions=$(for id in "${@%:*}"; do position "$id"; done | paste -sd,)
+    kept=$(ids)
+    n_bad=$#
+}
+
+# What must be true after a load without the bad rows.
+check_kept() {
+    is "$(dst_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM raw.items t WHERE id > 0")" "$kept" "$1: all rows but the bad ones, identical"
+    is "$(json records_read records_written records_skipped)" "8000 $((8000 - n_bad)) $n_bad" "$1: counted"
+    is "$(dst_sql "SELECT rows, rejected FROM _rapidbyte.loads ORDER BY committed DESC LIMIT 1")" "$((8000 - n_bad))|$n_bad" "$1: in the ledger"
+}
+
+for load_method in copy insert; do
+    for mode in append upsert swap truncate; do
+        write_mode=${mode/#swap/replace}
+        write_mode=${write_mode/#truncate/replace}
+        method=
+        [[ $mode == truncate ]] && method=', replace_method: truncate'
+        expect 1:23514 777:23502 778:P0001 5345:23514 8000:23505
+        # The table that is swapped in gets its triggers once it is full.
+        [[ $mode == swap ]] && expect 1:23514 777:23502 5345:23514 8000:23505
+        policies=dlq
+        [[ $mode/$load_method == append/copy || $mode/$load_method == upsert/insert ]] && policies='skip dlq'
+        for policy in $policies; do
+            what="$mode, $load_method, $policy"
+            target 1
+            STREAMS="- { name: items, on_data_error: $policy$method }" pipeline "$p"
+            run_is 0 "$what" "$RAPIDBYTE" run "$p" --output json
+            check_kept "$what"
+            old=0
+            [[ $mode == append || $mode == upsert ]] && old=1
+            is "$(dst_sql "SELECT count(*) FROM raw.items WHERE id < 0")" $old "$what: rows of before"
+            if [[ $policy == skip ]]; then
+                is "$(dst_sql "SELECT to_regclass('raw.items__rejected') IS NULL")" t "$what: no table of rejected rows"
+            else
+                is "$(dst_sql "SELECT string_agg(position::text, ',' ORDER BY position) FROM raw.items__rejected")" "$positions" "$what: exactly these rows"
+                is "$(dst_sql "SELECT string_agg(sqlstate, ',' ORDER BY position) FROM raw.items__rejected")" "$reasons" "$what: for these reasons"
+                is "$(dst_sql "SELECT \"row\" ->> 'name', \"values\" ->> 'amount', \"values\" ->> 'doc', message LIKE '%positive%', load_id <> ''
+                    FROM raw.items__rejected WHERE \"values\" ->> 'id' = '5345'")" 'name 5345|-1|{"i": 1, "i":  2}|t|t' "$what: row and values"
+            fi
+        done
+    done
+done
+
+# The same with a state and with the table of a terminal.
+target
+load_method=copy write_mode=append STREAMS='- { name: items, on_data_error: dlq }' pipeline "$p"
+run_is 0 "as a table" "$RAPIDBYTE" run "$p"
+like "$stdout" "items: 5 rows were left out" "the summary says so"
+is "$(python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("SELECT records_written, records_skipped FROM run_streams").fetchone())' "$TAP_DIR/state.db")" "7995 5" "the state, too"
+like "$stderr" "row $(position 777) is left out" "the log names a row"
+
+first=$(position 777 'id >= 777')
+# fail: the row, its key, the column and the reason; nothing is visible.
+for load_method in copy insert; do
+    for write_mode in append upsert; do
+        what="$write_mode, $load_method, fail"
+        target
+        STREAMS='- { name: items, where: "id >= 777" }' pipeline "$p"
+        run_is 5 "$what" "$RAPIDBYTE" run "$p"
+        like "$stderr" "stream 'items'" "$what: the stream"
+        like "$stderr" "row $first( \(id = 777\))?[:,]" "$what: the row"
+        [[ $what == append,\ copy* ]] || like "$stderr" "\(id = 777\)" "$what: its key"
+        like "$stderr" 'column "name".*not-null' "$what: column and reason"
+        is "$(dst_sql "SELECT count(*) FROM raw.items")" 0 "$what: nothing is visible"
+    done
+done
+target
+load_method=copy write_mode=append STREAMS='- { name: items, where: "id > 1000" }' pipeline "$p"
+run_is 5 "a row of a later batch" "$RAPIDBYTE" run "$p"
+like "$stderr" "row $(position 5345 'id > 1000').*positive" "a row of a later batch: its position"
+
+# Ten bad rows among 100,000 cost about as much again as the batches they are in: the best of three each, with room for a machine
+# that does other things (one by one, the rows would take a minute).
+src_sql "CREATE TABLE clean AS SELECT i AS id, repeat('x', 100) AS note, i * 1.5 AS amount FROM generate_series(1, 100000) i;
+    CREATE TABLE bad AS SELECT id, CASE WHEN id % 10000 = 77 THEN NULL ELSE note END AS note, amount FROM clean"
+# best <table> <write mode>: milliseconds
+best() {
+    local best=999999 ms
+    for _ in 1 2 3; do
+        dst_sql "DROP SCHEMA IF EXISTS raw CASCADE; CREATE SCHEMA raw; CREATE TABLE raw.$1 (id integer PRIMARY KEY, note text NOT NULL, amount numeric)" 2>/dev/null
+        STREAMS="- { name: $1, on_data_error: dlq, write_mode: $2, primary_key: [id] }"
+        [[ $2 == append ]] && STREAMS="- { name: $1, on_data_error: dlq }"
+        write_mode=append pipeline "$p"
+        run "$RAPIDBYTE" run "$p" --output json
+        ms=$(python3 -c 'import json, sys; print(int(1000 * json.loads(sys.argv[1])["streams"][0]["secs"]))' "$stdout")
+        ((ms < best)) && best=$ms
+    done
+    echo "$best"
+}
+for mode in append upsert; do
+    clean=$(best clean $mode)
+    dirty=$(best bad $mode)
+    is "$(dst_sql "SELECT (SELECT count(*) FROM raw.bad), (SELECT count(*) FROM raw.bad__rejected)")" "99990|10" "$mode: ten rows are rejected"
+    ok "$mode: $dirty ms with ten bad rows, $clean ms without" test "$dirty" -lt $((3 * clean + 1000))
+done
+
+# A constraint that is checked at COMMIT fails the stream, whatever the policy.
+target
+dst_sql "ALTER TABLE raw.items ADD CONSTRAINT late UNIQUE (born) DEFERRABLE INITIALLY DEFERRED"
+STREAMS='- { name: items, on_data_error: skip }' pipeline "$p"
+run_is 5 "a deferred constraint" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*) FROM raw.items")" 0 "a deferred constraint: nothing is visible"
+done_testing
