@@ -77,6 +77,10 @@ dst_sql "DROP TABLE raw.items; CREATE TABLE raw.items (extra integer, note text,
 dst_sql "SET lc_monetary = 'C'; INSERT INTO raw.items SELECT 9, repeat('x', i % 40), i, i, '2024-01-01'::timestamptz + i * interval '1 hour', round(i / 7.0, 2) FROM generate_series(1, 3000) i"
 dst_sql "ALTER DATABASE dst SET TimeZone = 'Asia/Tokyo'; ALTER DATABASE dst SET DateStyle = 'German'; ALTER DATABASE dst SET IntervalStyle = 'sql_standard'; ALTER DATABASE dst SET extra_float_digits = 0"
 run_is 0 "other column order, no key at the destination, other settings" "$RAPIDBYTE" verify "$p" --streams items
+dst_sql "INSERT INTO raw.items (price) VALUES (1)"
+verify_differs "a row without a key" items
+is "$(json "[(x['from'], x['destination_rows'] - x['source_rows']) for x in s['items']['differences']]")" "[(None, 1)]" "a row without a key: once, at the beginning"
+dst_sql "DELETE FROM raw.items WHERE id IS NULL"
 
 # Columns and rows that the document chooses.
 # shellcheck disable=SC2034 # pipeline's
