@@ -330,6 +330,10 @@ static void upsert_goes_by_a_temporary_table(void **state)
     table_is_there();
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "indisunique", .n_columns = 1, .n_rows = 1, .cells = {"t"}});
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "SELECT count(*) FROM (SELECT \"id\"",
+                                                 .n_columns = 1,
+                                                 .n_rows = 1,
+                                                 .cells = {"0"}});
     call_open("copy");
     feed_rows();
     rb_double_feed_end(END);

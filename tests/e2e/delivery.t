@@ -95,4 +95,40 @@ STREAMS='- { name: users, destination_table: theirs }' PIPELINE=theirs pipeline 
 sed -i 's/user: postgres, password: postgres, database: dst/user: second, password: second, database: dst/' "$p"
 run_is 0 "a second role loads beside its staging" "$RAPIDBYTE" run "$p"
 is "$(rows theirs)" 100 "its rows are there"
+
+# Triggers of the target: one that leaves rows out is found, one that talks about each row does not stop the load.
+reset
+src_sql "CREATE TABLE keyed (id int PRIMARY KEY, v text); INSERT INTO keyed VALUES (1, 'a'), (2, 'b'), (3, 'c');
+    CREATE TABLE narrow (id int); INSERT INTO narrow SELECT generate_series(1, 300000)"
+dst_sql "CREATE TABLE raw.keyed (id int PRIMARY KEY, v text);
+    CREATE FUNCTION raw.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN NEW.id < 3 THEN NEW END; END';
+    CREATE TRIGGER t BEFORE INSERT ON raw.keyed FOR EACH ROW EXECUTE FUNCTION raw.leave_out();
+    CREATE TABLE raw.narrow (id int);
+    CREATE FUNCTION raw.talk() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''%'', repeat(''w'', 500); RETURN NEW; END';
+    CREATE TRIGGER t BEFORE INSERT ON raw.narrow FOR EACH ROW EXECUTE FUNCTION raw.talk()"
+STREAMS='- { name: keyed, write_mode: upsert }' pipeline "$p"
+run_is 5 "upsert, a trigger leaves a row out" "$RAPIDBYTE" run "$p"
+like "$stderr" '1 of 3 rows upserted are not in the table' "said by number"
+is "$(rows keyed)" 0 "nothing is committed"
+dst_sql 'DROP TRIGGER t ON raw.keyed'
+run_is 0 "upsert without the trigger" "$RAPIDBYTE" run "$p"
+dst_sql 'CREATE TRIGGER t BEFORE UPDATE ON raw.keyed FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'
+src_sql "UPDATE keyed SET v = 'd' WHERE id = 2; INSERT INTO keyed VALUES (4, 'e')"
+run_is 0 "upsert again, a trigger keeps back updates that change nothing" "$RAPIDBYTE" run "$p"
+same keyed "all rows are there"
+STREAMS='- { name: narrow }' EXTRA='timeouts: { idle: 5s }' pipeline "$p"
+run_is 0 "a trigger warns of each row" "$RAPIDBYTE" run "$p"
+is "$(rows narrow)" 300000 "all rows are there"
+
+# A value that a coerced column has no room for is refused, not cut.
+dst_sql 'CREATE TABLE raw.short (id int, v varchar(3)); CREATE TABLE raw.bits (id int, v bit(3))'
+src_sql "CREATE TABLE short (id int, v text); INSERT INTO short VALUES (1, 'abc'); CREATE TABLE bits (id int, v varbit); INSERT INTO bits VALUES (1, '101')"
+STREAMS='- { name: short, schema_evolution: { type_change: coerce } }
+- { name: bits, schema_evolution: { type_change: coerce } }' pipeline "$p"
+run_is 0 "coerced values that fit" "$RAPIDBYTE" run "$p"
+same short "they are as they were"
+same bits "bits are as they were"
+src_sql "INSERT INTO short VALUES (2, 'abcdef'); INSERT INTO bits VALUES (2, '10111')"
+run_is 5 "coerced values that do not fit" "$RAPIDBYTE" run "$p"
+is "$(rows short) $(rows bits)" "1 1" "nothing is cut, nothing is committed"
 done_testing

@@ -98,6 +98,10 @@ int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
     return status;
 }
 
+/* A trigger that talks about each row would fill the connection back to us while we fill the one to
+ * the server, and neither end would go on. */
+static const char *const say_errors_only[] = {"client_min_messages", "error", NULL};
+
 static int dest_open(const struct rb_open_context *context, void **ret_self, struct rb_error *err)
 {
     struct rb_dest *dest = calloc(1, sizeof *dest);
@@ -105,6 +109,7 @@ static int dest_open(const struct rb_open_context *context, void **ret_self, str
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the connector");
     }
     int status = rb_conn_config_read(context, &dest->config, err);
+    dest->config.settings = say_errors_only;
     const char *method = rb_json_text(rb_json_get(context->config, "load_method"), "insert");
     dest->insert = strcmp(method, "insert") == 0;
     if (status == 0 && !dest->insert && strcmp(method, "copy") != 0) {

@@ -54,7 +54,7 @@ static void add_value(struct rb_loading *run, size_t i)
     if (run->load->mapping->cast[i]) {
         size_t at = rb_target_column(run->load->target, run->columns.items[i].name);
         rb_statement_add(sql, "::");
-        rb_statement_add(sql, rb_query_text(&run->load->target->columns, at, 1));
+        rb_statement_add(sql, rb_query_text(&run->load->target->columns, at, RB_TARGET_BARE_TYPE));
     }
 }
 
@@ -306,6 +306,55 @@ static int reject_null_keys(struct rb_loading *run, struct rb_error *err)
     return status < 0 ? status : rb_statement_exec(&run->sql, run->dest, NULL, err);
 }
 
+/* The key's columns, of the target or as numbered ones of a subquery. */
+static void add_key_columns(struct rb_loading *run, const char *prefix, bool by_name)
+{
+    for (size_t i = 0; i < key_count(run); i++) {
+        rb_statement_add(&run->sql, i > 0 ? ", " : "");
+        rb_statement_add(&run->sql, prefix);
+        if (by_name) {
+            rb_statement_name(&run->sql, key_name(run, i));
+        } else {
+            rb_statement_number(&run->sql, (int64_t)i);
+        }
+    }
+}
+
+/* Each key must be in the table: a trigger may have left rows out. Where the server counts as many
+ * rows as were sent it is certain; where it counts fewer, keys came twice, or a trigger keeps
+ * updates from being made that change nothing. */
+static int check_upserted(struct rb_loading *run, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    struct rb_statement *sql = &run->sql;
+    if (run->load->affected == run->sent) {
+        return 0;
+    }
+    rb_statement_begin(sql, "SELECT count(*) FROM (SELECT ", err);
+    add_key_values(run);
+    rb_statement_add(sql, " FROM " RB_LOAD_TEMPORARY ") s (");
+    add_key_columns(run, "k", false);
+    rb_statement_add(sql, ") WHERE NOT EXISTS (SELECT FROM ");
+    rb_statement_add(sql, run->load->target->relation);
+    rb_statement_add(sql, " t WHERE (");
+    add_key_columns(run, "t.", true);
+    rb_statement_add(sql, ") = (");
+    add_key_columns(run, "s.k", false);
+    rb_statement_add(sql, "))");
+    int status = rb_statement_end(sql);
+    status =
+        status < 0 ? status : rb_dest_query(run->dest, rb_buf_str(&sql->text), NULL, 0, &r, err);
+    int64_t lost = rb_query_int(&r, 0, 0, -1);
+    if (status == 0 && lost != 0) {
+        status = rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
+                              "%lld of %lld rows upserted are not in the table: does a trigger of "
+                              "it leave rows out?",
+                              (long long)lost, (long long)run->sent);
+    }
+    return status;
+}
+
 /* In windows under savepoints. The rows lie in order of their positions, which is what this index
  * takes; the planner has to be told so. */
 static int move_by_range(struct rb_loading *run, struct rb_error *err)
@@ -357,5 +406,5 @@ int rb_temporary_move(struct rb_loading *run, struct rb_error *err)
     if (status < 0 && err != NULL) {
         *err = own;
     }
-    return status;
+    return status < 0 || !is_upsert(run) ? status : check_upserted(run, err);
 }
