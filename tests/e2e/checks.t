@@ -102,15 +102,15 @@ int rb_bad(long a)
     return rb_good_add(a, 1);
 }
 C
-fires tidy 'bugprone-sizeof-expression' base/bad.c <<'C'
+fires tidy 'bugprone-suspicious-string-compare' base/bad.c <<'C'
 #include <string.h>
-struct rb_bad {
-    int n;
-};
-void rb_bad(struct rb_bad *bad);
-void rb_bad(struct rb_bad *bad)
+int rb_bad(const char *text);
+int rb_bad(const char *text)
 {
-    memset(bad, 0, sizeof(bad));
+    if (strcmp(text, "a")) {
+        return 1;
+    }
+    return strcmp(text, "b") == 1;
 }
 C
 
