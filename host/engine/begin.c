@@ -77,6 +77,42 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
     return adopt(stream, ledger, strlen(ledger));
 }
 
+/* A cursor of another column says nothing of this one: rows would be skipped. */
+static bool check_cursor_field(struct rb_run *run, struct rb_stream_run *stream)
+{
+    if (stream->checkpoint.len == 0 || run->options->full_refresh) {
+        return true;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&stream->checkpoint);
+    const char *kept = rb_view_str(yyjson_doc_get_root(doc), "cursor_field");
+    const char *wanted = stream->stream->cursor_field;
+    if (kept == NULL || wanted == NULL || strcmp(kept, wanted) == 0) {
+        return true;
+    }
+    struct rb_error error;
+    rb_error_set(&error, RB_ECONFIG, "CURSOR_FIELD_CHANGED",
+                 "the cursor was kept for column '%s', and the document says cursor_field: %s",
+                 kept, wanted);
+    rb_error_set_hint(&error, "run with --full-refresh to read the stream from its start, or put "
+                              "the column back");
+    rb_run_stream_fail(run, stream, RB_FAULT_ENGINE, &error);
+    return false;
+}
+
+/* What an unfinished load has of an incremental stream can be neither read again without doubling
+ * it nor taken for what
+ * --full-refresh asks for. */
+static int refuse_refresh(const struct rb_run *run, const struct rb_stream_run *stream,
+                          struct rb_error *err)
+{
+    rb_error_set(err, RB_ECONFIG, "LOAD_UNFINISHED",
+                 "stream '%s' stands in load %s, which did not end: --full-refresh would not read "
+                 "it again",
+                 stream->stream->name, run->report->load_id);
+    rb_error_set_hint(err, "finish the load with a run without --full-refresh first");
+    return RB_ECONFIG;
+}
+
 static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *err)
 {
     const char *name = rb_view_str(info, "stream_name");
@@ -90,9 +126,15 @@ static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *er
             if (status != 0) {
                 return status;
             }
+            if (!check_cursor_field(run, stream)) {
+                return RB_OK;
+            }
         }
-        if (yyjson_is_true(yyjson_obj_get(info, "loaded")) &&
-            stream->report->outcome == RB_OUTCOME_NOT_STARTED) {
+        bool loaded = yyjson_is_true(yyjson_obj_get(info, "loaded"));
+        if (loaded && stream->report->outcome == RB_OUTCOME_NOT_STARTED) {
+            if (run->options->full_refresh && stream->stream->sync_mode == RB_SYNC_INCREMENTAL) {
+                return refuse_refresh(run, stream, err);
+            }
             stream->report->outcome = RB_OUTCOME_ALREADY_LOADED;
             stream->report->records_written = rb_view_count(info, "rows");
             stream->report->bytes_written = rb_view_count(info, "bytes");
@@ -153,8 +195,9 @@ static int begin_from_state(struct rb_run *run, struct rb_error *err)
     return RB_OK;
 }
 
-int rb_run_begin(struct rb_run *run, struct rb_error *err)
+int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
+    *ret_side = RB_FAULT_ENGINE;
     if (!run->destination_ledgers) {
         return begin_from_state(run, err);
     }
@@ -164,7 +207,12 @@ int rb_run_begin(struct rb_run *run, struct rb_error *err)
     if (status != 0) {
         return rb_error_set(err, status, "BEGIN", "writing the request of rb_begin");
     }
+    *ret_side = RB_FAULT_DESTINATION;
     status = rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_begin", rb_buf_str(&request),
                              request.len, &data, err);
-    return status != 0 ? status : take_answer(run, &data, err);
+    if (status != 0) {
+        return status;
+    }
+    *ret_side = RB_FAULT_ENGINE;
+    return take_answer(run, &data, err);
 }

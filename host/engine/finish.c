@@ -96,6 +96,12 @@ static int write_publish(const struct rb_run *run, const struct rb_stream_run *s
     rb_json_key(&json, "stream");
     if (stream == NULL) {
         rb_json_null(&json);
+        rb_json_key(&json, "document_streams");
+        rb_json_begin_array(&json);
+        for (size_t i = 0; i < run->n_document_streams; i++) {
+            rb_json_str(&json, run->document_streams[i].name);
+        }
+        rb_json_end_array(&json);
     } else {
         const struct rb_stream_report *report = stream->report;
         rb_run_write_context(run, stream, &json, RB_ROLE_DESTINATION, 0);

@@ -128,6 +128,8 @@ int rb_run_take_streams(struct rb_run *run, const struct rb_stream *streams, siz
                         struct rb_error *err)
 {
     const struct rb_names *only = run->options->only_streams;
+    run->document_streams = streams;
+    run->n_document_streams = n;
     run->streams = calloc(n + 1, sizeof *run->streams);
     run->report->streams = calloc(n + 1, sizeof *run->report->streams);
     if (run->streams == NULL || run->report->streams == NULL) {
@@ -225,8 +227,7 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
     status = rb_run_open(run, ret_side, err);
     status = status != 0 ? status : rb_run_expand(run, ret_side, err);
     if (status == 0) {
-        *ret_side = RB_FAULT_DESTINATION;
-        status = rb_run_begin(run, err);
+        status = rb_run_begin(run, ret_side, err);
     }
     if (status == 0 && is_left(run)) {
         *ret_side = RB_FAULT_SOURCE;
@@ -290,7 +291,8 @@ static void run_sessions(struct rb_run *run)
             continue;
         }
         rb_run_fail(run, side, &error);
-        run->report->cancelled = error.status == RB_ECANCELLED;
+        run->report->cancelled = error.status == RB_ECANCELLED ||
+                                 (error.status == RB_ETIMEOUT && side == RB_FAULT_ENGINE);
         return;
     }
 }

@@ -49,7 +49,9 @@ struct rb_run {
     struct rb_run_report *report;
     struct rb_state *state;
     struct rb_session *session;
-    struct rb_schedule *schedule; /* units.c's, while units run; else NULL */
+    struct rb_schedule *schedule;             /* units.c's, while units run; else NULL */
+    const struct rb_stream *document_streams; /* borrowed: all of the document's, chosen or not */
+    size_t n_document_streams;
     struct rb_stream_run *streams;
     size_t n_streams;
     bool has_streams;                             /* patterns have become streams */
@@ -91,7 +93,7 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
  * second time, and without patterns. */
 int rb_run_expand(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* begin.c: the destination's lock, ledger and reconciliation. */
-int rb_run_begin(struct rb_run *run, struct rb_error *err);
+int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* plan.c: snapshot and units for every stream that is not loaded. */
 int rb_run_plan(struct rb_run *run, struct rb_error *err);
 /* units.c: runs the units on the lanes until every stream has ended. Fails when no more can be done

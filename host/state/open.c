@@ -12,7 +12,7 @@
 
 enum {
     APPLICATION_ID = 0x52425354, /* "RBST": tells our file from other SQLite databases */
-    BUSY_TIMEOUT_MS = 5000,
+    BUSY_TIMEOUT_MS = 1500,
 };
 
 /* migrations[i] makes version i + 1 of version i. */

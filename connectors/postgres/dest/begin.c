@@ -37,17 +37,39 @@ int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_
     return locked_by(dest, pipeline, err);
 }
 
+static int write_names(const struct rb_stream_context *streams, size_t n_streams,
+                       struct rb_buf *ret, struct rb_error *err)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < n_streams; i++) {
+        rb_json_str(&json, streams[i].stream_name);
+    }
+    rb_json_end_array(&json);
+    int status = rb_json_finish(&json);
+    return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for names");
+}
+
 /* Within a transaction: the load to go on with, leftovers gone. */
 static int take_load(struct rb_dest *dest, const char *offered, const char *pipeline,
+                     const struct rb_stream_context *streams, size_t n_streams,
                      struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
 {
-    int status = rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    int status = write_names(streams, n_streams, &names, err);
+    status = status < 0
+                 ? status
+                 : rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
     if (status == 0 && unfinished->n_rows == 0) {
-        const char *params[] = {offered, pipeline};
-        status = rb_dest_query(dest, rb_sql_load_open, params, 2, NULL, err);
+        const char *params[] = {offered, pipeline, rb_buf_str(&names)};
+        status = rb_dest_query(dest, rb_sql_load_open, params, 3, NULL, err);
     } else if (status == 0) {
         const char *load_id = rb_query_text(unfinished, 0, 0);
-        status = rb_dest_query(dest, rb_sql_load_forget_units, &load_id, 1, NULL, err);
+        const char *params[] = {load_id, rb_buf_str(&names)};
+        status = rb_dest_query(dest, rb_sql_load_join, params, 2, NULL, err);
+        status = status < 0 ? status
+                            : rb_dest_query(dest, rb_sql_load_forget_units, &load_id, 1, NULL, err);
     }
     return status == 0 ? rb_ledger_drop_leftovers(dest, pipeline, ret_dropped, err) : status;
 }
@@ -129,7 +151,9 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
     status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
-    status = status < 0 ? status : take_load(dest, offered, pipeline, unfinished, ret_dropped, err);
+    status = status < 0 ? status
+                        : take_load(dest, offered, pipeline, streams, n_streams, unfinished,
+                                    ret_dropped, err);
     if (status == 0) {
         const char *resumed = rb_query_text(unfinished, 0, 0);
         status =

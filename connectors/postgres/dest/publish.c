@@ -94,10 +94,18 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
 }
 
 static int end_load(struct rb_dest *dest, const char *load_id, const char *pipeline,
-                    struct rb_error *err)
+                    struct rb_json_value request, struct rb_error *err)
 {
-    const char *params[] = {load_id, pipeline};
-    return rb_dest_query(dest, rb_sql_load_end, params, 2, NULL, err);
+    RB_CLEANUP(rb_buf_release) struct rb_buf streams = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    struct rb_json_value document = rb_json_get(request, "document_streams");
+    size_t len = 0;
+    const char *text = rb_json_source(document, &len);
+    bool has_document = rb_json_is_array(document);
+    if (has_document && rb_buf_append(&streams, text, len) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for names");
+    }
+    const char *params[] = {load_id, pipeline, has_document ? rb_buf_str(&streams) : NULL};
+    return rb_dest_query(dest, rb_sql_load_end, params, 3, NULL, err);
 }
 
 static int publish_once(struct rb_dest *dest, const struct rb_stream_context *stream,
@@ -145,7 +153,7 @@ static int publish(struct rb_dest *dest, const char *load_id, const char *pipeli
         return publish_once(dest, stream, request, ret, err);
     }
     *ret = (struct rb_write_summary){.records_written = 0};
-    return status < 0 ? status : end_load(dest, load_id, pipeline, err);
+    return status < 0 ? status : end_load(dest, load_id, pipeline, request, err);
 }
 
 int rb_dest_publish(void *self, const char *load_id, const char *pipeline,

@@ -6,6 +6,7 @@ CREATE SCHEMA IF NOT EXISTS _rapidbyte;
 CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
     load_id text PRIMARY KEY,
     pipeline text NOT NULL,
+    streams json NOT NULL,
     started timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended timestamptz
 );
