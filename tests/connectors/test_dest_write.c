@@ -377,7 +377,8 @@ static void policies_decide_on_columns(void **state)
         {CONTEXT("\"append\"", POLICY("new_column", "fail")), "NEW_COLUMN"},
         {CONTEXT("\"append\"", POLICY("removed_column", "fail")), "REMOVED_COLUMN"},
         {CONTEXT("\"append\"", POLICY("type_change", "fail")), "TYPE_CHANGE"},
-        {CONTEXT("\"append\"", POLICY("type_change", "null")), "NOT_SUPPORTED"},
+        {CONTEXT("\"append\"", POLICY("type_change", "null")), "TYPE_CHANGE"},
+        {CONTEXT("\"append\"", POLICY("type_change", "coerce")), "TYPE_CHANGE"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         rb_double_reset();

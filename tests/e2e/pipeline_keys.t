@@ -148,23 +148,10 @@ is "$(dst_sql 'SELECT count(*), min(id) FROM raw.late0')" "10|1001" "lookback: 0
 # What is not supported is refused by name, not ignored.
 fresh
 STREAMS='- { name: t }'
-for policy in skip dlq; do
-    DEST_EXTRA="on_data_error: $policy" pipeline "$p"
-    run "$RAPIDBYTE" run "$p"
-    isnt "$status" 0 "on_data_error: $policy"
-    like "$stderr" "on_data_error: $policy is not supported" "on_data_error: $policy is refused by name"
-done
-is "$(has_table t)" f "on_data_error: nothing is visible"
 for key in bytes rows seconds; do
     EXTRA="resources: { checkpoint_interval_$key: 5 }" go 2 "checkpoint_interval_$key"
     like "$stderr" "p.yaml:[0-9]+:[0-9]+: .*checkpoint_interval_$key.*not supported" "checkpoint_interval_$key is refused by name"
 done
-dst_sql 'CREATE SCHEMA raw; CREATE TABLE raw.t (id date, code text, amount numeric(8,2))'
-STREAMS='- { name: t, schema_evolution: { type_change: "null" } }'
-pipeline "$p"
-run "$RAPIDBYTE" run "$p"
-isnt "$status" 0 "type_change: null"
-like "$stderr" "type_change: null is not supported" "type_change: null is refused by name"
 STREAMS='- { name: t, sync_mode: cdc }' go 2 "sync_mode: cdc"
 like "$stderr" "'cdc' is not supported" "sync_mode: cdc is refused by name"
 

@@ -20,7 +20,8 @@ enum {
     RB_DEST_TARGET_MAX = 2 * RB_CONN_TEXT_MAX, /* "schema.table" as the ledger has it */
     RB_DEST_STAGING_NAME = 19,                 /* "s_", 16 hexadecimal digits, the final 0 */
     RB_TARGET_BARE_TYPE = 5,                   /* rb_target's column with the type's name alone */
-    RB_DEST_WHOLE_STREAM = -1,                 /* the ledger's unit of a published stream */
+    RB_TARGET_KEEPS_NOT_NULL = 6,
+    RB_DEST_WHOLE_STREAM = -1,         /* the ledger's unit of a published stream */
     RB_DEST_BATCH_SLACK = 1024 * 1024, /* a batch may exceed max_batch_bytes by its framing */
 };
 
@@ -88,7 +89,8 @@ struct rb_target {
     char oid[16];
     char name[RB_QUOTE_NAME_MAX + 1];    /* as it is */
     char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
-    struct rb_query_result columns; /* name, type, not null, generated, has default, bare type */
+    struct rb_query_result columns;      /* name, type, not null, generated, has default, bare type,
+                                            keeps NOT NULL */
 };
 
 void rb_target_init(struct rb_target *target);
@@ -115,19 +117,32 @@ int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struc
 
 /* ---- evolve.c */
 
+/* How a value gets the target's type. */
+enum rb_cast {
+    RB_CAST_NONE,  /* it has it */
+    RB_CAST_TEXT,  /* it travels as text */
+    RB_CAST_EXACT, /* by cast; a value that loses something by it is refused */
+    RB_CAST_NULL,  /* by cast; such a value becomes NULL */
+};
+
 /* Which of the stream's columns are loaded, and how. */
 struct rb_mapping {
     size_t n;
     size_t from[RB_TYPE_COLUMNS_MAX]; /* index in the stream's columns */
-    bool cast[RB_TYPE_COLUMNS_MAX];   /* by an explicit cast to the target's type */
+    enum rb_cast cast[RB_TYPE_COLUMNS_MAX];
     bool any_cast;
 };
 
 /* Compares the stream's columns with the target's under the policies, alters the target where they
- * say so (the target is looked up again), and fills the mapping. */
+ * say so (the target is looked up again), and fills the mapping. With `changes`, an open array,
+ * what would be altered is written there instead, a text each. */
 int rb_evolve(struct rb_dest *dest, const struct rb_stream_context *context, const char *schema,
               const char *table, const struct rb_columns *columns, struct rb_target *target,
-              struct rb_mapping *ret, struct rb_error *err);
+              struct rb_json *changes, struct rb_mapping *ret, struct rb_error *err);
+
+/* Whether a policy of schema_evolution is `word`; `otherwise` is what it is when nobody said. */
+bool rb_evolve_policy_is(const struct rb_stream_context *context, const char *policy,
+                         const char *otherwise, const char *word);
 
 /* ---- load.c */
 
@@ -163,8 +178,8 @@ int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
                   const struct rb_columns *columns, struct rb_json_value primary_key,
                   const char *staging, struct rb_error *err);
 /* Puts the staging table in the old one's place, within the open transaction. */
-int rb_swap_publish(struct rb_dest *dest, const char *staging, const char *table,
-                    struct rb_error *err);
+int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const char *staging, struct rb_error *err);
 
 /* ---- begin.c */
 

@@ -132,6 +132,15 @@ int64_t rb_locate_line(const struct rb_error *error, const char *table);
 void rb_locate_prefix(struct rb_error *error, const char *table, int64_t position,
                       const struct rb_load *load, const struct ArrowArrayView *view, int64_t row);
 
+/* ---- cast.c */
+
+/* Once the temporary table is full: what rb_cast_add needs, to the end. Tells of values that become
+ * NULL. */
+int rb_cast_begin(struct rb_loading *run, struct rb_error *err);
+int rb_cast_end(struct rb_loading *run, struct rb_error *err);
+/* The value of a column of the temporary table, as the target wants it. */
+void rb_cast_add(const struct rb_loading *run, struct rb_statement *sql, size_t i);
+
 /* ---- temporary.c: rows that are de-duplicated or cast on their way. */
 
 int rb_temporary_create(struct rb_loading *run, struct rb_error *err);

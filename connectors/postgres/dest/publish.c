@@ -82,7 +82,7 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
                             "the source sent %lld rows, %lld are staged", (long long)expected,
                             (long long)(receipt->rows + receipt->rejected));
     }
-    status = status < 0 ? status : rb_swap_publish(dest, staging, stream->destination_table, err);
+    status = status < 0 ? status : rb_swap_publish(dest, stream, staging, err);
     status = status < 0 || receipt->rejected == 0 ? status : publish_rejected(dest, stream, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);

@@ -48,6 +48,7 @@ struct names {
     char schema[2 * RB_QUOTE_NAME_MAX + 3]; /* quoted */
     char table[2 * RB_QUOTE_NAME_MAX + 3];
     char out_of_the_way[RB_DEST_STAGING_NAME];
+    bool may_lose_not_null; /* by the operator's word, its columns' NOT NULL is the source's */
 };
 
 static int quote(const char *name, char *ret, size_t size, struct rb_error *err)
@@ -121,12 +122,13 @@ static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_
 
 /* The load took its time: whoever altered the old table meanwhile would find that undone. */
 static int check_unchanged(struct rb_dest *dest, const struct rb_target *old,
-                           const struct rb_target *fresh, const char *table, struct rb_error *err)
+                           const struct rb_target *fresh, const char *table,
+                           const struct names *names, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
-    const char *oids[] = {old->oid, fresh->oid};
-    int status = rb_dest_query(dest, rb_sql_swap_changed, oids, 2, &r, err);
+    const char *params[] = {old->oid, fresh->oid, names->may_lose_not_null ? "true" : "false"};
+    int status = rb_dest_query(dest, rb_sql_swap_changed, params, 3, &r, err);
     const char *changed = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
     if (changed == NULL) {
         return status;
@@ -161,7 +163,7 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     int status = lock_old(dest, table, old, err);
     status =
         status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &fresh, err);
-    status = status < 0 ? status : check_unchanged(dest, old, &fresh, table, err);
+    status = status < 0 ? status : check_unchanged(dest, old, &fresh, table, names, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_swap_capture, &old_oid, 1, &captured, err);
     status = status < 0 ? status
@@ -171,12 +173,14 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
 }
 
-int rb_swap_publish(struct rb_dest *dest, const char *staging, const char *table,
-                    struct rb_error *err)
+int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const char *staging, struct rb_error *err)
 {
+    const char *table = context->destination_table;
     RB_CLEANUP(rb_target_release) struct rb_target old;
     rb_target_init(&old);
-    struct names names;
+    struct names names = {.may_lose_not_null =
+                              rb_evolve_policy_is(context, "nullability_change", "allow", "allow")};
     int status = quote(dest->config.schema, names.schema, sizeof names.schema, err);
     status = status < 0 ? status : quote(table, names.table, sizeof names.table, err);
     status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, &old, err);

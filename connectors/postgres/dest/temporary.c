@@ -46,23 +46,11 @@ static size_t key_count(const struct rb_loading *run)
     return rb_json_count(run->load->primary_key);
 }
 
-/* The value of a column of the temporary table, as the target wants it. */
-static void add_value(struct rb_loading *run, size_t i)
-{
-    struct rb_statement *sql = &run->sql;
-    rb_statement_name(sql, run->columns.items[i].name);
-    if (run->load->mapping->cast[i]) {
-        size_t at = rb_target_column(run->load->target, run->columns.items[i].name);
-        rb_statement_add(sql, "::");
-        rb_statement_add(sql, rb_query_text(&run->load->target->columns, at, RB_TARGET_BARE_TYPE));
-    }
-}
-
 static void add_key_values(struct rb_loading *run)
 {
     for (size_t i = 0; i < key_count(run); i++) {
         rb_statement_add(&run->sql, i > 0 ? ", " : "");
-        add_value(run, rb_loading_column(run, key_name(run, i)));
+        rb_cast_add(run, &run->sql, rb_loading_column(run, key_name(run, i)));
     }
 }
 
@@ -131,7 +119,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     }
     for (size_t i = 0; i < run->columns.n; i++) {
         rb_statement_add(sql, i > 0 ? ", " : "");
-        add_value(run, i);
+        rb_cast_add(run, sql, i);
     }
     rb_statement_add(sql, " FROM " RB_LOAD_TEMPORARY);
     if (first > 0 || end < INT64_MAX) {
@@ -165,7 +153,7 @@ static int try_cast(struct rb_loading *run, size_t column, int64_t position, str
         return status;
     }
     rb_statement_begin(&run->sql, "SELECT ", &own);
-    add_value(run, column);
+    rb_cast_add(run, &run->sql, column);
     rb_statement_add(&run->sql, " FROM " RB_LOAD_TEMPORARY " WHERE " RB_LOAD_POSITION " = ");
     rb_statement_number(&run->sql, position);
     int tried = rb_statement_exec(&run->sql, run->dest, NULL, &own);
@@ -377,7 +365,7 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
     return status < 0 ? status : rb_range_load(&range, 0, rb_encoder_row_count(run->encoder), err);
 }
 
-int rb_temporary_move(struct rb_loading *run, struct rb_error *err)
+static int move_all(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_conn *conn = run->dest->conn;
     int status = is_upsert(run) ? reject_null_keys(run, err) : 0;
@@ -407,4 +395,11 @@ int rb_temporary_move(struct rb_loading *run, struct rb_error *err)
         *err = own;
     }
     return status < 0 || !is_upsert(run) ? status : check_upserted(run, err);
+}
+
+int rb_temporary_move(struct rb_loading *run, struct rb_error *err)
+{
+    int status = rb_cast_begin(run, err);
+    status = status < 0 ? status : move_all(run, err);
+    return status < 0 ? status : rb_cast_end(run, err);
 }

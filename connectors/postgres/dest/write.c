@@ -137,7 +137,7 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
     }
     return status < 0 ? status
                       : rb_evolve(unit->dest, unit->context, schema, table, &unit->columns,
-                                  &unit->target, &unit->mapping, err);
+                                  &unit->target, NULL, &unit->mapping, err);
 }
 
 /* In the open transaction: a staging table for the swap at its end. */
@@ -179,7 +179,7 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
         /* Here, where one connection comes first: two could not add the same column. */
         status = status < 0 ? status
                             : rb_evolve(dest, context, RB_DEST_LEDGER_SCHEMA, name, &unit->columns,
-                                        &staging, &unit->mapping, err);
+                                        &staging, NULL, &unit->mapping, err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     return status < 0 ? status
@@ -314,7 +314,7 @@ static int finish(struct unit *unit, const struct rb_load *load, struct rb_error
     };
     int status = 0;
     if (unit->swap) {
-        status = rb_swap_publish(unit->dest, unit->staging, unit->context->destination_table, err);
+        status = rb_swap_publish(unit->dest, unit->context, unit->staging, err);
     }
     status = status < 0 ? status : rb_ledger_record(unit->dest, &receipt, err);
     if (status != 0) {

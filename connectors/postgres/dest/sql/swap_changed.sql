@@ -1,6 +1,7 @@
--- What the old table ($1) got while the new one ($2), made like it, was loaded: it would be lost by the swap.
+-- What the old table ($1) got while the new one ($2), made like it, was loaded: it would be lost by the swap. $3: NOT NULL may be
+-- lost, because the source's columns are not.
 WITH c AS (
-    SELECT a.attrelid, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+    SELECT a.attrelid, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN NOT $3::bool THEN a.attnotnull END, a.attidentity, a.attgenerated,
         pg_get_expr(d.adbin, d.adrelid)) AS signature, format('column %I', a.attname) AS what
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid IN ($1::oid, $2::oid) AND a.attnum > 0 AND NOT a.attisdropped

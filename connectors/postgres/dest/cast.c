@@ -1,0 +1,134 @@
+/*
+ * Casts that lose nothing: a function of the session for each column, which casts there and back
+ * and compares the texts. An expression could compare as well, but not refuse the row by name, nor
+ * give NULL for what the cast itself refuses.
+ */
+#include <string.h>
+
+#include "connectors/postgres/dest/load.h"
+
+#define QUOTE "$rapidbyte$"
+
+static const char *source_type(const struct rb_column *column)
+{
+    return column->form == RB_FORM_TEXT ? "text" : column->declared;
+}
+
+static const char *target_type(const struct rb_loading *run, size_t i)
+{
+    size_t at = rb_target_column(run->load->target, run->columns.items[i].name);
+    return rb_query_text(&run->load->target->columns, at, 1);
+}
+
+static const char *bare_type(const struct rb_loading *run, size_t i)
+{
+    size_t at = rb_target_column(run->load->target, run->columns.items[i].name);
+    return rb_query_text(&run->load->target->columns, at, RB_TARGET_BARE_TYPE);
+}
+
+static bool is_function(const struct rb_loading *run, size_t i)
+{
+    enum rb_cast cast = run->load->mapping->cast[i];
+    return cast == RB_CAST_EXACT || cast == RB_CAST_NULL;
+}
+
+static void add_function_name(struct rb_statement *sql, size_t i)
+{
+    rb_statement_add(sql, "pg_temp.rapidbyte_cast_");
+    rb_statement_number(sql, (int64_t)i);
+}
+
+static int create(struct rb_loading *run, size_t i, struct rb_error *err)
+{
+    struct rb_statement *sql = &run->sql;
+    const char *from = source_type(&run->columns.items[i]);
+    const char *to = target_type(run, i);
+    bool to_null = run->load->mapping->cast[i] == RB_CAST_NULL;
+    if (strstr(from, QUOTE) != NULL || strstr(to, QUOTE) != NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "TYPE_CHANGE", "no cast from %s to %s", from, to);
+    }
+    rb_statement_begin(sql, "CREATE FUNCTION ", err);
+    add_function_name(sql, i);
+    rb_statement_add(sql, "(v ");
+    rb_statement_add(sql, from);
+    rb_statement_add(sql, ") RETURNS ");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, " LANGUAGE plpgsql STRICT AS " QUOTE " DECLARE r ");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, "; BEGIN r := v::");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, "; IF r::");
+    rb_statement_add(sql, from);
+    rb_statement_add(sql, "::text IS NOT DISTINCT FROM v::text THEN RETURN r; END IF; ");
+    rb_statement_add(sql, to_null ? "RETURN NULL; EXCEPTION WHEN data_exception OR "
+                                    "integrity_constraint_violation THEN RETURN NULL; "
+                                  : "RAISE data_exception USING MESSAGE = format('%s would lose "
+                                    "something as %s', left(v::text, 100), pg_typeof(r)); ");
+    rb_statement_add(sql, "END " QUOTE);
+    return rb_statement_exec(sql, run->dest, NULL, err);
+}
+
+/* Tells how many values of a column became NULL. */
+static int count_nulls(struct rb_loading *run, size_t i, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    struct rb_statement *sql = &run->sql;
+    const char *name = run->columns.items[i].name;
+    rb_statement_begin(sql, "SELECT count(*) FROM " RB_LOAD_TEMPORARY " WHERE ", err);
+    rb_statement_name(sql, name);
+    rb_statement_add(sql, " IS NOT NULL AND ");
+    rb_cast_add(run, sql, i);
+    rb_statement_add(sql, " IS NULL");
+    int status = rb_statement_end(sql);
+    status = status < 0 ? status
+                        : rb_query_run(run->dest->conn, rb_buf_str(&sql->text), NULL, 0,
+                                       RB_QUERY_TEXT, &r, err);
+    if (status == 0 && rb_query_int(&r, 0, 0, 0) > 0) {
+        rb_log(RB_LOG_WARN, "column \"%s\": %s values can't be held by type %s and became NULL",
+               name, rb_query_text(&r, 0, 0), target_type(run, i));
+    }
+    return status;
+}
+
+void rb_cast_add(const struct rb_loading *run, struct rb_statement *sql, size_t i)
+{
+    const char *name = run->columns.items[i].name;
+    if (is_function(run, i)) {
+        add_function_name(sql, i);
+        rb_statement_add(sql, "(");
+        rb_statement_name(sql, name);
+        rb_statement_add(sql, ")");
+        return;
+    }
+    rb_statement_name(sql, name);
+    if (run->load->mapping->cast[i] == RB_CAST_TEXT) {
+        rb_statement_add(sql, "::");
+        rb_statement_add(sql, bare_type(run, i));
+    }
+}
+
+int rb_cast_begin(struct rb_loading *run, struct rb_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
+        status = is_function(run, i) ? create(run, i, err) : 0;
+        if (status == 0 && run->load->mapping->cast[i] == RB_CAST_NULL) {
+            status = count_nulls(run, i, err);
+        }
+    }
+    return status;
+}
+
+int rb_cast_end(struct rb_loading *run, struct rb_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
+        if (is_function(run, i)) {
+            rb_statement_begin(&run->sql, "DROP FUNCTION ", err);
+            add_function_name(&run->sql, i);
+            status = rb_statement_exec(&run->sql, run->dest, NULL, err);
+        }
+    }
+    return status;
+}
