@@ -132,6 +132,78 @@ static void check_streams(struct rb_run *run, struct rb_check_report *report)
     }
 }
 
+static int write_tables_request(const struct rb_run *run, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_object(&json);
+    rb_json_key(&json, "streams");
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < run->n_streams; i++) {
+        const struct rb_stream_run *stream = &run->streams[i];
+        if (stream->columns != NULL && stream->report->outcome != RB_OUTCOME_FAILED) {
+            rb_run_write_context(run, stream, &json, RB_ROLE_DESTINATION, 0);
+        }
+    }
+    rb_json_end_array(&json);
+    rb_json_end_object(&json);
+    return rb_json_finish(&json);
+}
+
+/* What the destination says of one stream's table. */
+static void report_table(yyjson_val *table, struct rb_check_report *report)
+{
+    const char *name = rb_view_str(table, "stream_name");
+    RB_CLEANUP(rb_view_text_free) char *text = rb_view_json(table, "error");
+    yyjson_val *changes = yyjson_obj_get(table, "changes");
+    struct rb_error error;
+    rb_error_clear(&error);
+    if (text != NULL && rb_link_error_decode(text, strlen(text), &error) == 0) {
+        fail_item(report, add_item(report, "table of %s", name != NULL ? name : ""),
+                  RB_FAULT_DESTINATION, &error);
+        return;
+    }
+    if (yyjson_arr_size(changes) == 0) {
+        return;
+    }
+    struct rb_check_item *item = add_item(report, "table of %s", name != NULL ? name : "");
+    size_t at = (size_t)snprintf(item->message, sizeof item->message, "a run would ");
+    size_t i, n;
+    yyjson_val *change;
+    yyjson_arr_foreach(changes, i, n, change)
+    {
+        const char *what = yyjson_get_str(change);
+        if (what != NULL && at < sizeof item->message) {
+            at += (size_t)snprintf(item->message + at, sizeof item->message - at, "%s%s",
+                                   i > 0 ? ", " : "", what);
+        }
+    }
+}
+
+/* A destination that says what it would do with its tables: nothing is altered. */
+static void check_tables(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = write_tables_request(run, &request);
+    status = status != 0 ? status
+                         : rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_validate",
+                                           rb_buf_str(&request), request.len, &data, &error);
+    if (status != 0) {
+        fail_item(report, add_item(report, "tables"), RB_FAULT_DESTINATION, &error);
+        return;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&data);
+    size_t i, n;
+    yyjson_val *table;
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "streams"), i, n, table)
+    {
+        report_table(table, report);
+    }
+}
+
 static void check_delivery(struct rb_run *run, struct rb_check_report *report)
 {
     struct rb_check_item *item = add_item(report, "delivery");
@@ -162,8 +234,12 @@ static void check_session(struct rb_run *run, struct rb_check_report *report)
         check_connector(run, &run->pipeline->transforms[i], i, report);
     }
     check_connector(run, &run->pipeline->destination, 0, report);
+    bool destination_ok = report->items == NULL || report->items[report->n_items - 1].ok;
     if (source_ok && check_patterns(run, report)) {
         check_streams(run, report);
+        if (destination_ok && run->source_plans) {
+            check_tables(run, report);
+        }
     }
     check_delivery(run, report);
 }

@@ -132,15 +132,13 @@ static void write_unit(struct rb_json *json, const struct rb_context_extra *extr
     rb_json_end_object(json);
 }
 
-static void write_schema(struct rb_json *json)
+static void write_schema(struct rb_json *json, const char *columns)
 {
     /* The schema comes with the first batch; connectors of the first protocol were always sent an
      * empty one here. */
     rb_json_key(json, "schema");
     rb_json_begin_object(json);
-    rb_json_key(json, "columns");
-    rb_json_begin_array(json);
-    rb_json_end_array(json);
+    write_raw(json, "columns", columns != NULL ? columns : "[]");
     rb_json_end_object(json);
 }
 
@@ -149,7 +147,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
 {
     rb_json_begin_object(json);
     rb_json_member_str(json, "stream_name", stream->name);
-    write_schema(json);
+    write_schema(json, extra->columns);
     rb_json_member_str(json, "sync_mode", rb_sync_mode_name(stream->sync_mode));
     write_cursor(json, stream, extra);
     write_limits(json, &pipeline->resources);

@@ -19,8 +19,9 @@ struct rb_context_extra {
     const char *snapshot;
     const char *peer_features; /* array */
     const char *primary_key;   /* array: the source's, where the document names none */
-    const char *last_value;    /* CursorValue */
-    const char *cursor_type;   /* plain */
+    const char *columns;     /* array: the stream's, where they are known before the first batch */
+    const char *last_value;  /* CursorValue */
+    const char *cursor_type; /* plain */
     const char *resume;
     const char *range; /* plain; NULL: the whole stream */
     size_t unit_index, unit_count;

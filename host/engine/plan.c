@@ -89,6 +89,8 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         }
         free(stream->primary_key);
         stream->primary_key = rb_view_json(plan, "primary_key");
+        free(stream->columns);
+        stream->columns = rb_view_json(plan, "columns");
         free(stream->snapshot);
         stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
         if (snapshot != NULL && stream->snapshot == NULL) {

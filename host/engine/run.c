@@ -87,6 +87,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .peer_features =
             role == RB_ROLE_DESTINATION ? run->source_features : run->destination_features,
         .primary_key = stream->primary_key,
+        .columns = role == RB_ROLE_DESTINATION && run->report->run_id == 0 ? stream->columns : NULL,
         .last_value = stream->last_value,
         .resume = stream->resume,
         .range = stream->n_units > 0 ? stream->ranges[unit] : NULL,
@@ -175,6 +176,7 @@ void rb_run_release(struct rb_run *run)
         free(stream->ranges);
         free(stream->snapshot);
         free(stream->primary_key);
+        free(stream->columns);
         free(stream->last_value);
         free(stream->resume);
         rb_buf_release(&stream->units_json);

@@ -25,6 +25,7 @@ struct rb_stream_run {
     struct rb_stream_report *report;
     bool planned;
     char *primary_key; /* JSON array; NULL: the source said none */
+    char *columns;     /* likewise, of objects; for check alone */
     char **ranges;     /* n_units entries, NULL: the whole stream */
     size_t n_units;
     char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */

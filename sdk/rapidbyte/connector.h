@@ -92,6 +92,11 @@ struct rb_connector {
     void (*close)(void *self);
     /* Writes "status" and "message". */
     int (*validate)(void *self, struct rb_json *ret, struct rb_error *err);
+    /* A destination's: what a run would do with these streams, whose schema_columns are known, as
+     * an object each into the open array (docs/protocol.md, ValidationResult). Alters nothing.
+     * NULL: nothing is said. */
+    int (*check)(void *self, const struct rb_stream_context *streams, size_t n_streams,
+                 struct rb_json *ret, struct rb_error *err);
     /* request: DiscoverRequest. Writes the streams, each as an object, into the open array. */
     int (*discover)(void *self, struct rb_json_value request, struct rb_json *ret,
                     struct rb_error *err);

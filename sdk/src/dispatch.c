@@ -84,18 +84,6 @@ static int call_open(const struct rb_connector *connector, struct rb_json_value 
     return RB_OK;
 }
 
-static int call_validate(const struct rb_connector *connector, struct rb_json_value json,
-                         struct rb_json *ret, struct rb_error *err)
-{
-    (void)json;
-    if (connector->validate == NULL) {
-        rb_json_member_str(ret, "status", "success");
-        rb_json_member_str(ret, "message", "");
-        return RB_OK;
-    }
-    return connector->validate(instance.self, ret, err);
-}
-
 static int call_discover(const struct rb_connector *connector, struct rb_json_value json,
                          struct rb_json *ret, struct rb_error *err)
 {
@@ -187,6 +175,33 @@ static int parse_streams(struct rb_json_value json, struct rb_stream_context **r
     *ret = contexts;
     *ret_n = n;
     return RB_OK;
+}
+
+static int call_validate(const struct rb_connector *connector, struct rb_json_value json,
+                         struct rb_json *ret, struct rb_error *err)
+{
+    int status = RB_OK;
+    if (connector->validate == NULL) {
+        rb_json_member_str(ret, "status", "success");
+        rb_json_member_str(ret, "message", "");
+    } else {
+        status = connector->validate(instance.self, ret, err);
+    }
+    struct rb_stream_context *streams = NULL;
+    size_t n = 0;
+    if (status != RB_OK || connector->check == NULL ||
+        rb_json_count(rb_json_get(json, "streams")) == 0) {
+        return status;
+    }
+    status = parse_streams(json, &streams, &n, err);
+    if (status == RB_OK) {
+        rb_json_key(ret, "streams");
+        rb_json_begin_array(ret);
+        status = connector->check(instance.self, streams, n, ret, err);
+        rb_json_end_array(ret);
+        free(streams);
+    }
+    return status;
 }
 
 static int call_plan(const struct rb_connector *connector, struct rb_json_value json,

@@ -103,6 +103,19 @@ tables "id integer, v uuid" "id integer, v integer"
 go 5 'type_change: "null"'
 like "$stderr" "can't be cast to it" "uuid to integer: says so"
 
+# check says what would be altered, and alters nothing.
+tables "id integer, extra text, v integer" "id integer NOT NULL, v integer"
+STREAMS='- { name: t }' pipeline "$p"
+run_is 0 "check" "$RAPIDBYTE" check "$p"
+like "$stdout$stderr" 'table of t.*ADD COLUMN "extra" text, ALTER COLUMN "id" DROP NOT NULL' "check: the changes"
+is "$(columns)" "id! v" "check: nothing is altered"
+STREAMS='- { name: t, schema_evolution: { new_column: fail } }' pipeline "$p"
+run_is 5 "check of what a run would refuse" "$RAPIDBYTE" check "$p"
+like "$stdout$stderr" 'no column "extra"' "check: the reason"
+STREAMS='- { name: t, destination_table: fresh }' pipeline "$p"
+run_is 0 "check of a table that is not there" "$RAPIDBYTE" check "$p"
+like "$stdout$stderr" "table of t.*CREATE TABLE" "check: it would be made"
+
 # Per pipeline, and per stream over it.
 tables "id integer, extra text" "id integer"
 STREAMS='- { name: t }' DEST_EXTRA='schema_evolution: { new_column: fail }' pipeline "$p"

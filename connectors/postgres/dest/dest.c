@@ -192,6 +192,7 @@ static const struct rb_connector dest_postgres = {
     .open = dest_open,
     .close = dest_close,
     .validate = dest_validate,
+    .check = rb_dest_check,
     .write = rb_dest_write,
     .begin = rb_dest_begin,
     .publish = rb_dest_publish,

@@ -190,6 +190,8 @@ int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
                   struct rb_error *err);
+int rb_dest_check(void *self, const struct rb_stream_context *streams, size_t n_streams,
+                  struct rb_json *ret, struct rb_error *err);
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
                   struct rb_error *err);
 int rb_dest_publish(void *self, const char *load_id, const char *pipeline,

@@ -184,7 +184,9 @@ static int evolve(struct evolution *evolution, struct rb_target *target, const c
                   const char *table, struct rb_mapping *ret, struct rb_error *err)
 {
     /* Types stand in statements further on, of new columns and of staging. */
-    int status = rb_target_check_types(evolution->dest, evolution->columns, err);
+    int status = evolution->changes != NULL
+                     ? 0
+                     : rb_target_check_types(evolution->dest, evolution->columns, err);
     status = status < 0 ? status : check_removed(evolution, err);
     status = status < 0 ? status : add_new(evolution, err);
     if (status == 0 && evolution->n_changes > 0 && evolution->changes == NULL) {

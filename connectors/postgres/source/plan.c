@@ -61,6 +61,22 @@ static void write_estimate(struct rb_json *ret, const char *key, int64_t estimat
     }
 }
 
+static void write_columns(const struct rb_columns *columns, struct rb_json *ret)
+{
+    rb_json_key(ret, "columns");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; i < columns->n; i++) {
+        const struct rb_column *column = &columns->items[i];
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "name", column->name);
+        rb_json_member_str(ret, "data_type", column->declared);
+        rb_json_member_bool(ret, "nullable", !column->not_null);
+        rb_json_member_bool(ret, "user_defined", column->definition != NULL);
+        rb_json_end_object(ret);
+    }
+    rb_json_end_array(ret);
+}
+
 static void write_stream(const struct rb_source_stream *stream,
                          const struct rb_stream_context *context, int64_t n_units,
                          struct rb_json *ret)
@@ -72,6 +88,7 @@ static void write_stream(const struct rb_source_stream *stream,
                        table->primary_key_json ? strlen(table->primary_key_json) : 0);
     write_estimate(ret, "estimated_rows", table->estimated_rows);
     write_estimate(ret, "estimated_bytes", table->estimated_bytes);
+    write_columns(&stream->columns, ret);
     write_units(table, n_units, ret);
     rb_json_key(ret, "error");
     rb_json_null(ret);
