@@ -64,6 +64,7 @@ static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_
         }
     }
     stream->planned = true;
+    stream->plan_again = false;
     return RB_OK;
 }
 
@@ -130,7 +131,6 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
     for (size_t i = 0; i < run->n_streams; i++) {
         if (is_wanted(&run->streams[i])) {
             run->streams[i].planned = false;
-            run->streams[i].plan_again = false;
         }
     }
     if (!run->source_plans) {

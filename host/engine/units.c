@@ -229,6 +229,24 @@ void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *
     }
 }
 
+/* The server that is to give a new snapshot is not there yet: one more failed attempt of the
+ * streams that need it. */
+static void plan_later(struct rb_run *run, const struct rb_fault *fault)
+{
+    for (size_t i = 0; i < run->n_streams; i++) {
+        struct rb_stream_run *stream = &run->streams[i];
+        if (!is_open(stream) || !stream->plan_again) {
+            continue;
+        }
+        stream->report->attempts++;
+        if (stream->report->attempts <= run->pipeline->resources.max_retries) {
+            start_over(run, stream, fault);
+        } else {
+            rb_run_stream_fail(run, stream, fault->side, &fault->error);
+        }
+    }
+}
+
 /* A new snapshot for the streams that have not begun, when a source says that the old one is gone.
  */
 static int plan_again(struct rb_run *run, struct rb_error *err)
@@ -242,8 +260,20 @@ static int plan_again(struct rb_run *run, struct rb_error *err)
     }
     rb_run_note(run,
                 "the source's snapshot is gone; what has not been loaded is read under a new one");
-    int status = rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_close", NULL, 0, NULL, err);
-    return status != 0 ? status : rb_run_plan(run, err);
+    struct rb_fault fault = {.side = RB_FAULT_SOURCE};
+    rb_error_clear(&fault.error);
+    int status =
+        rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_close", NULL, 0, NULL, &fault.error);
+    status = status != 0 ? status : rb_run_plan(run, &fault.error);
+    if (status != 0 && rb_retry_allowed(&fault.error) && !rb_session_is_stopped(run->session) &&
+        !rb_session_is_dead(run->session)) {
+        plan_later(run, &fault);
+        return RB_OK;
+    }
+    if (status != 0 && err != NULL) {
+        *err = fault.error;
+    }
+    return status;
 }
 
 static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struct rb_error *err)
@@ -256,8 +286,8 @@ static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struc
             return RB_OK;
         }
         int status = plan_again(schedule->run, err);
-        /* Planning may have found that the stream can't be read. */
-        if (status == 0 && is_open(stream)) {
+        /* Planning may have found that the stream can't be read, or not yet. */
+        if (status == 0 && is_open(stream) && !stream->plan_again) {
             status = start_unit(schedule, lane, stream, err);
         }
         if (status != 0) {

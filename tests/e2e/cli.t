@@ -56,6 +56,8 @@ mkdir "$TAP_DIR/none"
 run_is 0 "connectors: an empty folder" "$RAPIDBYTE" connectors --connectors "$TAP_DIR/none"
 like "$stderr" "no connectors in" "connectors: an empty folder is said to be"
 
+# Minutes on a machine that is busy with other things.
+RUN_TIMEOUT_S=300
 run_is 0 "compile one" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" source-postgres
 like "$stdout" "^compiled " "compile: compiled"
 run_is 0 "compile it again" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" source-postgres

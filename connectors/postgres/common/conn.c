@@ -302,6 +302,7 @@ int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
             r = own.status = RB_ECONFIG;
             own.category = RB_CATEGORY_CONFIG;
         }
+        own.safe_to_retry = own.retryable; /* nothing was done yet */
         rb_error_prefix(&own, "connecting to %s port %d, database '%s', as '%s'", config->host,
                         config->port, config->database, config->user);
         if (err) {
