@@ -45,6 +45,11 @@ like "$stdout" '^rapidbyte [0-9]+\.[0-9]+\.[0-9]+ \(connector protocol 1\)$' "ve
 run_is 0 "version --output json" "$RAPIDBYTE" version --output json
 ok "version: JSON" python3 -c 'import json,sys; assert json.loads(sys.argv[1])["protocol_version"] == "1"' "$stdout"
 
+# The README's pipeline, whose servers are nobody's: read without a mistake, it fails at the source alone.
+sed -n '/^```yaml$/,/^```$/p' "$ROOT/README.md" | sed '1d;$d; s/host: localhost/host: 127.0.0.1/; s/port: 5432/port: 1/' >"$TAP_DIR/readme.yaml"
+cmp_ok "$(wc -l <"$TAP_DIR/readme.yaml")" -gt 15 "the README has a pipeline"
+run_is 3 "the README's pipeline has no mistake" env PGPASSWORD=x DW_PASSWORD=y "$RAPIDBYTE" check "$TAP_DIR/readme.yaml"
+
 run_is 0 "connectors" "$RAPIDBYTE" connectors
 like "$stdout" "^source-postgres +[0-9.]+ +source" "connectors: the source"
 like "$stdout" "^dest-postgres +[0-9.]+ +destination" "connectors: the destination"
