@@ -1,8 +1,7 @@
 #include <stdio.h>
 
 #include "host/cli/console.h"
-#include "host/cli/env.h"
-#include "host/cli/load.h"
+#include "host/cli/job.h"
 #include "host/cli/report.h"
 
 enum { JSON_MAX = 64 * 1024 * 1024 };
@@ -60,35 +59,21 @@ static int print_json(const struct rb_pipeline *pipeline, const struct rb_check_
 
 int rb_cmd_check(const struct rb_cli *cli)
 {
-    struct rb_console console;
-    rb_console_init(&console, cli);
-    RB_CLEANUP(rb_env_release) struct rb_env env;
-    struct rb_error error;
-    rb_error_clear(&error);
-    if (rb_env_init(&env, cli, true, &error) != 0) {
-        rb_console_error(&console, NULL, &error);
-        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
-    }
-    struct rb_pipeline *pipeline = NULL;
-    int code = rb_cli_load(cli, &console, false, &pipeline);
+    RB_CLEANUP(rb_job_release) struct rb_job job;
+    int code = rb_job_begin(&job, cli, false);
     if (code != 0) {
         return code;
     }
-    struct rb_engine_options options;
-    rb_env_engine_options(&env, cli, &options);
-    struct rb_observer observer;
-    rb_console_observer(&console, &observer);
     /* What the streams come to is in the report. */
-    observer.stream = NULL;
+    job.observer.stream = NULL;
     struct rb_check_report report;
-    rb_engine_check(pipeline, &options, &observer, &report);
+    rb_engine_check(job.pipeline, &job.options, &job.observer, &report);
     code = report.exit_code;
     if (cli->output == RB_OUTPUT_JSON) {
-        code = print_json(pipeline, &report);
+        code = print_json(job.pipeline, &report);
     } else {
-        print_text(&console, &report);
+        print_text(&job.console, &report);
     }
     rb_check_report_release(&report);
-    rb_pipeline_free(pipeline);
     return code;
 }

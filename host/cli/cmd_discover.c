@@ -3,8 +3,7 @@
 #include <yyjson.h>
 
 #include "host/cli/console.h"
-#include "host/cli/env.h"
-#include "host/cli/load.h"
+#include "host/cli/job.h"
 #include "host/cli/text.h"
 
 enum { CATALOG_MAX = 64 * 1024 * 1024 };
@@ -136,32 +135,18 @@ static int print_catalog(const struct rb_cli *cli, const struct rb_buf *catalog)
 
 int rb_cmd_discover(const struct rb_cli *cli)
 {
-    struct rb_console console;
-    rb_console_init(&console, cli);
-    RB_CLEANUP(rb_env_release) struct rb_env env;
-    struct rb_error error;
-    rb_error_clear(&error);
-    if (rb_env_init(&env, cli, true, &error) != 0) {
-        rb_console_error(&console, NULL, &error);
-        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
-    }
-    struct rb_pipeline *pipeline = NULL;
-    int code = rb_cli_load(cli, &console, true, &pipeline);
+    RB_CLEANUP(rb_job_release) struct rb_job job;
+    int code = rb_job_begin(&job, cli, true);
     if (code != 0) {
         return code;
     }
-    struct rb_engine_options options;
-    rb_env_engine_options(&env, cli, &options);
-    struct rb_observer observer;
-    rb_console_observer(&console, &observer);
     RB_CLEANUP(rb_buf_release) struct rb_buf catalog = RB_BUF_INIT(CATALOG_MAX);
     struct rb_fault fault;
-    if (rb_engine_discover(pipeline, &options, &observer, &catalog, &fault) != 0) {
-        rb_console_error(&console, rb_fault_side_name(fault.side), &fault.error);
+    if (rb_engine_discover(job.pipeline, &job.options, &job.observer, &catalog, &fault) != 0) {
+        rb_console_error(&job.console, rb_fault_side_name(fault.side), &fault.error);
         code = rb_fault_exit_code(&fault);
     } else {
         code = print_catalog(cli, &catalog);
     }
-    rb_pipeline_free(pipeline);
     return code;
 }

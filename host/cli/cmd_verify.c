@@ -3,8 +3,7 @@
 #include <yyjson.h>
 
 #include "host/cli/console.h"
-#include "host/cli/env.h"
-#include "host/cli/load.h"
+#include "host/cli/job.h"
 #include "host/cli/report.h"
 #include "host/cli/text.h"
 
@@ -158,29 +157,15 @@ static int print(const struct rb_cli *cli, struct rb_console *console,
 
 int rb_cmd_verify(const struct rb_cli *cli)
 {
-    struct rb_console console;
-    rb_console_init(&console, cli);
-    RB_CLEANUP(rb_env_release) struct rb_env env;
-    struct rb_error error;
-    rb_error_clear(&error);
-    if (rb_env_init(&env, cli, true, &error) != 0) {
-        rb_console_error(&console, NULL, &error);
-        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
-    }
-    struct rb_pipeline *pipeline = NULL;
-    int code = rb_cli_load(cli, &console, false, &pipeline);
+    RB_CLEANUP(rb_job_release) struct rb_job job;
+    int code = rb_job_begin(&job, cli, false);
     if (code != 0) {
         return code;
     }
-    struct rb_engine_options options;
-    rb_env_engine_options(&env, cli, &options);
-    struct rb_observer observer;
-    rb_console_observer(&console, &observer);
-    observer.stream = NULL;
+    job.observer.stream = NULL;
     struct rb_verify_report report;
-    rb_engine_verify(pipeline, &options, &observer, &report);
-    code = print(cli, &console, pipeline, &report);
+    rb_engine_verify(job.pipeline, &job.options, &job.observer, &report);
+    code = print(cli, &job.console, job.pipeline, &report);
     rb_verify_report_release(&report);
-    rb_pipeline_free(pipeline);
     return code;
 }
