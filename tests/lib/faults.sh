@@ -82,6 +82,14 @@ end_session() {
         WHERE application_name LIKE 'rapidbyte%' AND datname = '$1' AND (${2:-true}) LIMIT 1) t") == t ]]
 }
 
+# end_sessions <database>: all of ours at once, the owner of the snapshot first: between two statements a stream could still
+# be read under it.
+end_sessions() {
+    pg_sql "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
+        WHERE application_name LIKE 'rapidbyte%' AND datname = '$1'
+        ORDER BY state = 'idle in transaction' DESC) t" >/dev/null
+}
+
 # leftovers: staging and temporary tables at the destination.
 leftovers() {
     dst_sql "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND (relpersistence = 't'
