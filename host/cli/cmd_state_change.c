@@ -10,8 +10,7 @@
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/cursor.h"
-#include "host/cli/env.h"
-#include "host/cli/load.h"
+#include "host/cli/job.h"
 #include "host/config/pattern.h"
 #include "host/link/text.h"
 #include "host/state/change.h"
@@ -21,29 +20,22 @@ enum { FILE_MAX = 256 * 1024 * 1024, READ_BYTES = 64 * 1024, FORMAT_VERSION = 1 
 /* What a command needs, from begin to end. */
 struct command {
     const struct rb_cli *cli;
-    struct rb_console console;
-    struct rb_env env;
-    struct rb_pipeline *pipeline;
+    struct rb_job job;
 };
 
 /* 0, or the exit code. */
 static int begin(struct command *command, const struct rb_cli *cli)
 {
-    *command = (struct command){.cli = cli};
-    rb_console_init(&command->console, cli);
-    struct rb_error error;
-    rb_error_clear(&error);
-    if (rb_env_init(&command->env, cli, true, &error) != 0) {
-        rb_console_error(&command->console, NULL, &error);
-        return error.status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_INTERNAL;
-    }
-    return rb_cli_load(cli, &command->console, true, &command->pipeline);
+    command->cli = cli;
+    int code = rb_job_begin(&command->job, cli, true);
+    /* --streams names what is changed, not what is run. */
+    command->job.options.only_streams = NULL;
+    return code;
 }
 
 static void command_release(struct command *command)
 {
-    rb_env_release(&command->env);
-    rb_pipeline_free(command->pipeline);
+    rb_job_release(&command->job);
 }
 
 static int usage(struct command *command, const char *where, const char *hint, const char *fmt, ...)
@@ -62,7 +54,7 @@ static int usage(struct command *command, const char *where, const char *hint, c
     if (hint != NULL) {
         rb_error_set_hint(&error, "%s", hint);
     }
-    rb_console_error(&command->console, where, &error);
+    rb_console_error(&command->job.console, where, &error);
     return RB_EXIT_USAGE;
 }
 
@@ -80,7 +72,7 @@ static int print_done(const struct command *command, bool ledger,
     struct rb_json json;
     rb_json_init(&json, &out);
     rb_json_begin_object(&json);
-    rb_json_member_str(&json, "pipeline", command->pipeline->name);
+    rb_json_member_str(&json, "pipeline", command->job.pipeline->name);
     rb_json_member_bool(&json, "ledger", ledger);
     rb_json_key(&json, "changed");
     rb_json_begin_array(&json);
@@ -104,17 +96,12 @@ static int print_done(const struct command *command, bool ledger,
 static int apply(struct command *command, const struct rb_state_change *changes, size_t n,
                  const struct rb_state_key *keys, size_t n_keys, const char *text)
 {
-    struct rb_engine_options options;
-    rb_env_engine_options(&command->env, command->cli, &options);
-    options.only_streams = NULL;
-    struct rb_observer observer;
-    rb_console_observer(&command->console, &observer);
     struct rb_fault fault;
-    int status =
-        rb_engine_change(command->pipeline, &options, &observer, changes, n, keys, n_keys, &fault);
-    rb_console_clear(&command->console);
+    int status = rb_engine_change(command->job.pipeline, &command->job.options,
+                                  &command->job.observer, changes, n, keys, n_keys, &fault);
+    rb_console_clear(&command->job.console);
     if (status < 0) {
-        rb_console_error(&command->console, rb_fault_side_name(fault.side), &fault.error);
+        rb_console_error(&command->job.console, rb_fault_side_name(fault.side), &fault.error);
         return rb_fault_exit_code(&fault);
     }
     return print_done(command, status == 0, changes, n, text);
@@ -177,9 +164,9 @@ int rb_cmd_state_set_cursor(const struct rb_cli *cli)
     }
     const char *name = cli->operands[1];
     const char *value = cli->operands[2];
-    const struct rb_stream *stream = find_incremental(command.pipeline, name);
+    const struct rb_stream *stream = find_incremental(command.job.pipeline, name);
     if (stream == NULL) {
-        return usage(&command, command.pipeline->path, NULL,
+        return usage(&command, command.job.pipeline->path, NULL,
                      "the pipeline has no incremental stream '%s'", name);
     }
     if (value[0] == '\0') {
@@ -339,9 +326,9 @@ static int import_file(struct command *command, struct import *import, const cha
                      "this is not an exported state (version %d)", (int)FORMAT_VERSION);
     }
     const char *name = member(yyjson_doc_get_root(import->doc), "pipeline");
-    if (strcmp(name, command->pipeline->name) != 0) {
+    if (strcmp(name, command->job.pipeline->name) != 0) {
         return usage(command, path, NULL, "this is the state of pipeline '%s', not of '%s'", name,
-                     command->pipeline->name);
+                     command->job.pipeline->name);
     }
     char done[96];
     snprintf(done, sizeof done, "the state was replaced: %zu streams, %zu keys",
