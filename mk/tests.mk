@@ -26,7 +26,7 @@ NATIVE_TESTS := $(UNIT_TESTS) $(CONNECTOR_TESTS)
 chosen = $(if $(T),$(filter %/test_$(T:test_%=%).c %/$(T:%.t=%).t,$(1)),$(1))
 need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no test named "$(T)")))
 
-.PHONY: test e2e types sanitize coverage bench-connector-postgres fresh test-programs
+.PHONY: test e2e types sanitize coverage mutants bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
 test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
@@ -55,6 +55,10 @@ coverage: $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
 	@find build/cov -name '*.gcda' -delete
 	@tools/run-tests $(call programs,cov,$(NATIVE_TESTS))
 	@$(PYTHON) tools/coverage build/cov
+
+## mutants: break the product on purpose, and see the test fail that is named for it; T=pattern
+mutants: build
+	@$(PYTHON) tools/mutants '$(T)'
 
 ## bench-connector-postgres: load speed beside psql's, by COPY and INSERT; ROWS=n (default 1000000)
 ROWS ?= 1000000

@@ -39,6 +39,26 @@ fires() {
 
 run_is 0 "a good tree passes every check" tools/check
 
+mkdir tests/mutants tests/e2e
+echo 'pass "it passes"' >tests/e2e/good.t
+fires mutants 'the text is 0 times in base/good.c' tests/mutants/stale.toml <<'TOML'
+[[mutant]]
+name = "add multiplies"
+file = "base/good.c"
+find = "a - b"
+replace = "a * b"
+test = "good"
+fails = "it passes"
+TOML
+fires mutants 'there is no test bad' tests/mutants/stale.toml <<'TOML'
+[[mutant]]
+name = "add multiplies"
+file = "base/good.c"
+find = "a + b"
+replace = "a * b"
+test = "bad"
+fails = "it passes"
+TOML
 fires format 'clang-format' base/bad.c <<'C'
 int  x ;
 C
