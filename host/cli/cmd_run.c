@@ -51,7 +51,7 @@ static int print_report(const struct rb_cli *cli, struct rb_console *console,
     print_faults(console, report);
     const char *bench = getenv("RAPIDBYTE_BENCH");
     if (status == 0 && bench != NULL && strcmp(bench, "1") == 0) {
-        status = rb_report_print_bench(report);
+        status = rb_report_print_bench(report, cli->interpreter);
     }
     return status == 0 ? report->exit_code : RB_EXIT_INTERNAL;
 }

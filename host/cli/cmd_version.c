@@ -6,8 +6,8 @@
 int rb_cmd_version(const struct rb_cli *cli)
 {
     if (cli->output == RB_OUTPUT_JSON) {
-        printf("{\"version\":\"%s\",\"protocol_version\":\"%s\"}\n", RB_VERSION,
-               RB_PROTOCOL_VERSION);
+        printf("{\"version\":\"%s\",\"protocol_version\":\"%s\",\"build\":\"%s\"}\n", RB_VERSION,
+               RB_PROTOCOL_VERSION, RB_BUILD);
     } else {
         printf("rapidbyte %s (connector protocol %s)\n", RB_VERSION, RB_PROTOCOL_VERSION);
     }

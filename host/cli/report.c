@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/text.h"
+#include "host/cli/version.h"
 
 enum { JSON_MAX = 64 * 1024 * 1024, NAME_MAX_SHOWN = 200 };
 
@@ -177,7 +178,7 @@ int rb_report_print_json(const struct rb_pipeline *pipeline, const struct rb_run
     return print(&json, &text, "");
 }
 
-int rb_report_print_bench(const struct rb_run_report *report)
+int rb_report_print_bench(const struct rb_run_report *report, bool interpreter)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_timings sum;
@@ -208,6 +209,8 @@ int rb_report_print_bench(const struct rb_run_report *report)
     rb_json_member_i64(&json, "peak_supervisor_bytes", report->peak_supervisor_bytes);
     rb_json_member_i64(&json, "peak_worker_bytes", report->peak_worker_bytes);
     rb_json_member_i64(&json, "exit_code", report->exit_code);
+    rb_json_member_str(&json, "build", RB_BUILD);
+    rb_json_member_bool(&json, "aot", !interpreter);
     rb_json_end_object(&json);
     return print(&json, &text, "@@BENCH_JSON@@");
 }

@@ -46,6 +46,7 @@ like "$stderr" "^(debug|info): (source|dest)-postgres: " "run --log-level debug:
 run_is 0 "RAPIDBYTE_BENCH=1" env RAPIDBYTE_BENCH=1 "$RAPIDBYTE" run -q "$p"
 stdout=${stdout#@@BENCH_JSON@@}
 is "$(json 'd["records_read"], d["records_written"], d["retries"], d["exit_code"]')" "(2003, 2003, 0, 0)" "bench: records"
+is "$(json 'd["build"], d["aot"]')" "('release', True)" "bench: what was measured"
 is "$(json 'all(d[k] > 0 for k in ["bytes_read", "bytes_written", "total_secs", "source_connect_secs", "source_query_secs", "destination_connect_secs", "destination_commit_secs", "module_load_ms", "instantiate_ms", "peak_worker_bytes", "peak_supervisor_bytes"])')" \
     True "bench: bytes, phases, module load and memory"
 
