@@ -20,6 +20,7 @@ include mk/variants.mk
 include mk/host.mk
 include mk/guests.mk
 include mk/tests.mk
+include mk/bench.mk
 include mk/fuzz.mk
 include mk/checks.mk
 

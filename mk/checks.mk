@@ -17,7 +17,8 @@ archives: $(call archives,host,$(ARCHIVES_host))
 
 # clang-tidy, again only for what changed: an object that was rebuilt is the sign.
 TIDY_SOURCES := $(filter-out build/%,$(foreach a,$(filter-out nanoarrow,$(ARCHIVES_host)),$(call \
-    sources_of,$(a)))) $(MAIN) $(EXAMPLES) $(NATIVE_TESTS)
+    sources_of,$(a)))) $(MAIN) $(EXAMPLES) $(NATIVE_TESTS) \
+    $(BENCH_SOURCES)
 tidy: $(TIDY_SOURCES:%.c=build/check/tidy/%.ok)
 
 build/check/tidy/%.ok: build/host/obj/%.o .clang-tidy tests/.clang-tidy tools/tidy tools/analyzer.h
