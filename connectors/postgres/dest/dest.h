@@ -21,6 +21,8 @@ enum {
     RB_DEST_STAGING_NAME = 19,                 /* "s_", 16 hexadecimal digits, the final 0 */
     RB_TARGET_BARE_TYPE = 5,                   /* rb_target's column with the type's name alone */
     RB_TARGET_KEEPS_NOT_NULL = 6,
+    RB_TARGET_COLLATION = 7,           /* quoted, qualified; NULL: the type has none */
+    RB_TARGET_INEXACT = 8,             /* values that are equal may differ */
     RB_DEST_WHOLE_STREAM = -1,         /* the ledger's unit of a published stream */
     RB_DEST_BATCH_SLACK = 1024 * 1024, /* a batch may exceed max_batch_bytes by its framing */
 };
@@ -90,7 +92,7 @@ struct rb_target {
     char name[RB_QUOTE_NAME_MAX + 1];    /* as it is */
     char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
     struct rb_query_result columns;      /* name, type, not null, generated, has default, bare type,
-                                            keeps NOT NULL */
+                                            keeps NOT NULL, collation, inexact */
 };
 
 void rb_target_init(struct rb_target *target);

@@ -101,6 +101,7 @@ struct rb_loading {
     bool bound;          /* the encoder has a batch */
     int64_t batch_first; /* rows of the batches before this one */
     int64_t sent;        /* rows that the server counted as they came in */
+    int64_t staged;      /* of these: in RB_LOAD_TEMPORARY, to be moved to the target */
 };
 
 /* The column's index among the chosen ones, or SIZE_MAX. */
@@ -149,5 +150,22 @@ int rb_temporary_create(struct rb_loading *run, struct rb_error *err);
 void rb_temporary_add_position(struct rb_statement *sql, int64_t position);
 /* From the temporary table into the target. */
 int rb_temporary_move(struct rb_loading *run, struct rb_error *err);
+
+/* ---- upsert.c: its key. */
+
+bool rb_upsert_is(const struct rb_loading *run);
+/* The key's values as the target compares them; ON CONFLICT and what it does: into run->sql. */
+void rb_upsert_add_key(struct rb_loading *run);
+void rb_upsert_add_conflict(struct rb_loading *run);
+/* Of rows with the same key the last one counts: the others go from the temporary table. */
+int rb_upsert_drop_superseded(struct rb_loading *run, struct rb_error *err);
+/* The row at `position`, which was refused, goes from the temporary table. */
+int rb_upsert_drop_row(struct rb_loading *run, int64_t position, struct rb_error *err);
+/* Rows with NULL in their key are refused, and go. */
+int rb_upsert_reject_null_keys(struct rb_loading *run, struct rb_error *err);
+/* After all: each row of the temporary table must be in the target, which a trigger may prevent.
+ * Where the server counts as many rows as there are it is certain; where it counts fewer, keys came
+ * twice, or a trigger keeps updates from being made that change nothing. */
+int rb_upsert_check(struct rb_loading *run, struct rb_error *err);
 
 #endif

@@ -31,80 +31,13 @@ void rb_temporary_add_position(struct rb_statement *sql, int64_t position)
     rb_statement_add(sql, ", false); ");
 }
 
-static bool is_upsert(const struct rb_loading *run)
-{
-    return !rb_json_is_absent(run->load->primary_key);
-}
-
-static const char *key_name(const struct rb_loading *run, size_t i)
-{
-    return rb_json_text(rb_json_item(run->load->primary_key, i), "");
-}
-
-static size_t key_count(const struct rb_loading *run)
-{
-    return rb_json_count(run->load->primary_key);
-}
-
-static void add_key_values(struct rb_loading *run)
-{
-    for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(&run->sql, i > 0 ? ", " : "");
-        rb_cast_add(run, &run->sql, rb_loading_column(run, key_name(run, i)));
-    }
-}
-
-static void add_null_key(struct rb_loading *run)
-{
-    for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(&run->sql, i > 0 ? " OR " : "");
-        rb_statement_name(&run->sql, key_name(run, i));
-        rb_statement_add(&run->sql, " IS NULL");
-    }
-}
-
-static bool is_key(const struct rb_loading *run, const char *name)
-{
-    for (size_t i = 0; i < key_count(run); i++) {
-        if (strcmp(key_name(run, i), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add_conflict(struct rb_loading *run)
-{
-    struct rb_statement *sql = &run->sql;
-    bool any = false;
-    rb_statement_add(sql, " ON CONFLICT (");
-    for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(sql, i > 0 ? ", " : "");
-        rb_statement_name(sql, key_name(run, i));
-    }
-    for (size_t i = 0; i < run->columns.n; i++) {
-        const char *name = run->columns.items[i].name;
-        if (is_key(run, name)) {
-            continue;
-        }
-        rb_statement_add(sql, any ? ", " : ") DO UPDATE SET ");
-        rb_statement_name(sql, name);
-        rb_statement_add(sql, " = EXCLUDED.");
-        rb_statement_name(sql, name);
-        any = true;
-    }
-    if (!any) {
-        rb_statement_add(sql, ") DO NOTHING");
-    }
-}
-
 /* Rows of the temporary table that are numbered from `first` + 1 to `end`, into the target. */
 static int move_rows(void *self, const char *before, int64_t first, int64_t end,
                      int64_t *ret_suspect, struct rb_error *err)
 {
     struct rb_loading *run = self;
     struct rb_statement *sql = &run->sql;
-    bool upsert = is_upsert(run);
+    bool upsert = rb_upsert_is(run);
     (void)ret_suspect;
     rb_statement_begin(sql, before, err);
     rb_statement_add(sql, "INSERT INTO ");
@@ -114,7 +47,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     rb_statement_add(sql, ") OVERRIDING SYSTEM VALUE SELECT ");
     if (upsert) {
         rb_statement_add(sql, "DISTINCT ON (");
-        add_key_values(run);
+        rb_upsert_add_key(run);
         rb_statement_add(sql, ") ");
     }
     for (size_t i = 0; i < run->columns.n; i++) {
@@ -130,9 +63,9 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     }
     rb_statement_add(sql, " ORDER BY ");
     if (upsert) {
-        add_key_values(run);
+        rb_upsert_add_key(run);
         rb_statement_add(sql, ", " RB_LOAD_POSITION " DESC");
-        add_conflict(run);
+        rb_upsert_add_conflict(run);
     } else {
         rb_statement_add(sql, RB_LOAD_POSITION);
     }
@@ -229,7 +162,8 @@ static int reject_row(void *self, int64_t row, const struct rb_error *why, struc
         return status;
     }
     if (run->rejects.policy != RB_REJECT_FAIL) {
-        return rb_rejects_staged(&run->rejects, row + 1, &named, err);
+        status = rb_rejects_staged(&run->rejects, row + 1, &named, err);
+        return status < 0 || !rb_upsert_is(run) ? status : rb_upsert_drop_row(run, row + 1, err);
     }
     status = describe_key(run, row + 1, &key, err);
     if (status < 0) {
@@ -240,107 +174,6 @@ static int reject_row(void *self, int64_t row, const struct rb_error *why, struc
         *err = named;
     }
     return named.status;
-}
-
-/* Of rows with the same key the last one counts; the others are gone before any is refused, so that
- * which rows are left out does not depend on how they were divided. */
-static int drop_superseded(struct rb_loading *run, struct rb_error *err)
-{
-    struct rb_statement *sql = &run->sql;
-    rb_statement_begin(sql,
-                       "DELETE FROM " RB_LOAD_TEMPORARY " WHERE " RB_LOAD_POSITION
-                       " IN (SELECT p FROM (SELECT " RB_LOAD_POSITION " AS p, "
-                       "lead(1) OVER (PARTITION BY ",
-                       err);
-    for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(sql, i > 0 ? ", " : "");
-        rb_statement_name(sql, key_name(run, i));
-    }
-    rb_statement_add(sql, " ORDER BY " RB_LOAD_POSITION ") AS later FROM " RB_LOAD_TEMPORARY
-                          ") AS s WHERE later IS NOT NULL)");
-    return rb_statement_exec(sql, run->dest, NULL, err);
-}
-
-static int reject_null_keys(struct rb_loading *run, struct rb_error *err)
-{
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    bool fail = run->rejects.policy == RB_REJECT_FAIL;
-    rb_statement_begin(&run->sql, "SELECT " RB_LOAD_POSITION " FROM " RB_LOAD_TEMPORARY " WHERE ",
-                       err);
-    add_null_key(run);
-    rb_statement_add(&run->sql, fail ? " LIMIT 1" : " ORDER BY 1");
-    int status = rb_statement_end(&run->sql);
-    status = status < 0 ? status
-                        : rb_query_run(run->dest->conn, rb_buf_str(&run->sql.text), NULL, 0,
-                                       RB_QUERY_TEXT, &r, err);
-    if (status < 0 || r.n_rows == 0) {
-        return status;
-    }
-    if (fail) {
-        return rb_error_set(err, RB_EDATA, "NULL_IN_KEY",
-                            "row %s has NULL in its primary key, by which it would be upserted",
-                            rb_query_text(&r, 0, 0));
-    }
-    struct rb_error why;
-    rb_error_set(&why, RB_EDATA, "NULL_IN_KEY",
-                 "NULL in the primary key, by which the row would be upserted");
-    memcpy(why.sqlstate, "23502", sizeof "23502");
-    for (size_t i = 0; status == 0 && i < r.n_rows; i++) {
-        status = rb_rejects_staged(&run->rejects, rb_query_int(&r, i, 0, 0), &why, err);
-    }
-    rb_statement_begin(&run->sql, "DELETE FROM " RB_LOAD_TEMPORARY " WHERE ", err);
-    add_null_key(run);
-    return status < 0 ? status : rb_statement_exec(&run->sql, run->dest, NULL, err);
-}
-
-/* The key's columns, of the target or as numbered ones of a subquery. */
-static void add_key_columns(struct rb_loading *run, const char *prefix, bool by_name)
-{
-    for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(&run->sql, i > 0 ? ", " : "");
-        rb_statement_add(&run->sql, prefix);
-        if (by_name) {
-            rb_statement_name(&run->sql, key_name(run, i));
-        } else {
-            rb_statement_number(&run->sql, (int64_t)i);
-        }
-    }
-}
-
-/* Each key must be in the table: a trigger may have left rows out. Where the server counts as many
- * rows as were sent it is certain; where it counts fewer, keys came twice, or a trigger keeps
- * updates from being made that change nothing. */
-static int check_upserted(struct rb_loading *run, struct rb_error *err)
-{
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    struct rb_statement *sql = &run->sql;
-    if (run->load->affected == run->sent) {
-        return 0;
-    }
-    rb_statement_begin(sql, "SELECT count(*) FROM (SELECT ", err);
-    add_key_values(run);
-    rb_statement_add(sql, " FROM " RB_LOAD_TEMPORARY ") s (");
-    add_key_columns(run, "k", false);
-    rb_statement_add(sql, ") WHERE NOT EXISTS (SELECT FROM ");
-    rb_statement_add(sql, run->load->target->relation);
-    rb_statement_add(sql, " t WHERE (");
-    add_key_columns(run, "t.", true);
-    rb_statement_add(sql, ") = (");
-    add_key_columns(run, "s.k", false);
-    rb_statement_add(sql, "))");
-    int status = rb_statement_end(sql);
-    status =
-        status < 0 ? status : rb_dest_query(run->dest, rb_buf_str(&sql->text), NULL, 0, &r, err);
-    int64_t lost = rb_query_int(&r, 0, 0, -1);
-    if (status == 0 && lost != 0) {
-        status = rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
-                              "%lld of %lld rows upserted are not in the table: does a trigger of "
-                              "it leave rows out?",
-                              (long long)lost, (long long)run->sent);
-    }
-    return status;
 }
 
 /* In windows under savepoints. The rows lie in order of their positions, which is what this index
@@ -354,7 +187,9 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
         .load = move_rows,
         .reject = reject_row,
     };
-    int status = is_upsert(run) ? drop_superseded(run, err) : 0;
+    /* Before any row is refused: which ones are left out must not depend on how they are divided.
+     */
+    int status = rb_upsert_is(run) ? rb_upsert_drop_superseded(run, err) : 0;
     status = status < 0
                  ? status
                  : rb_query_exec(run->dest->conn,
@@ -368,7 +203,7 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
 static int move_all(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_conn *conn = run->dest->conn;
-    int status = is_upsert(run) ? reject_null_keys(run, err) : 0;
+    int status = rb_upsert_is(run) ? rb_upsert_reject_null_keys(run, err) : 0;
     if (status < 0) {
         return status;
     }
@@ -394,12 +229,14 @@ static int move_all(struct rb_loading *run, struct rb_error *err)
     if (status < 0 && err != NULL) {
         *err = own;
     }
-    return status < 0 || !is_upsert(run) ? status : check_upserted(run, err);
+    return status;
 }
 
 int rb_temporary_move(struct rb_loading *run, struct rb_error *err)
 {
     int status = rb_cast_begin(run, err);
+    run->staged = run->sent;
     status = status < 0 ? status : move_all(run, err);
+    status = status < 0 || !rb_upsert_is(run) ? status : rb_upsert_check(run, err);
     return status < 0 ? status : rb_cast_end(run, err);
 }

@@ -1,0 +1,64 @@
+#!/bin/bash
+# write_mode: upsert: after a run that says ok each row of the source is in the table as the source has it.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+pg_start main || bail "no PostgreSQL"
+databases
+p=$TAP_DIR/p.yaml
+export write_mode=upsert
+written() { python3 -c 'import json, sys; s = json.loads(sys.argv[1])["streams"][0]; print(s["records_written"], s["records_skipped"])' "$stdout"; }
+
+# A trigger of the target that keeps an update of a row from being made, in any of its ways.
+src_sql "CREATE TABLE keyed (id int PRIMARY KEY, v text, doc json); INSERT INTO keyed SELECT g, 'v' || g, '{}' FROM generate_series(1, 9000) g"
+dst_sql "CREATE SCHEMA raw; CREATE TABLE raw.keyed (id int PRIMARY KEY, v text CHECK (v <> 'refused'), doc json);
+    CREATE FUNCTION raw.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN NEW.v <> ''silently'' THEN NEW END; END'"
+STREAMS='- { name: keyed }' pipeline "$p"
+run_is 0 "a first load" "$RAPIDBYTE" run "$p"
+src_sql "UPDATE keyed SET v = 'silently' WHERE id = 7000"
+before=$(content dst_sql raw.keyed)
+for event in INSERT UPDATE; do
+    dst_sql "CREATE TRIGGER t BEFORE $event ON raw.keyed FOR EACH ROW EXECUTE FUNCTION raw.leave_out()"
+    for policy in fail skip; do
+        STREAMS="- { name: keyed, on_data_error: $policy }" pipeline "$p"
+        run_is 5 "a trigger before $event keeps an update back, $policy" "$RAPIDBYTE" run "$p"
+        like "$stderr" '1 of 9000 rows upserted are not in the table' "before $event, $policy: said by number"
+        is "$(content dst_sql raw.keyed)" "$before" "before $event, $policy: nothing is committed"
+    done
+    dst_sql 'DROP TRIGGER t ON raw.keyed'
+done
+
+# Rows that are refused are counted as such, beside updates that a trigger keeps back because they change nothing.
+dst_sql 'CREATE TRIGGER t BEFORE UPDATE ON raw.keyed FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'
+src_sql "UPDATE keyed SET v = 'refused' WHERE id IN (5, 8000); UPDATE keyed SET v = 'new' WHERE id IN (6, 8001); INSERT INTO keyed VALUES (9001, 'more', '[]')"
+STREAMS='- { name: keyed, on_data_error: skip }' pipeline "$p"
+run_is 0 "rows refused, and rows unchanged" "$RAPIDBYTE" run "$p" --output json
+is "$(written)" "8999 2" "they are counted"
+is "$(dst_sql "SELECT string_agg(id || v, ',' ORDER BY id) FROM raw.keyed WHERE id IN (5, 6, 7000, 8000, 8001, 9001)")" \
+    "5v5,6new,7000silently,8000v8000,8001new,9001more" "refused rows keep what was there, the others have what is new"
+src_sql "UPDATE keyed SET v = v || '!' WHERE id % 100 = 5 OR id = 8000"
+STREAMS='- { name: keyed }' pipeline "$p"
+run_is 0 "rows unchanged" "$RAPIDBYTE" run "$p"
+same keyed "all rows are there"
+
+# Keys that are equal by the target's collation, or by their type, without being the same.
+src_sql "CREATE TABLE words (w text, n numeric, v int); INSERT INTO words SELECT CASE WHEN g <= 5000 THEN 'Word ' ELSE 'WORD ' END || (g - 1) % 5000, 1.0, g FROM generate_series(1, 10000) g;
+    CREATE TABLE cwords (w text COLLATE \"C\" PRIMARY KEY, v int); INSERT INTO cwords SELECT 'c' || g, g FROM generate_series(1, 100) g;
+    CREATE TABLE numbers (n numeric PRIMARY KEY); INSERT INTO numbers VALUES (1.0), (2.0)"
+dst_sql "CREATE COLLATION raw.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE raw.words (w text COLLATE raw.ci, n numeric, v int, PRIMARY KEY (w, n))"
+for policy in fail skip; do
+    STREAMS="- { name: words, primary_key: [w, n], on_data_error: $policy }
+- { name: cwords }
+- { name: numbers }" pipeline "$p"
+    run_is 0 "keys that differ by case alone, $policy" "$RAPIDBYTE" run "$p"
+    is "$(dst_sql "SELECT count(*), sum(v), min(w COLLATE \"C\"), max(w COLLATE \"C\") FROM raw.words")" "5000|37502500|WORD 0|WORD 999" "the last one of each counts, $policy"
+    [[ $policy == fail ]] && src_sql "UPDATE numbers SET n = 1.00 WHERE n = 1; UPDATE cwords SET v = v + 1 WHERE v < 50"
+done
+same numbers "a key that is written otherwise, is so in the table"
+same cwords "a key of another collation than the database's"
+dst_sql 'CREATE TRIGGER t BEFORE UPDATE ON raw.words FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+    CREATE TRIGGER t BEFORE UPDATE ON raw.cwords FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'
+run_is 0 "the same, with updates kept back" "$RAPIDBYTE" run "$p"
+is "$(dst_sql 'SELECT count(*), sum(v) FROM raw.words')" "5000|37502500" "nothing has changed"
+done_testing
