@@ -87,6 +87,7 @@ def measure(server, workload, way, folder):
             run["own"] = own_figures(f.read(), way)
         own_peak = run["own"]["peak_supervisor_bytes"] + run["own"]["peak_worker_bytes"]
         run["peak_bytes"] = max(run["peak_bytes"], own_peak)
+        run["load_ms"] = run["own"]["module_load_ms"] / max(1, run["own"]["instances"])
     return run
 
 

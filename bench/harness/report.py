@@ -61,7 +61,13 @@ def save(path, report):
 
 def judge(target, rounds):
     """The target's figure, or None when its ways did not run."""
-    if target.base is None:
+    if target.metric == "growth":
+        peaks = [max((r[w]["peak_bytes"] for r in rounds if w in r), default=None)
+                 for w in (target.way, target.base)]
+        if None in peaks:
+            return None
+        found = {"median": (peaks[0] - peaks[1]) / (1 << 20), "interval": None}
+    elif target.base is None:
         values = [r[target.way][target.metric] for r in rounds if target.way in r]
         if not values:
             return None

@@ -24,7 +24,7 @@ class Way:
 
 
 def document(server, name, streams, source="", destination="", write_mode="append",
-             load_method="copy", extra=""):
+             load_method="copy", extra="", source_database="src"):
     """The pipeline document of one of our ways."""
     at = f"host: 127.0.0.1, port: {server.port}, user: postgres, password: postgres"
     plain = "sslmode: disable, "
@@ -32,7 +32,7 @@ def document(server, name, streams, source="", destination="", write_mode="appen
 pipeline: bench_{name}
 source:
   use: source-postgres
-  config: {{ {source or plain}{at}, database: src, schema: public }}
+  config: {{ {source or plain}{at}, database: {source_database}, schema: public }}
   streams: [ {streams} ]
 destination:
   use: dest-postgres
@@ -55,7 +55,7 @@ def rapidbyte(name="ours", label="rapidbyte", streams="{ name: $TABLE }", table=
                environment={"RAPIDBYTE_BENCH": "1"})
 
 
-def psql(name, label, copy_out, before=(), copy_in=None, after=(), every=1, environment=None):
+def psql(name, label, copy_out, before=(), copy_in=None, after=(), every=1, environment=None, table=""):
     """COPY of one psql piped into another's."""
     def commands(server, table, _):
         steps = [*before, copy_in or copy_out, *after]
@@ -63,7 +63,8 @@ def psql(name, label, copy_out, before=(), copy_in=None, after=(), every=1, envi
                 ("-c", step.format(t=f"public.{table}", d="FROM STDIN", table=table))]
         return [server.psql("src", "-c", copy_out.format(t=f"public.{table}", d="TO STDOUT", table=table)),
                 server.psql("dst", *into)]
-    return Way(name, label, commands, every=every, environment=environment or {"PGSSLMODE": "disable"})
+    return Way(name, label, commands, every=every, table=table,
+               environment=environment or {"PGSSLMODE": "disable"})
 
 
 BINARY = "COPY {t} {d} (FORMAT binary)"
@@ -75,6 +76,23 @@ def psql_binary(every=1):
 
 def psql_text(every=6):
     return psql("psql_text", "psql | psql, text", "COPY {t} {d}", every=every)
+
+
+def psql_upsert():
+    """By hand: COPY into a temporary table, then one INSERT … ON CONFLICT."""
+    columns = ("event_type", "user_id", "amount", "is_active", "payload", "created_at")
+    insert = ("INSERT INTO {t} SELECT * FROM loaded ON CONFLICT (id) DO UPDATE SET "
+              + ", ".join(f"{c} = excluded.{c}" for c in columns))
+    return psql("psql_upsert", "psql | psql, temporary table, ON CONFLICT", BINARY,
+                before=("BEGIN", "CREATE TEMPORARY TABLE loaded (LIKE {t})"),
+                copy_in="COPY loaded {d} (FORMAT binary)", after=(insert, "COMMIT"))
+
+
+def psql_tail(rows):
+    """The newest rows alone, as somebody would who keeps the last id."""
+    return psql("psql_tail", "psql | psql, WHERE id >", "COPY (SELECT * FROM public.{table} WHERE id > "
+                f"(SELECT max(id) - {rows} FROM public.{{table}})) {{d}} (FORMAT binary)", copy_in=BINARY,
+                table="tail_psql")
 
 
 def psql_freeze(every=1):
@@ -109,10 +127,12 @@ def pg_dump_psql(every=6):
                environment={"PGSSLMODE": "disable"})
 
 
-def pg_dump_restore(every=6):
+def pg_dump_restore(every=6, database="src", chosen=("--data-only", "-t", "public.{table}"),
+                    into=("--data-only",)):
     def commands(server, table, _):
-        return [at(server, "pg_dump", "-Fc", "-Z0", "--data-only", "-t", f"public.{table}", "src"),
-                at(server, "pg_restore", "--data-only", "--exit-on-error", "-d", "dst")]
+        what = [c.format(table=table) for c in chosen]
+        return [at(server, "pg_dump", "-Fc", "-Z0", *what, database),
+                at(server, "pg_restore", *into, "--exit-on-error", "-d", "dst")]
     return Way("pg_dump_restore", "pg_dump -Fc -Z0 | pg_restore", commands, every=every,
                environment={"PGSSLMODE": "disable"})
 
