@@ -101,6 +101,7 @@ static void write_limits(struct rb_json *json, const struct rb_resources *resour
     rb_json_member_u64(json, "max_record_bytes", resources->max_record_bytes);
     rb_json_member_i64(json, "max_inflight_batches", resources->max_inflight_batches);
     rb_json_member_i64(json, "max_parallel_requests", 1);
+    rb_json_member_i64(json, "max_retries", resources->max_retries);
     rb_json_member_u64(json, "checkpoint_interval_bytes", resources->checkpoint_interval_bytes);
     rb_json_member_u64(json, "checkpoint_interval_rows", resources->checkpoint_interval_rows);
     rb_json_member_u64(json, "checkpoint_interval_seconds", resources->checkpoint_interval_seconds);

@@ -56,6 +56,8 @@ struct rb_stream_context {
     const char *unit_range;         /* "": the whole stream */
     int64_t max_batch_bytes;  /* of Arrow IPC; always positive: 64 MiB when the host did not say */
     int64_t max_record_bytes; /* always positive: max_batch_bytes when the host did not say */
+    int64_t
+        max_retries; /* of what a connector tries again by itself; 0 when the host did not say */
     int64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
     struct rb_json_value json; /* all of it */
 };

@@ -58,6 +58,7 @@ static void parse_limits(struct rb_json_value limits, struct rb_stream_context *
     if (ret->max_record_bytes <= 0) {
         ret->max_record_bytes = ret->max_batch_bytes;
     }
+    ret->max_retries = rb_json_int(rb_json_get(limits, "max_retries"), 0);
     ret->checkpoint_interval_bytes =
         rb_json_int(rb_json_get(limits, "checkpoint_interval_bytes"), 0);
     ret->checkpoint_interval_rows = rb_json_int(rb_json_get(limits, "checkpoint_interval_rows"), 0);

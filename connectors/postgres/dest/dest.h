@@ -67,8 +67,8 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
 void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
                       char ret[RB_DEST_TARGET_MAX]);
-/* 0: the receipt of the stream's unit in its table stands, its rows, bytes and
- * rejected are filled in; 1: it does not. */
+/* 0: the receipt of the stream's unit in its table stands, its rows, bytes, rejected and
+ * checksum are filled in; 1: it does not, or is of another attempt at a stream of several units. */
 int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                    struct rb_receipt *ret, struct rb_error *err);
 /* Within the transaction of the data. 1: the receipt is there already: roll back. */
@@ -79,7 +79,8 @@ int rb_ledger_commit(struct rb_dest *dest, const struct rb_receipt *receipt, str
 /* Drops staging tables whose owner is gone. Within a transaction. *ret_dropped counts them. */
 int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
                              struct rb_error *err);
-/* "s_" and 16 digits that depend on load and stream. */
+/* "s_" and 16 digits that depend on load, stream, snapshot and attempt: what another attempt left,
+ * or still writes, is never taken for this one's. */
 void rb_ledger_staging_name(const struct rb_stream_context *context,
                             char ret[RB_DEST_STAGING_NAME]);
 
@@ -179,7 +180,8 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
 int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
                   const struct rb_columns *columns, struct rb_json_value primary_key,
                   const char *staging, struct rb_error *err);
-/* Puts the staging table in the old one's place, within the open transaction. */
+/* Puts the staging table in the old one's place, within the open transaction. Where others keep the
+ * old one from being locked, it is tried again, as often as limits.max_retries says. */
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
                     const char *staging, struct rb_error *err);
 

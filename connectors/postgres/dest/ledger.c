@@ -1,6 +1,7 @@
 /* The ledger: receipts in the transaction of the data, and what a lost COMMIT left. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -41,17 +42,38 @@ void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context
              context->destination_table);
 }
 
+/* A JSON value's own text as a C string in `buf`; NULL when it is absent. */
+static int source_text(struct rb_json_value value, struct rb_buf *buf, const char **ret)
+{
+    size_t len = 0;
+    const char *text = rb_json_is_absent(value) ? NULL : rb_json_source(value, &len);
+    *ret = NULL;
+    if (text == NULL || len == 0) {
+        return 0;
+    }
+    int status = rb_buf_append(buf, text, len);
+    *ret = rb_buf_str(buf);
+    return status;
+}
+
 int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                    struct rb_receipt *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
-    char number[NUMBER_MAX];
-    snprintf(number, sizeof number, "%" PRId64, unit);
+    RB_CLEANUP(rb_buf_release) struct rb_buf snapshot = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    char numbers[2][NUMBER_MAX];
+    snprintf(numbers[0], NUMBER_MAX, "%" PRId64, unit);
+    snprintf(numbers[1], NUMBER_MAX, "%" PRId64, context->attempt);
     char target[RB_DEST_TARGET_MAX];
     rb_ledger_target(dest, context, target);
-    const char *params[] = {context->load_id, context->stream_name, number, target};
-    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 4, &found, err);
+    const char *params[] = {
+        context->load_id, context->stream_name, numbers[0], target, numbers[1], NULL,
+    };
+    if (source_text(context->snapshot, &snapshot, &params[5]) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a receipt");
+    }
+    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 6, &found, err);
     if (status < 0) {
         return status;
     }
@@ -61,6 +83,9 @@ int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context
     ret->rows = rb_query_int(&found, 0, 0, 0);
     ret->bytes = rb_query_int(&found, 0, 1, 0);
     ret->rejected = rb_query_int(&found, 0, 2, 0);
+    const char *checksum = rb_query_text(&found, 0, 3);
+    ret->has_checksum = checksum != NULL;
+    ret->checksum = checksum != NULL ? strtoull(checksum, NULL, 16) : 0;
     return 0;
 }
 
@@ -75,20 +100,6 @@ static const char *mode_name(const struct rb_stream_context *context)
         return "upsert";
     }
     return "append";
-}
-
-/* A JSON value's own text as a C string in `buf`; NULL when it is absent. */
-static int source_text(struct rb_json_value value, struct rb_buf *buf, const char **ret)
-{
-    size_t len = 0;
-    const char *text = rb_json_is_absent(value) ? NULL : rb_json_source(value, &len);
-    *ret = NULL;
-    if (text == NULL || len == 0) {
-        return 0;
-    }
-    int status = rb_buf_append(buf, text, len);
-    *ret = rb_buf_str(buf);
-    return status;
 }
 
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
@@ -223,7 +234,12 @@ int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t 
 
 void rb_ledger_staging_name(const struct rb_stream_context *context, char ret[RB_DEST_STAGING_NAME])
 {
+    size_t len = 0;
+    const char *snapshot =
+        rb_json_is_absent(context->snapshot) ? "" : rb_json_source(context->snapshot, &len);
     uint64_t hash = rb_hash_row(context->load_id, strlen(context->load_id) + 1);
     hash = hash * 31 + rb_hash_row(context->stream_name, strlen(context->stream_name) + 1);
+    hash = hash * 31 + rb_hash_row(snapshot, len);
+    hash = hash * 31 + (uint64_t)context->attempt;
     snprintf(ret, RB_DEST_STAGING_NAME, "s_%016" PRIx64, hash);
 }

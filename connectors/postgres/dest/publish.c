@@ -27,8 +27,14 @@ static int check_units(struct rb_dest *dest, const struct rb_stream_context *str
                                 status == 1 ? "no receipt" : "another number of rows");
         }
         const char *checksum = rb_json_text(rb_json_get(unit, "checksum"), NULL);
-        total->has_checksum = total->has_checksum && checksum != NULL;
-        total->checksum += checksum != NULL ? strtoull(checksum, NULL, 16) : 0;
+        if (checksum != NULL &&
+            (!found.has_checksum || found.checksum != strtoull(checksum, NULL, 16))) {
+            return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
+                                "unit %lld has another checksum than its rows had",
+                                (long long)index);
+        }
+        total->has_checksum = total->has_checksum && found.has_checksum;
+        total->checksum += found.checksum;
         total->rows += found.rows;
         total->bytes += found.bytes;
         total->rejected += found.rejected;

@@ -1,9 +1,15 @@
 /* Replace by swap: a staging table takes the target's place, and all that belongs to it. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
+
+enum {
+    PAUSE_MS = 500,      /* before the second try; half as much again by chance */
+    PAUSE_DOUBLINGS = 4, /* 8 s at most */
+};
 
 static int no_memory(struct rb_error *err)
 {
@@ -173,8 +179,8 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
 }
 
-int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
-                    const char *staging, struct rb_error *err)
+static int swap(struct rb_dest *dest, const struct rb_stream_context *context, const char *staging,
+                struct rb_error *err)
 {
     const char *table = context->destination_table;
     RB_CLEANUP(rb_target_release) struct rb_target old;
@@ -188,10 +194,60 @@ int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *contex
         return status;
     }
     snprintf(names.out_of_the_way, sizeof names.out_of_the_way, "o_%.16s", staging + 2);
-    status = old.exists ? replace_old(dest, &old, staging, table, &names, err)
-                        : place_new(dest, staging, table, &names, err);
+    return old.exists ? replace_old(dest, &old, staging, table, &names, err)
+                      : place_new(dest, staging, table, &names, err);
+}
+
+/* Others hold locks on the table: what is loaded is none the worse for it. */
+static bool is_in_use(const struct rb_error *error)
+{
+    return strcmp(error->sqlstate, "55P03") == 0 || strcmp(error->sqlstate, "40P01") == 0;
+}
+
+/* Between two tries nothing is locked, and those who waited behind us have their turn. */
+static void pause_between(int64_t attempt)
+{
+    int64_t delay_ms = PAUSE_MS << (attempt < PAUSE_DOUBLINGS ? attempt : PAUSE_DOUBLINGS);
+    int64_t micros = (int64_t)(rb_clock_secs() * 1e6); /* its last digits are chance enough */
+    delay_ms += micros % (delay_ms / 2);
+    struct timespec delay = {.tv_sec = (time_t)(delay_ms / 1000),
+                             .tv_nsec = (long)(delay_ms % 1000) * 1000000};
+    nanosleep(&delay, NULL);
+}
+
+int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const char *staging, struct rb_error *err)
+{
+    const char *table = context->destination_table;
+    struct rb_error own;
+    int status = 0;
+    for (int64_t attempt = 0;; attempt++) {
+        rb_error_clear(&own);
+        status = rb_query_exec(dest->conn, "SAVEPOINT rapidbyte_swap", &own);
+        status = status < 0 ? status : swap(dest, context, staging, &own);
+        if (status == 0 || !is_in_use(&own) || !rb_conn_is_usable(dest->conn)) {
+            break;
+        }
+        if (attempt >= context->max_retries) {
+            /* Loading it again would not help: final, until the next run. */
+            own.retryable = own.safe_to_retry = false;
+            rb_error_set_hint(&own, "end what keeps the table locked (pg_locks), or raise "
+                                    "timeouts.lock or resources.max_retries");
+            break;
+        }
+        rb_log(RB_LOG_WARN, "table \"%s\" is in use (%s); replacing it is tried again", table,
+               own.message);
+        status = rb_query_exec(dest->conn, "ROLLBACK TO SAVEPOINT rapidbyte_swap", &own);
+        if (status < 0) {
+            break;
+        }
+        pause_between(attempt);
+    }
     if (status < 0) {
-        rb_error_prefix(err, "replacing table \"%s\"", table);
+        rb_error_prefix(&own, "replacing table \"%s\"", table);
+        if (err != NULL) {
+            *err = own;
+        }
     }
     return status;
 }

@@ -428,7 +428,8 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     }
     if (status == 1) {
         return rb_error_set(err, RB_EINTERNAL, "RECEIPT_GONE",
-                            "the receipt that kept this unit from being loaded is gone");
+                            "the receipt that kept this unit from being loaded is gone, or of "
+                            "another attempt");
     }
     if (status < 0) {
         if (err != NULL && err->commit_state == RB_COMMIT_NONE) {
