@@ -1,7 +1,7 @@
 # The native binary. It is not linked with libwasmedge: the worker opens that at run time, behind the
 # LLVM stub, because LLVM costs 20 ms and 50 MB at load time and only the compiler needs it.
 
-HOST_LIBS := -lsqlite3 -lssl -lcrypto -llz4 -lzstd -lfyaml -lyyjson -lpthread -ldl -lm
+HOST_LIBS := -lsqlite3 -lssl -lcrypto -llz4 -lzstd -lfyaml -lyyjson -lseccomp -lpthread -ldl -lm
 
 MAIN := $(wildcard host/cli/main.c)
 

@@ -35,6 +35,7 @@ FOLDER_state := host/state
 FOLDER_link := host/link
 FOLDER_guest := host/guest
 FOLDER_worker := host/worker
+FOLDER_sandbox := host/sandbox
 FOLDER_engine := host/engine
 FOLDER_cli := host/cli
 FOLDER_sdk := sdk/src
@@ -44,7 +45,7 @@ FOLDER_postgres_source := connectors/postgres/source
 FOLDER_postgres_dest := connectors/postgres/dest
 FOLDER_testsupport := tests/support
 
-HOST_ARCHIVES := cli engine worker guest net config state link crypto
+HOST_ARCHIVES := cli engine worker sandbox guest net config state link crypto
 SHARED_ARCHIVES := arrow base nanoarrow
 CONNECTOR_ARCHIVES := sdk_native sdk postgres_common postgres_source postgres_dest
 GUEST_ARCHIVES := sdk postgres_common base arrow nanoarrow

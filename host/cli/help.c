@@ -13,7 +13,8 @@
     "                         ~/.rapidbyte/plugins\n"                                              \
     "      --aot-dir DIR      cache of compiled connectors; otherwise $RAPIDBYTE_CACHE_DIR,\n"     \
     "                         else ~/.cache/rapidbyte/aot\n"                                       \
-    "      --interpreter      run connectors without compiling them (slow)\n"
+    "      --interpreter      run connectors without compiling them (slow)\n"                      \
+    "      --no-os-sandbox    do not have the kernel limit the process of the connectors\n"
 
 const char rb_help_overview_head[] =
     "rapidbyte moves tables between databases, exactly, through sandboxed connectors.\n"
@@ -113,7 +114,8 @@ const char rb_help_compile[] =
     "  -o, --output FMT       text (default) or json\n"
     "      --connectors DIRS  folders with connectors, separated by ':'\n"
     "      --aot-dir DIR      the cache; otherwise $RAPIDBYTE_CACHE_DIR, else\n"
-    "                         ~/.cache/rapidbyte/aot\n" COMMON_OPTIONS "\n"
+    "                         ~/.cache/rapidbyte/aot\n"
+    "      --no-os-sandbox    do not have the kernel limit the compiler\n" COMMON_OPTIONS "\n"
     "examples:\n"
     "  rapidbyte compile\n"
     "  rapidbyte compile source-postgres ./my_connector.wasm\n";

@@ -8,7 +8,8 @@
 #define CONNECTOR_OPTIONS                                                                          \
     "      --connectors DIRS  folders with connectors, separated by ':'\n"                         \
     "      --aot-dir DIR      cache of compiled connectors\n"                                      \
-    "      --interpreter      run connectors without compiling them (slow)\n"
+    "      --interpreter      run connectors without compiling them (slow)\n"                      \
+    "      --no-os-sandbox    do not have the kernel limit the process of the connectors\n"
 
 const char rb_help_state[] =
     "usage: rapidbyte state COMMAND [OPTION]... PIPELINE.yaml\n"

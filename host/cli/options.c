@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"streams", required_argument, NULL, 's'},
     {"full-refresh", no_argument, NULL, 'R'},
     {"interpreter", no_argument, NULL, 'I'},
+    {"no-os-sandbox", no_argument, NULL, 'O'},
     {"aot-dir", required_argument, NULL, 'A'},
     {"connectors", required_argument, NULL, 'C'},
     {"link-fd", required_argument, NULL, 'f'},
@@ -152,6 +153,9 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         return 0;
     case 'I':
         ret->interpreter = true;
+        return 0;
+    case 'O':
+        ret->no_os_sandbox = true;
         return 0;
     case 'A':
         ret->aot_dir = value;

@@ -17,6 +17,7 @@ struct rb_cli {
     bool quiet;
     bool help;
     bool interpreter;
+    bool no_os_sandbox;
     bool full_refresh;
     bool log_json;
     int log_level;           /* enum rb_log_level */

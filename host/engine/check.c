@@ -216,13 +216,25 @@ static void check_delivery(struct rb_run *run, struct rb_check_report *report)
               "run that fails may leave rows that the next one writes again");
 }
 
+static void check_sandbox(struct rb_run *run, struct rb_check_report *report)
+{
+    const struct rb_ready *ready = rb_session_ready(run->session);
+    struct rb_check_item *item = add_item(report, "sandbox");
+    item->warning = !ready->is_whole;
+    snprintf(item->message, sizeof item->message, "%s", ready->sandbox);
+}
+
 static void check_session(struct rb_run *run, struct rb_check_report *report)
 {
     struct rb_error error;
     rb_error_clear(&error);
     enum rb_fault_side side = RB_FAULT_ENGINE;
+    run->sandbox_told = true; /* it has a line of its own */
     int status = rb_run_start_session(run, &error);
-    status = status != 0 ? status : rb_run_open(run, &side, &error);
+    if (status == 0) {
+        check_sandbox(run, report);
+        status = rb_run_open(run, &side, &error);
+    }
     if (status != 0) {
         struct rb_check_item *item = add_item(report, "connectors");
         fail_item(report, item, side, &error);

@@ -112,6 +112,7 @@ struct rb_engine_options {
     const char *aot_dir;
     const char *llvm_stub_path; /* NULL: none */
     bool interpreter;
+    bool no_os_sandbox; /* worker and compiler run without the operating system's sandbox */
     int log_level;
     int signal_fd;                       /* signalfd of SIGINT and SIGTERM, or -1 */
     const struct rb_names *only_streams; /* NULL: all */

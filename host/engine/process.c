@@ -19,11 +19,40 @@ enum {
     WORKER_LINK_FD = 3,
     COMPILER_ERROR_MAX = 4096, /* bytes kept of what the compiler says */
     COMPILER_PATHS_MAX = 32,
+    ENVIRONMENT_MAX = 256, /* variables that a child gets */
 };
 
+/* What of the environment concerns the libraries of a child. The rest is the operator's: passwords
+ * among it, which /proc would show of a process that runs foreign code. */
+static bool is_passed_on(const char *entry)
+{
+    static const char *const prefixes[] = {
+        "LD_",   "SSL_CERT_", "OPENSSL_", "RES_OPTIONS=", "LOCALDOMAIN=", "HOSTALIASES=", "TZ=",
+        "LANG=", "LC_",       "PATH=",    "HOME=",        "TMPDIR=",      "GLIBC_TUN",    "MALLOC_",
+        "ASAN_", "UBSAN_",    "LSAN_",    "GCOV_",        "RAPIDBYTE_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Before the fork: borrowed strings of this process's environment. */
+static void filter_environment(char *ret_entries[ENVIRONMENT_MAX + 1])
+{
+    size_t n = 0;
+    for (char **at = environ; *at != NULL && n < ENVIRONMENT_MAX; at++) {
+        if (is_passed_on(*at)) {
+            ret_entries[n++] = *at;
+        }
+    }
+    ret_entries[n] = NULL;
+}
+
 /* Only async-signal-safe calls between fork and exec. */
-static _Noreturn void exec_child(const char *path, const char *const argv[], int keep_fd,
-                                 int target_fd)
+static _Noreturn void exec_child(const char *path, const char *const argv[], char *const env[],
+                                 int keep_fd, int target_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -40,12 +69,12 @@ static _Noreturn void exec_child(const char *path, const char *const argv[], int
     /* Whatever the caller has open (a pager's pipe, a lock) is none of the child's. */
     int first = (target_fd == WORKER_LINK_FD) ? WORKER_LINK_FD + 1 : STDERR_FILENO + 1;
     syscall(SYS_close_range, (unsigned)first, ~0U, 0U);
-    /* execv does not change what its prototype lets it (POSIX, exec, rationale). */
+    /* execve does not change what its prototype lets it (POSIX, exec, rationale). */
     union {
         const char *const *in;
         char *const *out;
     } args = {.in = argv};
-    execv(path, args.out);
+    execve(path, args.out, env);
     _exit(127);
 }
 
@@ -57,9 +86,11 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
         return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
     }
     const char *argv[] = {"rapidbyte", "worker", "--link-fd", "3", NULL};
+    char *env[ENVIRONMENT_MAX + 1];
+    filter_environment(env);
     pid_t pid = fork();
     if (pid == 0) {
-        exec_child(self_path, argv, fds[1], WORKER_LINK_FD);
+        exec_child(self_path, argv, env, fds[1], WORKER_LINK_FD);
     }
     int fork_errno = errno;
     close(fds[1]);
@@ -105,22 +136,30 @@ static bool read_all(int fd, int signal_fd, char *text)
     return (waits[1].revents & POLLIN) != 0;
 }
 
-int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
-                       size_t n_paths, int signal_fd, struct rb_error *err)
+int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sandbox,
+                       const char *const *wasm_paths, size_t n_paths, int signal_fd,
+                       struct rb_error *err)
 {
-    const char *argv[COMPILER_PATHS_MAX + 6] = {"rapidbyte", "compile", "--aot-dir", aot_dir, "--"};
+    const char *argv[COMPILER_PATHS_MAX + 7] = {"rapidbyte", "compile", "--aot-dir", aot_dir};
+    size_t n = 4;
     if (n_paths > COMPILER_PATHS_MAX) {
         return rb_error_set(err, RB_ECONFIG, "TOO_MANY_CONNECTORS", "%zu connectors to compile",
                             n_paths);
     }
-    memcpy(&argv[5], wasm_paths, n_paths * sizeof *wasm_paths);
+    if (no_os_sandbox) {
+        argv[n++] = "--no-os-sandbox";
+    }
+    argv[n++] = "--";
+    memcpy(&argv[n], wasm_paths, n_paths * sizeof *wasm_paths);
+    char *env[ENVIRONMENT_MAX + 1];
+    filter_environment(env);
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         return rb_error_set_errno(err, RB_EIO, "COMPILER_START", errno, "making a pipe");
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_child(self_path, argv, pipe_fds[1], STDERR_FILENO);
+        exec_child(self_path, argv, env, pipe_fds[1], STDERR_FILENO);
     }
     int fork_errno = errno;
     close(pipe_fds[1]);
@@ -204,7 +243,12 @@ void rb_process_kill(pid_t pid, int *ret_status, int64_t *ret_peak_bytes)
 
 void rb_process_describe(int wait_status, char *out, size_t cap)
 {
-    if (WIFSIGNALED(wait_status)) {
+    if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
+        snprintf(out, cap,
+                 "made a system call that the sandbox forbids, and was ended by the "
+                 "kernel (signal %d)",
+                 SIGSYS);
+    } else if (WIFSIGNALED(wait_status)) {
         const char *name = sigdescr_np(WTERMSIG(wait_status));
         snprintf(out, cap, "was killed by signal %d (%s)", WTERMSIG(wait_status),
                  name != NULL ? name : "unknown");

@@ -2,11 +2,15 @@
 #ifndef RB_HOST_ENGINE_PROCESS_H
 #define RB_HOST_ENGINE_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
+
+/* Both get what of the environment concerns their libraries (LD_*, SSL_CERT_*, RES_OPTIONS, …), not
+ * the operator's other variables. */
 
 /* Starts `<self> worker --link-fd <n>` with one end of a socket pair; *ret_fd is the other, the
  * caller's. Its standard input and output are /dev/null: a guest has no say there. */
@@ -16,8 +20,9 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
 /* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end, or until a signal waits in signal_fd
  * (-1: none), where it is left: RB_ECANCELLED. RB_ECONNECTOR with what it wrote to standard error.
  */
-int rb_process_compile(const char *self_path, const char *aot_dir, const char *const *wasm_paths,
-                       size_t n_paths, int signal_fd, struct rb_error *err);
+int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sandbox,
+                       const char *const *wasm_paths, size_t n_paths, int signal_fd,
+                       struct rb_error *err);
 
 /* Waits up to timeout_ms for the end: 0, with the wait status and peak resident bytes; 1: still
  * running. */

@@ -215,7 +215,16 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
         .progress = rb_run_progress,
         .user = run,
     };
-    return rb_session_start(&options, &run->session, err);
+    int status = rb_session_start(&options, &run->session, err);
+    if (status != 0) {
+        return status;
+    }
+    const struct rb_ready *ready = rb_session_ready(run->session);
+    if (!ready->is_whole && !run->sandbox_told) {
+        rb_run_note(run, "%s", ready->sandbox);
+    }
+    run->sandbox_told = true;
+    return RB_OK;
 }
 
 /* Everything that one worker process does. *ret_side: whose failure it was. */

@@ -63,6 +63,7 @@ struct rb_run {
     char *source_features, *destination_features; /* JSON arrays */
     int64_t deadline_ms;
     uint32_t random;
+    bool sandbox_told; /* what the kernel can't was said once; there may be many workers */
 };
 
 /* run.c: the streams that are wanted (of a pipeline with patterns: none yet), and a load id.

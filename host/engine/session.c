@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "host/engine/cancel.h"
 #include "host/engine/process.h"
+#include "host/engine/ready.h"
 #include "host/engine/session_state.h"
 #include "host/engine/view.h"
 
@@ -30,6 +31,7 @@ struct rb_session {
     bool link_open;
     bool is_dead;
     bool is_ready;
+    struct rb_ready ready;
     bool stop_sent;
     int stop_status;     /* RB_ECANCELLED or RB_ETIMEOUT once asked to stop */
     int64_t kill_at_ms;  /* once asked to stop */
@@ -135,16 +137,9 @@ static int on_frame(struct rb_session *session, const struct rb_link_frame *fram
                     struct rb_error *err)
 {
     switch (frame->type) {
-    case RB_LINK_READY: {
+    case RB_LINK_READY:
         session->is_ready = true;
-        struct rb_buf ignored = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);
-        struct rb_buf payload = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);
-        int status = rb_buf_append(&payload, frame->json, frame->len);
-        status = status != 0 ? status : rb_session_call_result(&payload, &ignored, err);
-        rb_buf_release(&ignored);
-        rb_buf_release(&payload);
-        return status;
-    }
+        return rb_ready_decode(frame->json, frame->len, &session->ready, err);
     case RB_LINK_RESULT:
         return on_result(session, frame);
     case RB_LINK_LOG:
@@ -522,4 +517,9 @@ int rb_session_check_stopped(const struct rb_session *session, struct rb_error *
 bool rb_session_is_dead(const struct rb_session *session)
 {
     return session->is_dead;
+}
+
+const struct rb_ready *rb_session_ready(const struct rb_session *session)
+{
+    return &session->ready;
 }

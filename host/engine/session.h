@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "host/engine/engine.h"
+#include "host/engine/ready.h"
 #include "host/link/link.h"
 #include "host/link/spec.h"
 #include "host/state/state.h"
@@ -85,5 +86,7 @@ bool rb_session_is_stopped(const struct rb_session *session);
 int rb_session_check_stopped(const struct rb_session *session, struct rb_error *err);
 /* The worker is gone: it crashed, was killed, or ended. */
 bool rb_session_is_dead(const struct rb_session *session);
+/* What the worker said at its start. */
+const struct rb_ready *rb_session_ready(const struct rb_session *session);
 
 #endif

@@ -232,8 +232,7 @@ int rb_guest_is_compiled(const char *wasm_path, const char *aot_dir, struct rb_e
     return status < 0 ? status : status == 0;
 }
 
-/* mkdir -p; the last folder is private. */
-static int make_folder(const char *aot_dir, struct rb_error *err)
+int rb_guest_make_cache(const char *aot_dir, struct rb_error *err)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s", aot_dir);
@@ -321,7 +320,7 @@ int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error
     char sha256[65], key[65];
     int status;
     if ((status = read_module(wasm_path, &wasm, sha256, err)) != 0 ||
-        (status = make_folder(aot_dir, err)) != 0) {
+        (status = rb_guest_make_cache(aot_dir, err)) != 0) {
         return status;
     }
     status = rb_guest_aot_find(sha256, aot_dir, &path, err);

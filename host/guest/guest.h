@@ -132,6 +132,9 @@ int rb_guest_close(struct rb_guest *guest, struct rb_error *err);
  * module, WasmEdge's version, compiler options, CPU features. Written to a temporary name and
  * renamed; safe under concurrent runs. */
 int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error *err);
+/* Makes the cache's folder and those above it, for its owner alone; rb_guest_compile does, too.
+ * RB_EIO; RB_EPERM when it is there and others may write to it. */
+int rb_guest_make_cache(const char *aot_dir, struct rb_error *err);
 /* 1: a verified entry is there; 0: none. Needs no runtime loaded. */
 int rb_guest_is_compiled(const char *wasm_path, const char *aot_dir, struct rb_error *err);
 

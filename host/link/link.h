@@ -35,7 +35,7 @@ enum rb_link_type {
     RB_LINK_STATE_REPLY = 5, /* {found,value} | {set} | {error}; id is the request's */
     RB_LINK_CLOSE = 6,       /* {}: rb_close everywhere, then the worker exits with 0 */
     /* Worker to supervisor. */
-    RB_LINK_READY = 32,    /* {} or {error} */
+    RB_LINK_READY = 32,    /* {sandbox:{seccomp,landlock,missing}} (null: not wanted) or {error} */
     RB_LINK_RESULT = 33,   /* id is the CALL's or UNIT's */
     RB_LINK_LOG = 34,      /* {level,connector,stream,text} */
     RB_LINK_PROGRESS = 35, /* id is the UNIT's; {read:{records,bytes,batches},written:{…}} since its

@@ -95,6 +95,7 @@ int rb_worker_spec_encode(const struct rb_worker_spec *spec, struct rb_buf *ret)
     rb_json_member_str(&json, "compression", rb_link_compression_names[spec->compression]);
     rb_json_member_str(&json, "aot_dir", spec->aot_dir);
     rb_json_member_bool(&json, "interpreter", spec->interpreter);
+    rb_json_member_bool(&json, "no_os_sandbox", spec->no_os_sandbox);
     rb_json_member_str(&json, "llvm_stub_path", spec->llvm_stub_path);
     rb_json_member_i64(&json, "log_level", spec->log_level);
     rb_json_member_i64(&json, "connect_timeout_ms", spec->connect_timeout_ms);

@@ -70,6 +70,7 @@ struct rb_worker_spec {
     enum rb_compression compression;
     const char *aot_dir;
     bool interpreter;
+    bool no_os_sandbox;         /* the operator wants no sandbox of the operating system */
     const char *llvm_stub_path; /* NULL: none */
     int log_level;              /* enum rb_log_level: messages above it are dropped in the worker */
     int64_t connect_timeout_ms; /* 0: none; likewise below */

@@ -127,6 +127,7 @@ static void decode_spec(struct rb_link_decoder *d, yyjson_val *root, struct rb_w
         (enum rb_compression)decode_word(d, root, "compression", rb_link_compression_names, 3);
     spec->aot_dir = rb_link_decode_opt_str(d, root, "aot_dir");
     spec->interpreter = rb_link_decode_bool(d, root, "interpreter");
+    spec->no_os_sandbox = rb_link_decode_bool(d, root, "no_os_sandbox");
     spec->llvm_stub_path = rb_link_decode_opt_str(d, root, "llvm_stub_path");
     spec->log_level = (int)rb_link_decode_i64(d, root, "log_level", 0, 4);
     spec->connect_timeout_ms = rb_link_decode_i64(d, root, "connect_timeout_ms", 0, INT64_MAX);

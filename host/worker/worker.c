@@ -13,6 +13,7 @@
 #include <yyjson.h>
 
 #include "host/guest/guest.h"
+#include "host/worker/confine.h"
 #include "host/worker/context.h"
 #include "host/worker/control.h"
 #include "host/worker/lane.h"
@@ -216,12 +217,36 @@ static int serve_once(struct worker *worker)
     return r != 0 ? r : on_frame(worker, &frame);
 }
 
+/* What the kernel keeps from this process, for the operator. */
+static int answer_ready(struct worker *worker, const struct rb_sandbox_state *sandbox)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(4096);
+    struct rb_json json;
+    rb_json_init(&json, &text);
+    rb_json_begin_object(&json);
+    rb_json_key(&json, "sandbox");
+    if (worker->spec.spec.no_os_sandbox) {
+        rb_json_null(&json);
+    } else {
+        rb_json_begin_object(&json);
+        rb_json_member_bool(&json, "seccomp", sandbox->seccomp);
+        rb_json_member_i64(&json, "landlock", sandbox->landlock_abi);
+        rb_json_member_str(&json, "missing", sandbox->missing);
+        rb_json_end_object(&json);
+    }
+    rb_json_end_object(&json);
+    int r = rb_json_finish(&json);
+    return r != 0
+               ? r
+               : rb_link_send(&worker->link, RB_LINK_READY, 0, rb_buf_str(&text), text.len, NULL);
+}
+
 static int load_runtime(const struct rb_worker_spec *spec, struct rb_error *err)
 {
     return spec->n_connectors == 0 ? 0 : rb_guest_runtime_load(false, spec->llvm_stub_path, err);
 }
 
-static int start(struct worker *worker, struct rb_error *err)
+static int start(struct worker *worker, struct rb_sandbox_state *ret_sandbox, struct rb_error *err)
 {
     struct rb_link_frame frame;
     int r = rb_link_recv(&worker->link, -1, &frame, err);
@@ -242,7 +267,9 @@ static int start(struct worker *worker, struct rb_error *err)
     worker->context.link = &worker->link;
     worker->context.spec = &worker->spec.spec;
     r = rb_budget_divide(&worker->spec.spec, &worker->context.budget, err);
-    return r != 0 ? r : load_runtime(&worker->spec.spec, err);
+    r = r != 0 ? r : load_runtime(&worker->spec.spec, err);
+    /* From here on there is foreign code: what it needs is open, loaded or granted. */
+    return r != 0 ? r : rb_worker_confine(&worker->spec.spec, ret_sandbox, err);
 }
 
 static void free_worker(struct worker *worker)
@@ -268,8 +295,9 @@ static void free_worker(struct worker *worker)
 static int serve(struct worker *worker)
 {
     struct rb_error err = {0};
-    int r = start(worker, &err);
-    if (answer(worker, RB_LINK_READY, 0, r == 0 ? NULL : &err) != 0) {
+    struct rb_sandbox_state sandbox = {.seccomp = false};
+    int r = start(worker, &sandbox, &err);
+    if ((r == 0 ? answer_ready(worker, &sandbox) : answer(worker, RB_LINK_READY, 0, &err)) != 0) {
         _exit(RB_WORKER_EXIT_ORPHANED);
     }
     if (r != 0) {
@@ -290,6 +318,8 @@ static void take_over_process(void)
 {
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
+    /* Nor does a debugger of the same user, or a pipe that cores go to, get to see them. */
+    prctl(PR_SET_DUMPABLE, 0);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);

@@ -69,7 +69,8 @@ static const char golden[] =
     "\"tls_key\":null,\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0}],"
     "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
     "\"max_inflight_batches\":16,\"max_inflight_bytes\":16777216,\"compression\":\"zstd\","
-    "\"aot_dir\":\"/aot\",\"interpreter\":false,\"llvm_stub_path\":null,\"log_level\":2,"
+    "\"aot_dir\":\"/"
+    "aot\",\"interpreter\":false,\"no_os_sandbox\":false,\"llvm_stub_path\":null,\"log_level\":2,"
     "\"connect_timeout_ms\":10000,\"statement_timeout_ms\":0,\"idle_timeout_ms\":0,"
     "\"lock_timeout_ms\":1}";
 
