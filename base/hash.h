@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 
@@ -18,54 +19,51 @@ static inline uint64_t rb_hash_rotate_left(uint64_t v, unsigned n)
     return v << n | v >> (64 - n);
 }
 
+/* One block of a row: four words, each into a chain of its own. */
+static inline void rb_hash_row_block(uint64_t chains[4], const uint8_t block[32])
+{
+    chains[0] = (rb_hash_rotate_left(chains[0], 27) ^ rb_load_le64(block)) * RB_HASH_ROW_K1;
+    chains[1] = (rb_hash_rotate_left(chains[1], 31) ^ rb_load_le64(block + 8)) * RB_HASH_ROW_K2;
+    chains[2] = (rb_hash_rotate_left(chains[2], 29) ^ rb_load_le64(block + 16)) * RB_HASH_ROW_K1;
+    chains[3] = (rb_hash_rotate_left(chains[3], 33) ^ rb_load_le64(block + 24)) * RB_HASH_ROW_K2;
+}
+
 /* A fast 64-bit hash of a row's bytes for the stream checksum. Not keyed, not for security. The
  * value is part of the contract between source and destination (docs/protocol.md,
  * "stream_checksum"). Inline, because a guest calls it once for each row.
  *
  * All arithmetic is modulo 2^64; words are little-endian. With K1 and K2 above:
  *
- *     a = len * K1, b = K2
- *     the bytes, followed by zeros up to the next whole multiple of 16 (none when they are one
- *     already), taken as pairs of words (u, v):
+ *     a = len * K1, b = K2, c = K1, d = len ^ K2
+ *     the bytes as blocks of four words (u, v, w, x): all whole ones, then, unless they were all,
+ *     the last 32 bytes (of a row of less than 32: its bytes, followed by zeros):
  *         a = (rotl(a, 27) ^ u) * K1,  b = (rotl(b, 31) ^ v) * K2
- *     h = a + rotl(b, 32)
+ *         c = (rotl(c, 29) ^ w) * K1,  d = (rotl(d, 33) ^ x) * K2
+ *     h = a + rotl(b, 32) + (c ^ rotl(d, 19)) * K1
  *     h = (h ^ h >> 32) * K1,  h = (h ^ h >> 29) * K2,  the hash is h ^ h >> 32
  *
- * Two independent chains hide the latency of the multiplications. The product's upper half, which
- * other hashes fold in, is not used: WebAssembly has no instruction for it. */
+ * Independent chains hide the latency of the multiplications. The last block overlaps the one
+ * before, because finding the end of a row byte by byte takes longer than hashing it: rows have
+ * lengths that no processor predicts. The product's upper half, which other hashes fold in, is not
+ * used: WebAssembly has no instruction for it. */
 static inline uint64_t rb_hash_row(const void *data, size_t len)
 {
     const uint8_t *p = data;
-    uint64_t a = (uint64_t)len * RB_HASH_ROW_K1;
-    uint64_t b = RB_HASH_ROW_K2;
+    uint64_t chains[4] = {(uint64_t)len * RB_HASH_ROW_K1, RB_HASH_ROW_K2, RB_HASH_ROW_K1,
+                          (uint64_t)len ^ RB_HASH_ROW_K2};
     size_t rest = len;
-    for (; rest >= 16; rest -= 16, p += 16) {
-        a = (rb_hash_rotate_left(a, 27) ^ rb_load_le64(p)) * RB_HASH_ROW_K1;
-        b = (rb_hash_rotate_left(b, 31) ^ rb_load_le64(p + 8)) * RB_HASH_ROW_K2;
+    for (; rest >= 32; rest -= 32, p += 32) {
+        rb_hash_row_block(chains, p);
     }
-    if (rest > 0) {
-        uint64_t words[2] = {0, 0};
-        unsigned word = 0;
-        if (rest & 8) {
-            words[0] = rb_load_le64(p);
-            p += 8;
-            word = 1;
-        }
-        unsigned shift = 0;
-        uint64_t last = 0;
-        if (rest & 4) {
-            last = rb_load_le32(p);
-            p += 4;
-            shift = 32;
-        }
-        for (size_t i = 0; i < (rest & 3); i++, shift += 8) {
-            last |= (uint64_t)p[i] << shift;
-        }
-        words[word] = last;
-        a = (rb_hash_rotate_left(a, 27) ^ words[0]) * RB_HASH_ROW_K1;
-        b = (rb_hash_rotate_left(b, 31) ^ words[1]) * RB_HASH_ROW_K2;
+    if (rest > 0 && len >= 32) {
+        rb_hash_row_block(chains, p + rest - 32);
+    } else if (rest > 0) {
+        uint8_t block[32] = {0};
+        memcpy(block, p, rest);
+        rb_hash_row_block(chains, block);
     }
-    uint64_t h = a + rb_hash_rotate_left(b, 32);
+    uint64_t h = chains[0] + rb_hash_rotate_left(chains[1], 32) +
+                 (chains[2] ^ rb_hash_rotate_left(chains[3], 19)) * RB_HASH_ROW_K1;
     h = (h ^ h >> 32) * RB_HASH_ROW_K1;
     h = (h ^ h >> 29) * RB_HASH_ROW_K2;
     return h ^ h >> 32;

@@ -185,6 +185,102 @@ static void round_trip(const struct rb_columns *columns, const struct rb_buf *da
     assert_true(rb_decoder_checksum(decoder) == rb_encoder_checksum(encoder));
 }
 
+/* The rows of a COPY stream as a server sends them: a message each, the header with the first, the
+ * trailer with none. */
+static void as_messages(const struct rb_buf *data, struct rb_buf *ret)
+{
+    size_t begin = 0;
+    for (size_t at = sizeof header; at < data->len;) {
+        int16_t n_fields = (int16_t)rb_load_be16(data->data + at);
+        at += 2;
+        for (int i = 0; i < n_fields; i++) {
+            uint32_t len = rb_load_be32(data->data + at);
+            at += 4 + (len == UINT32_MAX ? 0 : len);
+        }
+        assert_int_equal(rb_buf_append_byte(ret, 'd'), 0);
+        assert_int_equal(rb_buf_append_be32(ret, (uint32_t)(at - begin) + 4), 0);
+        assert_int_equal(rb_buf_append(ret, data->data + begin, at - begin), 0);
+        begin = at;
+    }
+}
+
+enum { NOTHING_WHOLE = 3 }; /* take_messages' own outcome */
+
+/* What of the stream of messages has been received, and how it is taken. */
+struct received {
+    const struct rb_buf *messages;
+    size_t taken, end;
+    bool is_fast; /* rb_decoder_push_messages has its turn first */
+    size_t n_fast, n_slow;
+};
+
+/* Takes the next messages, or the next one. NOTHING_WHOLE: not even one is whole. */
+static int take_messages(struct rb_decoder *decoder, struct received *received,
+                         struct rb_error *err)
+{
+    size_t len = received->end - received->taken;
+    uint8_t *bytes = malloc(len + 1);
+    assert_non_null(bytes);
+    memcpy(bytes, received->messages->data + received->taken, len);
+    bytes = realloc(bytes, len > 0 ? len : 1);
+    assert_non_null(bytes);
+    size_t used = 0;
+    int status = 0;
+    if (received->is_fast) {
+        status = rb_decoder_push_messages(decoder, bytes, len, &used, err);
+        received->n_fast += used > 0;
+    }
+    if (status == 0 && used == 0) {
+        size_t whole = len >= 5 ? rb_load_be32(bytes + 1) + 1 : SIZE_MAX;
+        if (whole > len) {
+            status = NOTHING_WHOLE;
+        } else {
+            status = rb_decoder_push(decoder, bytes + 5, whole - 5, &used, err);
+            used += status == RB_DECODER_FULL ? 0 : 5;
+            received->n_slow += status == 0;
+        }
+    }
+    free(bytes);
+    received->taken += used;
+    return status;
+}
+
+/* Like round_trip, for messages of which `piece` bytes more arrive at a time. */
+static void messages_round_trip(const struct rb_columns *columns, const struct rb_buf *messages,
+                                size_t piece, size_t batch_bytes, struct received *received,
+                                struct rb_buf *out)
+{
+    struct rb_decoder_options options = decoding;
+    options.batch_bytes = batch_bytes;
+    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    assert_int_equal(rb_decoder_new(columns, &options, &decoder, NULL), 0);
+    assert_int_equal(rb_encoder_new(columns, &encoding, &encoder, NULL), 0);
+    received->messages = messages;
+    while (!rb_decoder_is_ended(decoder)) {
+        size_t left = messages->len - received->end;
+        received->end += left < piece ? left : piece;
+        int status = 0;
+        while (received->taken < received->end && !rb_decoder_is_ended(decoder)) {
+            struct rb_error err = {0};
+            status = take_messages(decoder, received, &err);
+            assert_true(status >= 0);
+            if (status == NOTHING_WHOLE && !rb_decoder_is_ended(decoder)) {
+                break;
+            }
+            if (status == RB_DECODER_FULL) {
+                encode_batch(decoder, encoder, columns, out);
+                rb_decoder_clear(decoder);
+            }
+        }
+    }
+    assert_int_equal(received->taken, messages->len);
+    encode_batch(decoder, encoder, columns, out);
+    assert_int_equal(rb_decoder_rows(decoder), rb_encoder_row_count(encoder));
+    assert_int_equal(rb_decoder_bytes(decoder), rb_encoder_bytes(encoder));
+    assert_true(rb_decoder_checksum(decoder) == rb_encoder_checksum(encoder));
+}
+
 static void expect_same(const struct rb_buf *data, const struct rb_buf *out)
 {
     size_t body = data->len - sizeof header - 2;
@@ -211,6 +307,77 @@ static void every_native_value_comes_back(void **state)
     table_of_samples(&data, 3000);
     round_trip(&columns, &data, data.len, 64 * 1024, &out);
     expect_same(&data, &out);
+}
+
+static void messages_come_back_as_rows_do(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    all_columns(&columns);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf messages = RB_BUF_INIT(BUF_MAX);
+    table_of_samples(&data, 3000);
+    as_messages(&data, &messages);
+    static const size_t pieces[] = {700, 5000, 77777, SIZE_MAX / 2};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+        struct received received = {.is_fast = true};
+        messages_round_trip(&columns, &messages, pieces[i], 10000 + i * 20000, &received, &out);
+        expect_same(&data, &out);
+        /* The first row comes with the header; every other is taken the fast way. */
+        assert_int_equal(received.n_slow, 1);
+        assert_true(received.n_fast > 0);
+    }
+}
+
+/* A block with a value that is refused changes nothing, and the slow way says which row it is. */
+static void a_refused_value_in_a_block_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t column;
+        const char *value;
+        size_t len;
+    } bad[] = {{0, "\2", 1}, {1, "\0", 1}, {13, "\2{}", 3}, {14, "short", 5}};
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    all_columns(&columns);
+    for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+        RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+        RB_CLEANUP(rb_buf_release) struct rb_buf messages = RB_BUF_INIT(BUF_MAX);
+        assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+        for (size_t row = 0; row < 40; row++) {
+            append_row(&data, row);
+        }
+        assert_int_equal(rb_buf_append_be16(&data, N_SAMPLES), 0);
+        for (size_t i = 0; i < N_SAMPLES; i++) {
+            if (i == bad[b].column) {
+                append_field(&data, bad[b].value, bad[b].len);
+            } else {
+                assert_int_equal(rb_buf_append_be32(&data, UINT32_MAX), 0);
+            }
+        }
+        append_row(&data, 1);
+        as_messages(&data, &messages);
+        RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+        assert_int_equal(rb_decoder_new(&columns, &decoding, &decoder, NULL), 0);
+        struct received received = {.messages = &messages, .end = messages.len, .is_fast = true};
+        struct rb_error err = {0};
+        int status = 0;
+        while (status == 0) {
+            status = take_messages(decoder, &received, &err);
+        }
+        assert_int_equal(status, RB_EDATA);
+        assert_int_equal(rb_decoder_rows(decoder), 40);
+        char expected[32];
+        snprintf(expected, sizeof expected, "column \"c%zu\", row 41", bad[b].column);
+        assert_non_null(strstr(err.message, expected));
+        RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+        RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+        assert_int_equal(rb_encoder_new(&columns, &encoding, &encoder, NULL), 0);
+        encode_batch(decoder, encoder, &columns, &out);
+        assert_memory_equal(out.data, data.data + sizeof header, out.len);
+        assert_true(rb_decoder_checksum(decoder) == rb_encoder_checksum(encoder));
+    }
 }
 
 static void any_cut_gives_the_same(void **state)
@@ -449,6 +616,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_native_value_comes_back),
+        cmocka_unit_test(messages_come_back_as_rows_do),
+        cmocka_unit_test(a_refused_value_in_a_block_is_named),
         cmocka_unit_test(any_cut_gives_the_same),
         cmocka_unit_test(no_rows_and_no_columns),
         cmocka_unit_test(wide_values_do_not_stay),

@@ -51,6 +51,12 @@ void rb_decoder_freep(struct rb_decoder **decoder);
  */
 int rb_decoder_push(struct rb_decoder *decoder, const uint8_t *data, size_t len, size_t *ret_used,
                     struct rb_error *err);
+/* The fast way for what a connection has received: `data` begins with a message of the protocol.
+ * Takes CopyData messages that are whole and hold one row each, as servers send them. *ret_used
+ * bytes were taken, messages with their headers; 0: the next message is for rb_decoder_push.
+ * RB_DECODER_FULL as there. Fails only for want of memory. */
+int rb_decoder_push_messages(struct rb_decoder *decoder, const uint8_t *data, size_t len,
+                             size_t *ret_used, struct rb_error *err);
 /* Whether the stream ended well, with its trailer. */
 bool rb_decoder_is_ended(const struct rb_decoder *decoder);
 

@@ -4,47 +4,19 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/codec_copy.h"
+#include "connectors/postgres/common/codec_decoder.h"
 #include "connectors/postgres/common/codec_time.h"
 
 enum {
     FIRST_ROWS = 1024, /* room for rows at first; doubles up to RB_CODEC_BATCH_ROWS_MAX */
     FIRST_VALUE_BYTES = 16 * 1024, /* room of a column of variable width at first */
-    COPY_SLACK = 8,                /* copy_inline writes up to 7 bytes too many */
-    COPY_INLINE_MAX = 56,
     CARRY_SLACK = 2 * 1024 * 1024, /* beyond two records: a message's worth of other rows */
     UUID_BYTES = 16,
 };
 
 /* decode_row's own outcome: the bytes end before the row does. */
 enum { SHORT = 3 };
-
-struct out_column {
-    const struct rb_column *column;
-    uint32_t width;    /* bytes of a value; 0: variable, or a bit */
-    uint8_t *validity; /* a bit per row, 1 = value; all set but for NULLs */
-    int32_t *offsets;  /* variable width: n_rows + 1 */
-    uint8_t *values;
-    size_t values_cap;
-    int64_t null_count;
-    struct ArrowArray array;
-    const void *buffers[3];
-};
-
-struct rb_decoder {
-    struct out_column *columns;
-    size_t n_columns;
-    struct rb_decoder_options options;
-    size_t n_rows, row_cap; /* of the batch */
-    size_t batch_bytes;
-    bool header_done, ended;
-    struct rb_buf carry; /* the beginning of a row (or of the header) whose rest is to come */
-    int64_t total_rows, total_bytes;
-    uint64_t checksum;
-    struct ArrowArray array;
-    struct ArrowArray **children;
-    const void *no_buffer[1];
-};
 
 /* The batch is borrowed: releasing it is not the consumer's business. */
 static void release_borrowed(struct ArrowArray *array)
@@ -73,11 +45,6 @@ static uint32_t codec_width(enum rb_type_codec codec)
     return 0;
 }
 
-static bool is_variable(const struct out_column *out)
-{
-    return out->column->codec == RB_CODEC_BYTES || out->column->codec == RB_CODEC_JSONB;
-}
-
 static size_t bitmap_bytes(size_t rows)
 {
     return (rows + 7) / 8;
@@ -95,13 +62,13 @@ static bool grow(void *field, size_t size)
     return true;
 }
 
-static bool grow_column_rows(struct out_column *out, size_t from, size_t to)
+static bool grow_column_rows(struct rb_out_column *out, size_t from, size_t to)
 {
     if (!grow(&out->validity, bitmap_bytes(to))) {
         return false;
     }
     memset(out->validity + bitmap_bytes(from), 0xff, bitmap_bytes(to) - bitmap_bytes(from));
-    if (is_variable(out)) {
+    if (rb_out_column_is_variable(out)) {
         if (!grow(&out->offsets, (to + 1) * sizeof(int32_t))) {
             return false;
         }
@@ -123,7 +90,7 @@ static int no_memory(struct rb_error *err)
 }
 
 /* Room for rows, in all columns. */
-static int grow_rows(struct rb_decoder *decoder, struct rb_error *err)
+int rb_decoder_grow_rows(struct rb_decoder *decoder, struct rb_error *err)
 {
     size_t to = decoder->row_cap == 0 ? FIRST_ROWS : decoder->row_cap * 2;
     for (size_t i = 0; i < decoder->n_columns; i++) {
@@ -136,7 +103,8 @@ static int grow_rows(struct rb_decoder *decoder, struct rb_error *err)
 }
 
 /* Room for `extra` bytes behind the `used` ones of a column of variable width. */
-static int grow_values(struct out_column *out, size_t used, size_t extra, struct rb_error *err)
+int rb_decoder_grow_values(struct rb_out_column *out, size_t used, size_t extra,
+                           struct rb_error *err)
 {
     size_t cap = out->values_cap == 0 ? FIRST_VALUE_BYTES : out->values_cap;
     while (cap - used < extra) {
@@ -153,21 +121,64 @@ static int grow_values(struct out_column *out, size_t used, size_t extra, struct
     return 0;
 }
 
+/* The length that every value of a type has. */
+static uint32_t value_length(const struct rb_out_column *out)
+{
+    if (rb_out_column_is_variable(out)) {
+        return RB_DECODER_ANY_LENGTH;
+    }
+    return out->width != 0 ? out->width : 1; /* a bit travels as a byte */
+}
+
+static void lay_out_block(struct rb_decoder *decoder)
+{
+    struct rb_block_column *run = NULL;
+    for (size_t i = 0; i < decoder->n_columns; i++) {
+        struct rb_block_column *column = &decoder->layout[i];
+        column->length = value_length(&decoder->columns[i]);
+        rb_store_be32(&column->be_length, column->length);
+        if (column->length == RB_DECODER_ANY_LENGTH) {
+            run = NULL;
+            continue;
+        }
+        run = run != NULL ? run : column;
+        column->run_at = run->run_bytes;
+        run->run_columns++;
+        run->run_bytes += 4 + column->length;
+    }
+}
+
+static bool allocate_block(struct rb_decoder *decoder)
+{
+    size_t n = decoder->n_columns;
+    size_t rows = RB_DECODER_BLOCK_CELLS / (n + 1);
+    rows = rows < 1 ? 1 : rows;
+    decoder->block_rows = rows < RB_DECODER_BLOCK_ROWS ? rows : RB_DECODER_BLOCK_ROWS;
+    decoder->cells = calloc(n * decoder->block_rows + 1, sizeof *decoder->cells);
+    decoder->layout = calloc(n + 1, sizeof *decoder->layout);
+    decoder->has_nulls = calloc(n + 1, sizeof *decoder->has_nulls);
+    if (decoder->cells == NULL || decoder->layout == NULL || decoder->has_nulls == NULL) {
+        return false;
+    }
+    lay_out_block(decoder);
+    return true;
+}
+
 static int allocate(struct rb_decoder *decoder, const struct rb_columns *columns)
 {
-    decoder->columns = calloc(columns->n + 1, sizeof(struct out_column));
+    decoder->columns = calloc(columns->n + 1, sizeof(struct rb_out_column));
     decoder->children = calloc(columns->n + 1, sizeof(struct ArrowArray *));
     if (decoder->columns == NULL || decoder->children == NULL) {
         return RB_ENOMEM;
     }
     decoder->n_columns = columns->n;
     for (size_t i = 0; i < columns->n; i++) {
-        struct out_column *out = &decoder->columns[i];
+        struct rb_out_column *out = &decoder->columns[i];
         out->column = &columns->items[i];
         out->width = codec_width(out->column->codec);
         decoder->children[i] = &out->array;
     }
-    return grow_rows(decoder, NULL);
+    return allocate_block(decoder) ? rb_decoder_grow_rows(decoder, NULL) : RB_ENOMEM;
 }
 
 int rb_decoder_new(const struct rb_columns *columns, const struct rb_decoder_options *options,
@@ -199,6 +210,9 @@ void rb_decoder_free(struct rb_decoder *decoder)
     }
     free(decoder->columns);
     free(decoder->children);
+    free(decoder->cells);
+    free(decoder->layout);
+    free(decoder->has_nulls);
     rb_buf_release(&decoder->carry);
     free(decoder);
 }
@@ -207,19 +221,6 @@ void rb_decoder_freep(struct rb_decoder **decoder)
 {
     rb_decoder_free(*decoder);
     *decoder = NULL;
-}
-
-/* Copies short values by words, which memcpy calls would make half as fast again. Reads within
- * [src, src_end), writes up to 7 bytes past `len`. */
-static inline void copy_inline(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *src_end)
-{
-    if (len > COPY_INLINE_MAX || (size_t)(src_end - src) < ((len + 7) & ~(size_t)7)) {
-        memcpy(dst, src, len);
-        return;
-    }
-    for (size_t i = 0; i < len; i += 8) {
-        memcpy(dst + i, src + i, 8);
-    }
 }
 
 static int bad_length(const struct rb_decoder *decoder, const struct rb_column *column, size_t len,
@@ -242,33 +243,33 @@ static int special_value(const struct rb_decoder *decoder, const struct rb_colum
     return status;
 }
 
-static int put_variable(struct out_column *out, size_t row, const uint8_t *p, size_t len,
+static int put_variable(struct rb_out_column *out, size_t row, const uint8_t *p, size_t len,
                         const uint8_t *end, struct rb_error *err)
 {
     size_t used = (size_t)out->offsets[row];
-    if (__builtin_expect(out->values_cap - used < len + COPY_SLACK, 0)) {
-        int status = grow_values(out, used, len + COPY_SLACK, err);
+    if (__builtin_expect(out->values_cap - used < len + RB_CODEC_COPY_SLACK, 0)) {
+        int status = rb_decoder_grow_values(out, used, len + RB_CODEC_COPY_SLACK, err);
         if (status < 0) {
             return status;
         }
     }
-    copy_inline(out->values + used, p, len, end);
+    rb_codec_copy(out->values + used, p, len, end);
     out->offsets[row + 1] = (int32_t)(used + len);
     return 0;
 }
 
-static void put_null(struct out_column *out, size_t row)
+static void put_null(struct rb_out_column *out, size_t row)
 {
     out->validity[row >> 3] &= (uint8_t)~(1U << (row & 7));
     out->null_count++;
-    if (is_variable(out)) {
+    if (rb_out_column_is_variable(out)) {
         out->offsets[row + 1] = out->offsets[row];
     } else if (out->width != 0) {
         memset(out->values + row * out->width, 0, out->width);
     }
 }
 
-static int put_date(const struct rb_decoder *decoder, struct out_column *out, size_t row,
+static int put_date(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
                     const uint8_t *p, struct rb_error *err)
 {
     int32_t pg = (int32_t)rb_load_be32(p);
@@ -283,7 +284,7 @@ static int put_date(const struct rb_decoder *decoder, struct out_column *out, si
     return 0;
 }
 
-static int put_timestamp(const struct rb_decoder *decoder, struct out_column *out, size_t row,
+static int put_timestamp(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
                          const uint8_t *p, struct rb_error *err)
 {
     int64_t pg = (int64_t)rb_load_be64(p);
@@ -300,7 +301,7 @@ static int put_timestamp(const struct rb_decoder *decoder, struct out_column *ou
 }
 
 /* One field that is not NULL. `end`: of the bytes that may be read. */
-static inline int put_value(const struct rb_decoder *decoder, struct out_column *out, size_t row,
+static inline int put_value(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
                             const uint8_t *p, size_t len, const uint8_t *end, struct rb_error *err)
 {
     if (out->width != 0 && len != out->width) {
@@ -367,7 +368,7 @@ static void undo_row(struct rb_decoder *decoder, size_t n)
     size_t row = decoder->n_rows;
     uint8_t bit = (uint8_t)(1U << (row & 7));
     for (size_t i = 0; i < n; i++) {
-        struct out_column *out = &decoder->columns[i];
+        struct rb_out_column *out = &decoder->columns[i];
         if ((out->validity[row >> 3] & bit) == 0) {
             out->validity[row >> 3] |= bit;
             out->null_count--;
@@ -383,7 +384,7 @@ static int decode_fields(struct rb_decoder *decoder, const uint8_t *p, const uin
 {
     size_t row = decoder->n_rows;
     for (size_t i = 0; i < decoder->n_columns; i++) {
-        struct out_column *out = &decoder->columns[i];
+        struct rb_out_column *out = &decoder->columns[i];
         if (end - p < 4) {
             undo_row(decoder, i);
             return SHORT;
@@ -479,7 +480,7 @@ static int decode_header(const uint8_t *p, const uint8_t *end, const uint8_t **r
     return 0;
 }
 
-static bool is_full(const struct rb_decoder *decoder)
+bool rb_decoder_is_full(const struct rb_decoder *decoder)
 {
     return decoder->batch_bytes >= decoder->options.batch_bytes ||
            decoder->n_rows >= RB_CODEC_BATCH_ROWS_MAX;
@@ -499,11 +500,11 @@ static int decode_rows(struct rb_decoder *decoder, const uint8_t *p, const uint8
         *ret_next = p;
     }
     while (p < end) {
-        if (is_full(decoder)) {
+        if (rb_decoder_is_full(decoder)) {
             return RB_DECODER_FULL;
         }
         if (decoder->n_rows == decoder->row_cap) {
-            int status = grow_rows(decoder, err);
+            int status = rb_decoder_grow_rows(decoder, err);
             if (status < 0) {
                 return status;
             }
@@ -590,15 +591,15 @@ bool rb_decoder_is_ended(const struct rb_decoder *decoder)
     return decoder->ended;
 }
 
-static void finish_column(struct out_column *out, size_t n_rows)
+static void finish_column(struct rb_out_column *out, size_t n_rows)
 {
     out->buffers[0] = out->null_count > 0 ? out->validity : NULL;
-    out->buffers[1] = is_variable(out) ? (const void *)out->offsets : out->values;
+    out->buffers[1] = rb_out_column_is_variable(out) ? (const void *)out->offsets : out->values;
     out->buffers[2] = out->values;
     out->array = (struct ArrowArray){
         .length = (int64_t)n_rows,
         .null_count = out->null_count,
-        .n_buffers = is_variable(out) ? 3 : 2,
+        .n_buffers = rb_out_column_is_variable(out) ? 3 : 2,
         .buffers = out->buffers,
         .release = release_borrowed,
     };
@@ -608,9 +609,9 @@ int rb_decoder_batch(struct rb_decoder *decoder, const struct ArrowArray **ret,
                      struct rb_error *err)
 {
     for (size_t i = 0; i < decoder->n_columns; i++) {
-        struct out_column *out = &decoder->columns[i];
-        if (is_variable(out) && out->values == NULL) {
-            int status = grow_values(out, 0, COPY_SLACK, err);
+        struct rb_out_column *out = &decoder->columns[i];
+        if (rb_out_column_is_variable(out) && out->values == NULL) {
+            int status = rb_decoder_grow_values(out, 0, RB_CODEC_COPY_SLACK, err);
             if (status < 0) {
                 return status;
             }
@@ -637,7 +638,7 @@ int64_t rb_decoder_batch_rows(const struct rb_decoder *decoder)
 void rb_decoder_clear(struct rb_decoder *decoder)
 {
     for (size_t i = 0; i < decoder->n_columns; i++) {
-        struct out_column *out = &decoder->columns[i];
+        struct rb_out_column *out = &decoder->columns[i];
         if (out->null_count > 0) {
             memset(out->validity, 0xff, bitmap_bytes(decoder->n_rows));
             out->null_count = 0;
@@ -646,7 +647,7 @@ void rb_decoder_clear(struct rb_decoder *decoder)
             memset(out->values, 0, bitmap_bytes(decoder->n_rows));
         }
         /* One huge value must not leave its room behind in each column. */
-        if (is_variable(out) && out->values_cap > 2 * decoder->options.batch_bytes &&
+        if (rb_out_column_is_variable(out) && out->values_cap > 2 * decoder->options.batch_bytes &&
             out->values_cap > FIRST_VALUE_BYTES) {
             free(out->values);
             out->values = NULL;

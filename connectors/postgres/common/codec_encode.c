@@ -4,34 +4,14 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/codec_copy.h"
+#include "connectors/postgres/common/codec_encoder.h"
 #include "connectors/postgres/common/codec_time.h"
 
 enum {
     FIELD_BYTES_MAX = 4 + 16, /* of a field of fixed width, with its length */
-    COPY_SLACK = 8,           /* copy_inline writes up to 7 bytes too many */
-    COPY_INLINE_MAX = 56,
     UUID_BYTES = 16,
     ARRAY_HEADER_BYTES = 20,
-};
-
-struct in_column {
-    const struct rb_column *column;
-    const uint8_t *validity; /* NULL: no NULLs */
-    const uint8_t *values;
-    const int32_t *offsets;
-    const uint8_t *values_end; /* of variable width */
-    int64_t offset;            /* of the view's first row */
-};
-
-struct rb_encoder {
-    struct in_column *columns;
-    size_t n_columns;
-    struct rb_encoder_options options;
-    int64_t row, end, n_rows; /* of the batch */
-    int64_t counted;          /* rows of the batch that are in the totals */
-    int64_t total_rows, total_bytes;
-    uint64_t checksum;
 };
 
 /* Where bytes are written; room is made before each value of variable width, for it and for all
@@ -55,7 +35,7 @@ int rb_encoder_new(const struct rb_columns *columns, const struct rb_encoder_opt
     if (encoder == NULL) {
         return no_memory(err);
     }
-    encoder->columns = calloc(columns->n + 1, sizeof(struct in_column));
+    encoder->columns = calloc(columns->n + 1, sizeof(struct rb_in_column));
     if (encoder->columns == NULL) {
         free(encoder);
         return no_memory(err);
@@ -96,16 +76,11 @@ static enum ArrowType storage_of(enum ArrowType type)
     }
 }
 
-static bool is_variable(const struct in_column *in)
-{
-    return in->column->codec == RB_CODEC_BYTES || in->column->codec == RB_CODEC_JSONB;
-}
-
-static void bind_column(struct in_column *in, const struct ArrowArrayView *view)
+static void bind_column(struct rb_in_column *in, const struct ArrowArrayView *view)
 {
     in->offset = view->offset;
     in->validity = view->null_count == 0 ? NULL : view->buffer_views[0].data.as_uint8;
-    if (is_variable(in)) {
+    if (rb_in_column_is_variable(in)) {
         in->offsets = view->buffer_views[1].data.as_int32;
         in->values = view->buffer_views[2].data.as_uint8;
         in->values_end = in->values + (in->values != NULL ? view->buffer_views[2].size_bytes : 0);
@@ -162,7 +137,7 @@ static int64_t position(const struct rb_encoder *encoder)
 static int cursor_begin(struct cursor *cursor, struct rb_buf *out, size_t fixed,
                         struct rb_error *err)
 {
-    if (rb_buf_reserve(out, fixed + COPY_SLACK) < 0) {
+    if (rb_buf_reserve(out, fixed + RB_CODEC_COPY_SLACK) < 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a row to send");
     }
     cursor->out = out;
@@ -175,7 +150,7 @@ static int cursor_begin(struct cursor *cursor, struct rb_buf *out, size_t fixed,
 /* Makes room for `len` bytes and, behind them, what is of fixed width. */
 static inline int cursor_reserve(struct cursor *cursor, size_t len, struct rb_error *err)
 {
-    size_t need = len + cursor->fixed + COPY_SLACK;
+    size_t need = len + cursor->fixed + RB_CODEC_COPY_SLACK;
     if (__builtin_expect((size_t)(cursor->end - cursor->p) >= need, 1)) {
         return 0;
     }
@@ -191,17 +166,6 @@ static inline int cursor_reserve(struct cursor *cursor, size_t len, struct rb_er
     return 0;
 }
 
-static inline void copy_inline(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *src_end)
-{
-    if (len > COPY_INLINE_MAX || (size_t)(src_end - src) < ((len + 7) & ~(size_t)7)) {
-        memcpy(dst, src, len);
-        return;
-    }
-    for (size_t i = 0; i < len; i += 8) {
-        memcpy(dst + i, src + i, 8);
-    }
-}
-
 static int not_representable(const struct rb_column *column, int64_t value, struct rb_error *err)
 {
     return rb_error_set(err, RB_EDATA, "VALUE_NOT_REPRESENTABLE",
@@ -209,7 +173,7 @@ static int not_representable(const struct rb_column *column, int64_t value, stru
                         (long long)value, column->declared);
 }
 
-static int put_date(const struct in_column *in, int64_t row, uint8_t *p, struct rb_error *err)
+static int put_date(const struct rb_in_column *in, int64_t row, uint8_t *p, struct rb_error *err)
 {
     int32_t arrow;
     memcpy(&arrow, in->values + row * 4, 4);
@@ -222,7 +186,8 @@ static int put_date(const struct in_column *in, int64_t row, uint8_t *p, struct 
     return 0;
 }
 
-static int put_timestamp(const struct in_column *in, int64_t row, uint8_t *p, struct rb_error *err)
+static int put_timestamp(const struct rb_in_column *in, int64_t row, uint8_t *p,
+                         struct rb_error *err)
 {
     int64_t arrow;
     memcpy(&arrow, in->values + row * 8, 8);
@@ -233,7 +198,7 @@ static int put_timestamp(const struct in_column *in, int64_t row, uint8_t *p, st
     return 0;
 }
 
-static int put_variable(struct cursor *cursor, const struct in_column *in, int64_t row,
+static int put_variable(struct cursor *cursor, const struct rb_in_column *in, int64_t row,
                         struct rb_error *err)
 {
     int32_t from = in->offsets[row];
@@ -250,14 +215,14 @@ static int put_variable(struct cursor *cursor, const struct in_column *in, int64
         *p++ = (uint8_t)version;
     }
     if (len > 0) {
-        copy_inline(p, in->values + from, len, in->values_end);
+        rb_codec_copy(p, in->values + from, len, in->values_end);
     }
     cursor->p = p + len;
     return 0;
 }
 
 /* One field: its length and bytes. `row` counts from the buffers' beginning. */
-static inline int put_field(struct cursor *cursor, const struct in_column *in, int64_t row,
+static inline int put_field(struct cursor *cursor, const struct rb_in_column *in, int64_t row,
                             struct rb_error *err)
 {
     uint8_t *p = cursor->p;
@@ -316,7 +281,7 @@ static int put_row(struct rb_encoder *encoder, struct cursor *cursor, struct rb_
     rb_store_be16(cursor->p, (uint16_t)encoder->n_columns);
     cursor->p += 2;
     for (size_t i = 0; i < encoder->n_columns; i++) {
-        const struct in_column *in = &encoder->columns[i];
+        const struct rb_in_column *in = &encoder->columns[i];
         int status = put_field(cursor, in, in->offset + encoder->row, err);
         if (__builtin_expect(status < 0, 0)) {
             rb_error_prefix(err, "row %lld", (long long)position(encoder));
@@ -340,34 +305,43 @@ static inline void count_row(struct rb_encoder *encoder, const uint8_t *bytes, s
     encoder->total_bytes += (int64_t)len;
 }
 
+/* One row, or what is to be said about it. */
+static int encode_row(struct rb_encoder *encoder, struct rb_buf *out, struct rb_error *err)
+{
+    struct cursor cursor = {.out = out};
+    int status = cursor_begin(&cursor, out, 2 + encoder->n_columns * FIELD_BYTES_MAX, err);
+    status = status < 0 ? status : put_row(encoder, &cursor, err);
+    if (status < 0) {
+        return status;
+    }
+    const uint8_t *begin = out->data + out->len;
+    size_t bytes = (size_t)(cursor.p - begin);
+    if (bytes > encoder->options.max_record_bytes) {
+        return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
+                            "row %lld of %zu bytes is larger than max_record_bytes (%zu)",
+                            (long long)position(encoder), bytes, encoder->options.max_record_bytes);
+    }
+    count_row(encoder, begin, bytes);
+    out->len += bytes;
+    out->data[out->len] = 0;
+    encoder->row++;
+    return 0;
+}
+
 int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes,
                     struct rb_error *err)
 {
-    size_t fixed = 2 + encoder->n_columns * FIELD_BYTES_MAX;
     while (encoder->row < encoder->end) {
         if (out->len >= fill_bytes) {
             return 0;
         }
-        struct cursor cursor = {.out = out};
-        int status = cursor_begin(&cursor, out, fixed, err);
-        if (status == 0) {
-            status = put_row(encoder, &cursor, err);
+        if (rb_encoder_block(encoder, out, fill_bytes) > 0) {
+            continue;
         }
+        int status = encode_row(encoder, out, err);
         if (status < 0) {
             return status;
         }
-        const uint8_t *begin = out->data + out->len;
-        size_t bytes = (size_t)(cursor.p - begin);
-        if (bytes > encoder->options.max_record_bytes) {
-            return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
-                                "row %lld of %zu bytes is larger than max_record_bytes (%zu)",
-                                (long long)position(encoder), bytes,
-                                encoder->options.max_record_bytes);
-        }
-        count_row(encoder, begin, bytes);
-        out->len += bytes;
-        out->data[out->len] = 0;
-        encoder->row++;
     }
     return 1;
 }
@@ -404,7 +378,7 @@ static void end_array(struct rb_buf *out, const struct cursor *cursor)
 int rb_encoder_array(struct rb_encoder *encoder, size_t column, uint32_t elem_oid,
                      struct rb_buf *out, struct rb_error *err)
 {
-    const struct in_column *in = &encoder->columns[column];
+    const struct rb_in_column *in = &encoder->columns[column];
     struct cursor cursor;
     int status =
         begin_array(encoder, in->validity != NULL, elem_oid, FIELD_BYTES_MAX, out, &cursor, err);
@@ -434,7 +408,7 @@ int rb_encoder_records(struct rb_encoder *encoder, const size_t *columns, const 
         rb_store_be32(cursor.p + 4, (uint32_t)n);
         cursor.p += 8;
         for (size_t i = 0; status == 0 && i < n; i++) {
-            const struct in_column *in = &encoder->columns[columns[i]];
+            const struct rb_in_column *in = &encoder->columns[columns[i]];
             rb_store_be32(cursor.p, oids[i]);
             cursor.p += 4;
             status = put_field(&cursor, in, in->offset + row, err);

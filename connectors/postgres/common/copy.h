@@ -25,6 +25,11 @@ int rb_copy_out_begin(struct rb_conn *conn, const char *sql, struct rb_error *er
  * is ready. RB_ENOMEM when a message is larger than the largest record and the slack. */
 int rb_copy_out_next(struct rb_conn *conn, const uint8_t **ret_data, size_t *ret_len,
                      struct rb_error *err);
+/* What has been received beyond the last message: the beginning of a message, or nothing. Borrowed
+ * until the next call with `conn`; `taken` bytes of it, whole CopyData messages, are skipped by
+ * rb_copy_out_skip. */
+size_t rb_copy_out_received(const struct rb_conn *conn, const uint8_t **ret_data);
+void rb_copy_out_skip(struct rb_conn *conn, size_t taken);
 /* The rows of "COPY n", after rb_copy_out_next returned 1. */
 int64_t rb_copy_out_rows(const struct rb_conn *conn);
 

@@ -91,6 +91,20 @@ int rb_copy_out_next(struct rb_conn *conn, const uint8_t **ret_data, size_t *ret
     }
 }
 
+size_t rb_copy_out_received(const struct rb_conn *conn, const uint8_t **ret_data)
+{
+    if (conn->mode != RB_WIRE_COPY_OUT || !conn->usable) {
+        return 0;
+    }
+    *ret_data = conn->rx + conn->rx_pos;
+    return conn->rx_len - conn->rx_pos;
+}
+
+void rb_copy_out_skip(struct rb_conn *conn, size_t taken)
+{
+    conn->rx_pos += taken;
+}
+
 int64_t rb_copy_out_rows(const struct rb_conn *conn)
 {
     return conn->copy_rows;

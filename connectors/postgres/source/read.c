@@ -160,12 +160,35 @@ static int name_row(const struct reading *reading, int status, struct rb_error *
     return status;
 }
 
+/* The rows that the connection holds already, as far as they are plain. */
+static int decode_received(struct reading *reading, struct rb_error *err)
+{
+    for (;;) {
+        const uint8_t *data = NULL;
+        size_t used = 0;
+        size_t len = rb_copy_out_received(reading->conn, &data);
+        int r = rb_decoder_push_messages(reading->decoder, data, len, &used, err);
+        rb_copy_out_skip(reading->conn, used);
+        if (r != RB_DECODER_FULL) {
+            return r;
+        }
+        r = emit(reading, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
 static int copy_rows(struct reading *reading, struct rb_error *err)
 {
     for (;;) {
         const uint8_t *data = NULL;
         size_t len = 0;
-        int r = rb_copy_out_next(reading->conn, &data, &len, err);
+        int r = decode_received(reading, err);
+        if (r < 0) {
+            return r;
+        }
+        r = rb_copy_out_next(reading->conn, &data, &len, err);
         if (r == 1) {
             break;
         }
