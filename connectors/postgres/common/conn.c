@@ -49,12 +49,17 @@ static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config
         {"database", config->database},
         {"application_name", config->application_name},
         {"client_encoding", "UTF8"},
+        /* What texts are written and read by, which a database or a role may have set. */
         {"DateStyle", "ISO, YMD"},
         {"IntervalStyle", "postgres"},
         {"TimeZone", "UTC"},
         {"extra_float_digits", "3"},
         {"bytea_output", "hex"},
+        {"lc_monetary", "C"},
+        {"array_nulls", "on"},
         {"xmloption", "content"},
+        {"quote_all_identifiers", "off"},
+        {"standard_conforming_strings", "on"},
         {"search_path", "pg_catalog"},
         /* Ours are catalogue queries by name: planning takes longer than running. */
         {"plan_cache_mode", "force_generic_plan"},

@@ -1,4 +1,3 @@
--- What a session fixes already is not repeated (conn.h); money prints by lc_monetary.
+-- How values print is fixed for the session (conn.h).
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL lc_monetary = 'C';
 SET LOCAL idle_in_transaction_session_timeout = 0
