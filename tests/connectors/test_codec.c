@@ -594,6 +594,220 @@ static void arrays_are_as_array_recv_reads_them(void **state)
     schema.release(&schema);
 }
 
+/* One column of a type, decoded from the rows of a COPY: the batch in *view. */
+struct decoded {
+    struct rb_columns columns;
+    struct rb_decoder *decoder;
+    struct ArrowSchema schema;
+    struct ArrowArrayView view;
+};
+
+static void view_batch(struct decoded *d)
+{
+    const struct ArrowArray *array;
+    assert_int_equal(rb_decoder_batch(d->decoder, &array, NULL), 0);
+    assert_int_equal(ArrowArrayViewSetArray(&d->view, array, NULL), 0);
+}
+
+static void decoded_init(struct decoded *d, const uint32_t *oids, size_t n, const char *rows,
+                         size_t len)
+{
+    rb_columns_init(&d->columns);
+    for (size_t i = 0; i < n; i++) {
+        const char *const names[] = {"a", "b", "c"};
+        add_column(&d->columns, names[i], oids[i]);
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    assert_int_equal(rb_buf_append(&data, rows, len), 0);
+    d->decoder = NULL;
+    assert_int_equal(rb_decoder_new(&d->columns, &decoding, &d->decoder, NULL), 0);
+    size_t used;
+    assert_int_equal(rb_decoder_push(d->decoder, data.data, data.len, &used, NULL), 0);
+    assert_int_equal(used, data.len);
+    assert_int_equal(rb_columns_to_schema(&d->columns, NULL, &d->schema, NULL), 0);
+    assert_int_equal(ArrowArrayViewInitFromSchema(&d->view, &d->schema, NULL), 0);
+    view_batch(d);
+}
+
+static void decoded_release(struct decoded *d)
+{
+    ArrowArrayViewReset(&d->view);
+    d->schema.release(&d->schema);
+    rb_decoder_free(d->decoder);
+    rb_columns_release(&d->columns);
+}
+
+#define FALSE_ROW "\0\1\0\0\0\1\0"
+#define THREE_FIELDS "\0\3\0\0\0\1\0\0\0\0\1\0\0\0\0\0"
+#define EIGHT(row) row row row row row row row row
+
+static void a_row_that_was_cut_leaves_nothing(void **state)
+{
+    (void)state;
+    /* Eight rows, and a ninth of true, NULL, and a text that has not come; then the batch is taken.
+     */
+    static const char rows[] = EIGHT(THREE_FIELDS) "\0\3\0\0\0\1\1\xff\xff\xff\xff\0\0";
+    static const char rest[] = "\0\1x" EIGHT(THREE_FIELDS);
+    static const uint32_t oids[] = {RB_TYPE_BOOL_OID, RB_TYPE_BOOL_OID, RB_TYPE_TEXT_OID};
+    struct decoded d;
+    decoded_init(&d, oids, 3, rows, sizeof rows - 1);
+    assert_int_equal(rb_decoder_batch_rows(d.decoder), 8);
+    rb_decoder_clear(d.decoder);
+    size_t used;
+    assert_int_equal(
+        rb_decoder_push(d.decoder, (const uint8_t *)rest, sizeof rest - 1, &used, NULL), 0);
+    view_batch(&d);
+    assert_int_equal(d.view.length, 9);
+    for (int64_t i = 0; i < 9; i++) {
+        assert_int_equal(ArrowArrayViewGetIntUnsafe(d.view.children[0], i), i == 0);
+        assert_int_equal(ArrowArrayViewIsNull(d.view.children[1], i), i == 0);
+    }
+    decoded_release(&d);
+}
+
+static void a_stream_ends_with_its_trailer(void **state)
+{
+    (void)state;
+    static const uint32_t oid = RB_TYPE_BOOL_OID;
+    struct decoded d;
+    decoded_init(&d, &oid, 1, FALSE_ROW, sizeof FALSE_ROW - 1);
+    assert_false(rb_decoder_is_ended(d.decoder));
+    size_t used;
+    assert_int_equal(rb_decoder_push(d.decoder, (const uint8_t *)"\377", 1, &used, NULL), 0);
+    assert_false(rb_decoder_is_ended(d.decoder));
+    assert_int_equal(rb_decoder_push(d.decoder, (const uint8_t *)"\377", 1, &used, NULL),
+                     RB_DECODER_END);
+    assert_true(rb_decoder_is_ended(d.decoder));
+    decoded_release(&d);
+}
+
+static void a_slice_is_encoded_from_its_offset(void **state)
+{
+    (void)state;
+    static const char rows[] = "\0\1\0\0\0\2\0\1\0\1\0\0\0\2\0\2\0\1\0\0\0\2\0\3";
+    static const uint32_t oid = RB_TYPE_INT2_OID;
+    struct decoded d;
+    decoded_init(&d, &oid, 1, rows, sizeof rows - 1);
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_encoder_new(&d.columns, &encoding, &encoder, NULL), 0);
+    /* The last two of three rows. */
+    d.view.children[0]->offset = 1;
+    d.view.children[0]->length = d.view.length = 2;
+    assert_int_equal(rb_encoder_bind(encoder, &d.view, NULL), 0);
+    assert_int_equal(rb_encoder_rows(encoder, &out, BUF_MAX, NULL), 1);
+    assert_int_equal(out.len, sizeof rows - 1 - 8);
+    assert_memory_equal(out.data, rows + 8, out.len);
+    decoded_release(&d);
+}
+
+static void a_batch_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    static const char rows[] = "\0\1\0\0\0\4\0\0\0\1";
+    static const uint32_t oid = RB_TYPE_INT4_OID;
+    static const uint32_t others[] = {RB_TYPE_INT8_OID, RB_TYPE_TEXT_OID, 2950};
+    struct decoded d;
+    decoded_init(&d, &oid, 1, rows, sizeof rows - 1);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+        RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+        rb_columns_init(&columns);
+        add_column(&columns, "price", others[i]);
+        assert_int_equal(rb_encoder_new(&columns, &encoding, &encoder, NULL), 0);
+        struct rb_error err = {.status = 0};
+        assert_int_equal(rb_encoder_bind(encoder, &d.view, &err), RB_ESCHEMA);
+        assert_non_null(strstr(err.message, "\"price\""));
+    }
+    decoded_release(&d);
+    /* Of a fixed size that is not a uuid's. */
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    struct ArrowSchema schema;
+    struct ArrowArrayView view;
+    rb_columns_init(&columns);
+    add_column(&columns, "id", 2950);
+    assert_int_equal(rb_encoder_new(&columns, &encoding, &encoder, NULL), 0);
+    ArrowSchemaInit(&schema);
+    assert_int_equal(ArrowSchemaSetTypeStruct(&schema, 1), 0);
+    assert_int_equal(
+        ArrowSchemaSetTypeFixedSize(schema.children[0], NANOARROW_TYPE_FIXED_SIZE_BINARY, 8), 0);
+    assert_int_equal(ArrowArrayViewInitFromSchema(&view, &schema, NULL), 0);
+    assert_int_equal(rb_encoder_bind(encoder, &view, NULL), RB_ESCHEMA);
+    ArrowArrayViewReset(&view);
+    schema.release(&schema);
+}
+
+/* Encodes one value of another system's, which the view's buffer holds. */
+static int encode_foreign(uint32_t oid, const void *value, struct rb_error *err)
+{
+    static const char dates[] = "\0\1\0\0\0\4\0\0\0\0";
+    static const char moments[] = "\0\1\0\0\0\x8\0\0\0\0\0\0\0\0";
+    bool is_date = oid == 1082;
+    struct decoded d;
+    decoded_init(&d, &oid, 1, is_date ? dates : moments,
+                 is_date ? sizeof dates - 1 : sizeof moments - 1);
+    d.columns.items[0].from_postgres = false;
+    free(d.columns.items[0].declared);
+    d.columns.items[0].declared = strdup(is_date ? "date" : "timestamp");
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_encoder_new(&d.columns, &encoding, &encoder, NULL), 0);
+    d.view.children[0]->buffer_views[1].data.data = value;
+    assert_int_equal(rb_encoder_bind(encoder, &d.view, NULL), 0);
+    int status = rb_encoder_rows(encoder, &out, BUF_MAX, err);
+    decoded_release(&d);
+    return status;
+}
+
+static void what_postgresql_cannot_hold_is_refused(void **state)
+{
+    (void)state;
+    /* What PostgreSQL would take for infinity, and days before its first. */
+    static const int32_t days[] = {INT32_MAX, INT32_MIN, INT32_MIN + 1, INT32_MIN + RB_EPOCH_DAYS};
+    static const int64_t moments[] = {INT64_MAX, INT64_MIN, INT64_MIN + RB_EPOCH_MICROS};
+    static const int64_t fine = INT64_MIN + RB_EPOCH_MICROS + 1;
+    static const int32_t fine_day = INT32_MIN + RB_EPOCH_DAYS + 1;
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        struct rb_error err = {.status = 0};
+        assert_int_equal(encode_foreign(1082, &days[i], &err), RB_EDATA);
+        assert_string_equal(err.code, "VALUE_NOT_REPRESENTABLE");
+        assert_non_null(strstr(err.message, "\"a\""));
+        assert_non_null(strstr(err.message, "row 1"));
+    }
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        assert_int_equal(encode_foreign(1114, &moments[i], NULL), RB_EDATA);
+    }
+    assert_int_equal(encode_foreign(1082, &fine_day, NULL), 1);
+    assert_int_equal(encode_foreign(1114, &fine, NULL), 1);
+}
+
+static void records_are_as_record_recv_reads_them(void **state)
+{
+    (void)state;
+    static const char rows[] = "\0\2\0\0\0\2\0\7\0\0\0\3abc\0\2\xff\xff\xff\xff\0\0\0\0";
+    static const uint32_t oids[] = {RB_TYPE_INT2_OID, RB_TYPE_TEXT_OID};
+    struct decoded d;
+    decoded_init(&d, oids, 2, rows, sizeof rows - 1);
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_encoder_new(&d.columns, &encoding, &encoder, NULL), 0);
+    assert_int_equal(rb_encoder_bind(encoder, &d.view, NULL), 0);
+    /* The columns the other way round. */
+    static const size_t columns[] = {1, 0};
+    static const uint32_t types[] = {RB_TYPE_TEXT_OID, RB_TYPE_INT2_OID};
+    assert_int_equal(rb_encoder_records(encoder, columns, types, 2, 16384, &out, NULL), 0);
+    static const char expected[] = "\0\0\0\1\0\0\0\0\0\0\x40\0\0\0\0\2\0\0\0\1"
+                                   "\0\0\0\x19\0\0\0\2\0\0\0\x19\0\0\0\3"
+                                   "abc"
+                                   "\0\0\0\x15\0\0\0\2\0\7"
+                                   "\0\0\0\x14\0\0\0\2\0\0\0\x19\0\0\0\0\0\0\0\x15\xff\xff\xff\xff";
+    assert_int_equal(out.len, sizeof expected - 1);
+    assert_memory_equal(out.data, expected, out.len);
+    decoded_release(&d);
+}
+
 static void times_map_one_to_one(void **state)
 {
     (void)state;
@@ -626,6 +840,12 @@ int main(void)
         cmocka_unit_test(what_is_not_copy_is_refused),
         cmocka_unit_test(a_row_over_the_limit_is_refused_by_name),
         cmocka_unit_test(arrays_are_as_array_recv_reads_them),
+        cmocka_unit_test(records_are_as_record_recv_reads_them),
+        cmocka_unit_test(a_row_that_was_cut_leaves_nothing),
+        cmocka_unit_test(a_stream_ends_with_its_trailer),
+        cmocka_unit_test(a_slice_is_encoded_from_its_offset),
+        cmocka_unit_test(a_batch_that_does_not_fit_is_refused),
+        cmocka_unit_test(what_postgresql_cannot_hold_is_refused),
         cmocka_unit_test(times_map_one_to_one),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
