@@ -68,12 +68,14 @@ for port in (int(sys.argv[1] or 0), 0):
 }
 
 pg_make_cluster() {
-    local password_file=$PG_DIR/password
+    local password_file=$PG_DIR/password quiet=()
+    # PostgreSQL 14 and later.
+    ! "$PG_BIN/initdb" --help | grep -q -e --no-instructions || quiet=(--no-instructions)
     printf '%s\n' "$PG_PASSWORD" >"$password_file"
     chmod 644 "$password_file"
     pg_as_owner "$PG_BIN/initdb" --pgdata="$PG_DATA" --username="$PG_SUPERUSER" \
         --pwfile="$password_file" --auth-local=trust --auth-host="$PG_AUTH" --encoding=UTF8 \
-        --locale=C --no-sync --no-instructions >"$PG_DIR/initdb.log" 2>&1 || {
+        --locale=C --no-sync "${quiet[@]}" >"$PG_DIR/initdb.log" 2>&1 || {
         cat "$PG_DIR/initdb.log" >&2
         return 1
     }

@@ -13,6 +13,7 @@ CREATE DOMAIN a_pair AS pair CHECK ((VALUE).x > 0);
 CREATE DOMAIN many_checks AS numeric(8,2) CONSTRAINT "a b" CHECK (VALUE > 0) CONSTRAINT c2 CHECK (VALUE <> 5) CONSTRAINT "it's" CHECK (VALUE < 1000);
 CREATE TYPE with_domain AS (a integer, gone text, d code, m mood[], r int4range, t timestamptz, n numeric(6,3));
 ALTER TYPE with_domain DROP ATTRIBUTE gone;
+CREATE TYPE texts AS (i interval, b bytea, m money, f float8, g real);
 CREATE TYPE no_attributes AS ();
 CREATE TYPE float_range AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);
 CREATE TYPE text_range AS RANGE (SUBTYPE = text, COLLATION = "C");
