@@ -19,8 +19,8 @@ include mk/deps.mk
 include mk/variants.mk
 include mk/host.mk
 include mk/guests.mk
-include mk/tests.mk
 include mk/bench.mk
+include mk/tests.mk
 include mk/fuzz.mk
 include mk/checks.mk
 

@@ -3,10 +3,12 @@ import argparse
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 
+import flame
 import report
 import ways
 from server import Refused, Server
@@ -128,6 +130,27 @@ def run_workload(server, workload, candidates, old_rounds, folder):
     return rounds
 
 
+def profile_workload(server, workload, way, folder, out):
+    """One run of ours under perf, with guests that have names."""
+    if not shutil.which("perf"):
+        raise Refused("perf is not installed (./setup --bench)")
+    connectors = f"{ways.BUILD}/profile/connectors"
+    workload.seed(server)
+    environment = {**way.environment, "RAPIDBYTE_CONNECTOR_DIR": connectors}
+    os.environ["RAPIDBYTE_CONNECTOR_DIR"] = connectors
+    way.environment = environment
+    # Compiles the guests, and shows that this way is right.
+    subprocess.run([ways.RAPIDBYTE, "compile", "source-postgres", "dest-postgres"], check=True,
+                   stdout=subprocess.DEVNULL)
+    run_one(server, workload, way, folder, thorough=False)
+    workload.before(server, way)
+    command = way.commands(server, way.table or getattr(workload, "table", ""), folder)[0]
+    title = f"{workload.name}, {workload.rows:,} rows, {way.label}: CPU of all its processes"
+    text = flame.write(out, workload.name, command, environment, connectors, title)
+    workload.check(server, way, False)
+    print(f"{title}\n{text}\n\n{out}/{workload.name}.svg")
+
+
 def usable(workload, wanted):
     out = []
     for way in workload.ways:
@@ -150,6 +173,7 @@ def arguments():
     parser.add_argument("--append", action="store_true")
     parser.add_argument("--out", default=f"{ways.BUILD}/bench.json")
     parser.add_argument("--ways", type=lambda s: s.split(","), default=[])
+    parser.add_argument("--profile", metavar="FOLDER")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("workloads", nargs="*")
     return parser.parse_args()
@@ -179,6 +203,11 @@ def main():
     chosen = choose(options)
     demand_release()
     server = Server()
+    if options.profile:
+        for workload in chosen:
+            way = next(w for w in usable(workload, options.ways) if w.ours)
+            profile_workload(server, workload, way, os.environ["BENCH_DIR"], options.profile)
+        return
     full = report.load(options.out, build_id())
     full["machine"] = report.machine(server)
     say("at most about " + str(round(sum(w.seconds * 1.2 + 60 for w in chosen) / 60)) + " min: "

@@ -35,6 +35,14 @@ for workload in "lossy 1999" "changed 2000"; do
     like "$stderr" "the destination holds ${workload#* }\|.*the source 2000\|" "${workload% *}: why"
 done
 
+if command -v perf >/dev/null; then
+    run_is 0 "a profile" bench/run --profile "$TAP_DIR/profile" --rows 100000 quick
+    ok "a profile: the guests' functions by their names" grep -q 'source_postgres:[a-z]*_[a-z]*[; ]' "$TAP_DIR/profile/quick.folded"
+    ok "a profile: a picture" grep -q '<title>[a-z_]*_postgres:[a-z_]*: ' "$TAP_DIR/profile/quick.svg"
+else
+    skip "perf is not installed" 3
+fi
+
 # A binary that is not a release, or interprets.
 binary=$RAPIDBYTE
 cat >"$TAP_DIR/other" <<SH
