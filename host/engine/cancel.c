@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "host/engine/session.h"
 #include "host/link/text.h"
+#include "host/net/allow.h"
 
 /* Bytes decoded; 0 when the text is not hex or too long. */
 static size_t decode_hex(const char *text, void *out, size_t cap)
@@ -54,7 +55,9 @@ void rb_cancel_note(struct rb_cancel_registry *registry, const char *json, size_
                                   sizeof entry.packet);
     size_t address_len = decode_hex(yyjson_get_str(yyjson_obj_get(root, "address")), &entry.address,
                                     sizeof entry.address);
-    if (entry.packet_len == 0 || address_len < sizeof(sa_family_t)) {
+    if (entry.packet_len == 0 || address_len < sizeof(sa_family_t) ||
+        !rb_allow_peer(registry->allow, registry->n_allow, &entry.address,
+                       (socklen_t)address_len)) {
         return;
     }
     entry.address_len = (socklen_t)address_len;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "host/net/broker.h"
+
 enum {
     RB_CANCEL_ENTRIES_MAX = 128,
     RB_CANCEL_KEY_MAX = 64,
@@ -25,12 +27,15 @@ struct rb_cancel_entry {
 };
 
 struct rb_cancel_registry {
+    const struct rb_net_allow *allow; /* borrowed: what any of the connectors was granted */
+    size_t n_allow;
     struct rb_cancel_entry entries[RB_CANCEL_ENTRIES_MAX];
     size_t count;
 };
 
 /* Takes in a CANCEL_PACKET message (host/link/link.h); one that is malformed or over the maximum is
- * passed over. */
+ * passed over. So is an address that no connector can have been let in to: the worker runs foreign
+ * code, and the supervisor is not its way around the allow-list. */
 void rb_cancel_note(struct rb_cancel_registry *registry, const char *json, size_t len);
 /* Sends each packet over a connection of its own, side by side, and waits for the servers to hang
  * up (PostgreSQL does once the signal is sent), RB_CANCEL_SEND_MS at most. Empties the registry. */

@@ -40,6 +40,7 @@ struct rb_session {
     uint64_t last_id;
     struct pending pending[RB_SESSION_PENDING_MAX];
     struct rb_cancel_registry cancels;
+    struct rb_net_allow *allow; /* of all connectors */
     struct rb_state *state;
     const char *pipeline; /* borrowed from the spec */
     const struct rb_observer *observer;
@@ -180,7 +181,9 @@ static void ask_to_stop(struct rb_session *session, int status)
     session->stop_sent = true;
     session->stop_status = status;
     session->kill_at_ms = rb_clock_ms() + RB_SESSION_GRACE_MS;
-    /* Failing means that the worker is gone, which the next receive finds out. */
+    /* Failing means that the worker is gone, which the next receive finds out, or that it is stuck:
+     * it is killed when its time is over. */
+    session->link.send_limit_ms = RB_SESSION_SEND_CANCEL_MS;
     (void)rb_link_send(&session->link, RB_LINK_CANCEL, 0, "{}", 2, NULL);
     rb_cancel_send(&session->cancels);
 }
@@ -225,7 +228,9 @@ static int drain(struct rb_session *session, struct rb_error *err)
         int status = got != 0 ? got : on_frame(session, &frame, err);
         if (status != 0) {
             bury(session, true);
-            return status;
+            /* A worker that does not take its messages is as good as dead: whoever waits finds out,
+             * after the signal has had its turn. */
+            return status == RB_ETIMEOUT ? RB_OK : status;
         }
     }
     return RB_OK;
@@ -283,6 +288,29 @@ static int failure(const struct rb_session *session, struct rb_error *err)
     return session->death.status;
 }
 
+/* Who may get cancel packets. The names live as long as the pipeline. */
+static int take_grants(struct rb_session *session, const struct rb_worker_spec *spec)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < spec->n_connectors; i++) {
+        n += spec->connectors[i].n_allow;
+    }
+    session->allow = calloc(n + 1, sizeof *session->allow);
+    if (session->allow == NULL) {
+        return RB_ENOMEM;
+    }
+    n = 0;
+    for (size_t i = 0; i < spec->n_connectors; i++) {
+        for (size_t k = 0; k < spec->connectors[i].n_allow; k++) {
+            const struct rb_spec_allow *entry = &spec->connectors[i].allow[k];
+            session->allow[n++] = (struct rb_net_allow){.host = entry->host, .port = entry->port};
+        }
+    }
+    session->cancels.allow = session->allow;
+    session->cancels.n_allow = n;
+    return RB_OK;
+}
+
 int rb_session_start(const struct rb_session_options *options, struct rb_session **ret_session,
                      struct rb_error *err)
 {
@@ -299,17 +327,21 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     session->user = options->user;
     struct rb_buf spec = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);
     int fd = -1;
-    int status = rb_worker_spec_encode(options->spec, &spec);
+    int status = take_grants(session, options->spec);
+    status = status != 0 ? status : rb_worker_spec_encode(options->spec, &spec);
     status = status != 0 ? rb_error_set(err, status, "WORKER_START", "encoding the worker's task")
                          : rb_process_start_worker(options->self_path, &session->pid, &fd, err);
     if (status != 0) {
         rb_buf_release(&spec);
+        free(session->allow);
         free(session);
         return status;
     }
     status = rb_link_init(&session->link, fd, err);
     session->link_open = status == 0;
     if (status == 0) {
+        session->link.send_limit_ms = RB_SESSION_SEND_MS;
+        session->link.send_wake_fd = options->signal_fd;
         status = rb_link_send(&session->link, RB_LINK_INIT, 0, rb_buf_str(&spec), spec.len, err);
     }
     /* It holds the secrets. */
@@ -354,6 +386,7 @@ void rb_session_end(struct rb_session *session, int64_t *ret_peak_bytes)
     if (session->link_open) {
         rb_link_release(&session->link);
     }
+    free(session->allow);
     free(session);
 }
 

@@ -23,6 +23,9 @@
 
 enum {
     RB_SESSION_GRACE_MS = 1000,
+    RB_SESSION_SEND_MS =
+        5000, /* in which a worker takes a message: a thread of it does nothing else */
+    RB_SESSION_SEND_CANCEL_MS = 100,
     RB_SESSION_PENDING_MAX = 64, /* calls and units without an answer */
 };
 

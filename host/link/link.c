@@ -22,6 +22,8 @@ int rb_link_init(struct rb_link *link, int fd, struct rb_error *err)
         return rb_error_set_errno(err, RB_EINTERNAL, "LINK", r, "link to the worker: mutex");
     }
     link->fd = fd;
+    link->send_limit_ms = -1;
+    link->send_wake_fd = -1;
     rb_buf_init(&link->in, HEADER_BYTES + (size_t)RB_LINK_PAYLOAD_MAX);
     link->in_whole = false;
     return 0;
@@ -37,23 +39,56 @@ void rb_link_release(struct rb_link *link)
     pthread_mutex_destroy(&link->send_lock);
 }
 
-static int wait_writable(int fd)
+static int64_t now_ms(void)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    return poll(&p, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int wait_writable(const struct rb_link *link, int64_t deadline_ms, struct rb_error *err)
+{
+    for (;;) {
+        int64_t left = deadline_ms < 0 ? 60000 : deadline_ms - now_ms();
+        struct pollfd fds[] = {{.fd = link->fd, .events = POLLOUT},
+                               {.fd = link->send_wake_fd, .events = POLLIN}};
+        if (left <= 0) {
+            return rb_error_set(err, RB_ETIMEOUT, "LINK_STUCK",
+                                "link between supervisor and worker: the message is not taken");
+        }
+        int n = poll(fds, 2, left > 60000 ? 60000 : (int)left);
+        if (n < 0 && errno != EINTR) {
+            return rb_error_set_errno(err, RB_EIO, "LINK", errno,
+                                      "link between supervisor and worker: poll");
+        }
+        if (n > 0 && fds[0].revents != 0) {
+            return 0;
+        }
+        if (n > 0 && fds[1].revents != 0) {
+            return rb_error_set(err, RB_ETIMEOUT, "LINK_STUCK",
+                                "link between supervisor and worker: the message is given up");
+        }
+    }
 }
 
 /* All of both parts, however the socket takes them. */
-static int send_parts(int fd, struct iovec iov[2], struct rb_error *err)
+static int send_parts(const struct rb_link *link, struct iovec iov[2], struct rb_error *err)
 {
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+    int64_t deadline_ms = link->send_limit_ms < 0 ? -1 : now_ms() + link->send_limit_ms;
     while (message.msg_iovlen > 0) {
-        ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
-        if (n < 0) {
-            if (errno == EINTR ||
-                ((errno == EAGAIN || errno == EWOULDBLOCK) && wait_writable(fd) == 0)) {
-                continue;
+        ssize_t n = sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            int r = wait_writable(link, deadline_ms, err);
+            if (r != 0) {
+                return r;
             }
+            continue;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
             return rb_error_set_errno(err, RB_EIO, "LINK_CLOSED", errno,
                                       "link between supervisor and worker: send");
         }
@@ -92,7 +127,7 @@ int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, cons
                            {.iov_base = payload.out, .iov_len = len}};
 
     pthread_mutex_lock(&link->send_lock);
-    int r = send_parts(link->fd, iov, err);
+    int r = send_parts(link, iov, err);
     pthread_mutex_unlock(&link->send_lock);
     return r;
 }
@@ -121,13 +156,6 @@ static int missing_bytes(const struct rb_link *link, size_t *ret_missing, struct
     }
     *ret_missing = HEADER_BYTES + (size_t)len - in->len;
     return 0;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* 0: readable; 1: the deadline passed. deadline_ms < 0: none. */

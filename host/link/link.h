@@ -52,6 +52,8 @@ enum rb_link_type {
 struct rb_link {
     int fd; /* owned */
     pthread_mutex_t send_lock;
+    int64_t send_limit_ms; /* for one message; < 0, as rb_link_init sets it: none */
+    int send_wake_fd;      /* a message that waits is given up when this is readable; -1: none */
     struct rb_buf in; /* the frame that is being received; never a byte of the next, so that poll(2)
                          on fd says whether there is another */
     bool in_whole;    /* it was handed out and is dropped by the next rb_link_recv */
@@ -67,7 +69,8 @@ struct rb_link_frame {
 /* Takes over `fd`, a connected stream socket. */
 int rb_link_init(struct rb_link *link, int fd, struct rb_error *err);
 void rb_link_release(struct rb_link *link);
-/* From any thread; frames are never mixed. RB_EIO when the other side is gone. */
+/* From any thread; frames are never mixed. RB_EIO when the other side is gone; RB_ETIMEOUT when it
+ * did not take the message in time, of which a part may be on its way: nothing can follow it. */
 int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, const char *json,
                  size_t len, struct rb_error *err);
 /* One thread only. 0: a frame; 1: timeout_ms (< 0: none) passed; 2: the other side closed, or died

@@ -1,5 +1,6 @@
 #include "host/net/allow.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,4 +188,40 @@ bool rb_allow_unix(const struct rb_net_allow *list, size_t n, const char *path, 
         }
     }
     return false;
+}
+
+static bool has_name(const struct rb_net_allow *list, size_t n, int port)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rule rule = parse_rule(&list[i]);
+        if ((rule.kind == RULE_NAME || rule.kind == RULE_SUFFIX) && port_fits(&rule, port)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool allow_unix_peer(const struct rb_net_allow *list, size_t n,
+                            const struct sockaddr_un *peer, size_t path_len)
+{
+    char path[sizeof peer->sun_path + 1] = {0};
+    memcpy(path, peer->sun_path, path_len < sizeof path - 1 ? path_len : sizeof path - 1);
+    const char *dot = strrchr(path, '.');
+    long port = dot == NULL ? 0 : strtol(dot + 1, NULL, 10);
+    return path[0] == '/' && port >= 0 && port <= 65535 && rb_allow_unix(list, n, path, (int)port);
+}
+
+bool rb_allow_peer(const struct rb_net_allow *list, size_t n, const struct sockaddr_storage *peer,
+                   socklen_t len)
+{
+    struct rb_net_address address;
+    if (len > offsetof(struct sockaddr_un, sun_path) && peer->ss_family == AF_UNIX) {
+        struct sockaddr_un unix_peer = {0};
+        memcpy(&unix_peer, peer, len < sizeof unix_peer ? len : sizeof unix_peer);
+        return allow_unix_peer(list, n, &unix_peer, len - offsetof(struct sockaddr_un, sun_path));
+    }
+    socklen_t needed =
+        peer->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    return len >= needed && rb_address_of_sockaddr(peer, &address) && address.port != 0 &&
+           rb_allow_address(list, n, &address, has_name(list, n, address.port));
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "host/net/broker.h"
@@ -24,5 +25,10 @@ bool rb_allow_address(const struct rb_net_allow *list, size_t n,
                       const struct rb_net_address *address, bool by_name);
 /* `path` is that of the socket itself. In a directory that is listed, ".s.PGSQL.<port>" alone. */
 bool rb_allow_unix(const struct rb_net_allow *list, size_t n, const char *path, int port);
+/* Whether somebody who was let in by the list can have this peer: for those who see the address
+ * alone. By a name's entry, it can be whatever that resolves to: not a special one, the port fits.
+ */
+bool rb_allow_peer(const struct rb_net_allow *list, size_t n, const struct sockaddr_storage *peer,
+                   socklen_t len);
 
 #endif

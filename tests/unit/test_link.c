@@ -181,6 +181,31 @@ static void test_too_large_is_refused(void **state)
     pair_close(&p);
 }
 
+/* A message that nobody takes: it waits for its limit, or until something else wants its turn. */
+static void test_send_gives_up(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct rb_error err;
+    const size_t len = 4 * 1024 * 1024;
+    char *json = calloc(1, len);
+    assert_non_null(json);
+    pair_open(&p);
+    p.a.send_limit_ms = 50;
+    assert_int_equal(rb_link_send(&p.a, RB_LINK_UNIT, 1, json, len, &err), RB_ETIMEOUT);
+    assert_string_equal(err.code, "LINK_STUCK");
+    p.a.send_limit_ms = 60000;
+    int wake[2];
+    assert_int_equal(pipe(wake), 0);
+    assert_int_equal(write(wake[1], "x", 1), 1);
+    p.a.send_wake_fd = wake[0];
+    assert_int_equal(rb_link_send(&p.a, RB_LINK_UNIT, 1, json, len, &err), RB_ETIMEOUT);
+    close(wake[0]);
+    close(wake[1]);
+    free(json);
+    pair_close(&p);
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -233,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_malformed_frames),
         cmocka_unit_test(test_senders_do_not_mix),
         cmocka_unit_test(test_too_large_is_refused),
+        cmocka_unit_test(test_send_gives_up),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_hex),
     };
