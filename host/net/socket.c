@@ -13,6 +13,10 @@ enum {
     /* A transfer that never has to wait still looks at the cancellation every so many calls. */
     CALLS_PER_CANCEL_CHECK = 16,
     KEEPALIVE_PROBES = 3,
+    BULK_BYTES = 64 * 1024, /* to wait for; 16 to 256 KiB take the same time */
+    BULK_WAIT_MS = 2,
+    BULK_RECEIVES = 8, /* in a row, before a peer is taken to send in bulk */
+    BULK_LONG_BYTES = 4096,
 };
 
 static void set_int(int fd, int level, int name, int64_t value)
@@ -240,17 +244,64 @@ int rb_socket_send(struct rb_socket *socket, const void *data, size_t len, int c
     return 0;
 }
 
+/* SO_RCVLOWAT decides when poll says that there is something to read; 1 is the default. */
+static void set_bulk(struct rb_socket *socket, bool in_bulk)
+{
+    int low_water = in_bulk ? BULK_BYTES : 1;
+    socket->n_long = 0;
+    if (setsockopt(socket->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water) == 0) {
+        socket->in_bulk = in_bulk;
+    }
+}
+
+void rb_socket_end_bulk(struct rb_socket *socket)
+{
+    if (socket->in_bulk) {
+        set_bulk(socket, false);
+    }
+}
+
+/* Learns from what came whether more of it is to be expected. */
+static void note_received(struct rb_socket *socket, size_t len, size_t cap)
+{
+    bool is_long = len >= BULK_LONG_BYTES && cap >= 2 * BULK_BYTES;
+    socket->n_long = is_long ? socket->n_long + 1 : 0;
+    /* TLS holds decrypted bytes of its own, which poll knows nothing of. */
+    if (!socket->in_bulk && socket->n_long >= BULK_RECEIVES && socket->tls == NULL) {
+        set_bulk(socket, true);
+    }
+}
+
+/* 0: there is much to read, or the deadline is near; bulk has ended if not in time. */
+static int wait_for_bulk(struct rb_socket *socket, int cancel_fd, int64_t deadline,
+                         struct rb_error *err)
+{
+    int64_t soon = rb_wait_deadline(BULK_WAIT_MS);
+    int r = deadline > soon ? rb_wait_fd(socket->fd, POLLIN, cancel_fd, soon, err) : 1;
+    if (r > 0) {
+        rb_socket_end_bulk(socket);
+        return 0;
+    }
+    return r;
+}
+
 int rb_socket_recv(struct rb_socket *socket, void *out, size_t cap, int cancel_fd, int64_t deadline,
                    size_t *ret_len, struct rb_error *err)
 {
     int r = check_now_and_then(socket, cancel_fd, err);
+    if (r == 0 && socket->in_bulk) {
+        r = wait_for_bulk(socket, cancel_fd, deadline, err);
+    }
     if (r < 0) {
         return r;
     }
     for (;;) {
         r = try_recv(socket, out, cap, ret_len, err);
-        if (r <= 0) {
-            return r;
+        if (r == 0) {
+            note_received(socket, *ret_len, cap);
+        }
+        if (r <= 0 || deadline == RB_WAIT_NOT) {
+            return r < 0 ? r : r > 0;
         }
         r = rb_wait_fd(socket->fd, events_of(r), cancel_fd, deadline, err);
         if (r != 0) {

@@ -23,7 +23,9 @@ struct rb_socket {
     bool by_name;       /* its address came from a name that is allowed */
     bool peer_checked;  /* the peer's address is on the allow-list */
     bool cancel_packet; /* one was announced */
+    bool in_bulk;       /* as rb_socket_recv says */
     unsigned n_calls;
+    unsigned n_long; /* receives of many bytes in a row */
     int port;
     char host[RB_SOCKET_HOST_MAX]; /* name, address or path */
 };
@@ -48,9 +50,16 @@ int rb_socket_send_some(struct rb_socket *socket, const void *data, size_t len, 
 /* All of it. RB_ETIMEOUT (SEND_TIMEOUT) when idle_ms (0: none) pass without progress. */
 int rb_socket_send(struct rb_socket *socket, const void *data, size_t len, int cancel_fd,
                    int64_t idle_ms, struct rb_error *err);
-/* 0: *ret_len bytes, 0 = the peer closed; 1: the deadline passed. */
+/* 0: *ret_len bytes, 0 = the peer closed; 1: the deadline passed.
+ *
+ * While a peer sends in bulk (several receives of many bytes in a row, with room for more), it
+ * waits for a larger amount, at most two milliseconds: woken for each of the 8 KiB that PostgreSQL
+ * sends at a time, both sides would spend more on switching than on the data. */
 int rb_socket_recv(struct rb_socket *socket, void *out, size_t cap, int cancel_fd, int64_t deadline,
                    size_t *ret_len, struct rb_error *err);
+
+/* From here on, poll says of the first byte that there is something to read. */
+void rb_socket_end_bulk(struct rb_socket *socket);
 
 /* Frees TLS, closes the descriptor, and leaves the slot free. */
 void rb_socket_close(struct rb_socket *socket);

@@ -213,6 +213,8 @@ int rb_broker_poll(struct rb_broker *broker, const int *handles, const short *ev
             ready[i] = POLLNVAL;
         } else if (buffered && (events[i] & POLLIN) != 0) {
             ready[i] = POLLIN;
+        } else {
+            rb_socket_end_bulk(socket);
         }
         any = any || ready[i] != 0;
         fds[i + 1] = (struct pollfd){.fd = socket != NULL ? socket->fd : -1, .events = events[i]};

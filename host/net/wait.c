@@ -15,6 +15,9 @@ static int64_t now_ns(void)
 
 int64_t rb_wait_deadline(int64_t timeout_ms)
 {
+    if (timeout_ms == 0) {
+        return RB_WAIT_NOT;
+    }
     int64_t now = now_ns();
     if (timeout_ms < 0 || timeout_ms >= (RB_WAIT_FOREVER - now) / NS_PER_MS) {
         return RB_WAIT_FOREVER;

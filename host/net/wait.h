@@ -10,8 +10,9 @@
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 #define RB_WAIT_FOREVER INT64_MAX
+#define RB_WAIT_NOT INT64_C(0) /* long past */
 
-/* timeout_ms < 0: RB_WAIT_FOREVER. */
+/* timeout_ms < 0: RB_WAIT_FOREVER; 0: RB_WAIT_NOT. */
 int64_t rb_wait_deadline(int64_t timeout_ms);
 /* Of the operator's limits, where 0 means none. */
 int64_t rb_wait_deadline_of_limit(int64_t limit_ms);

@@ -76,6 +76,25 @@ static void swallow(struct peer *peer, int fd)
     peer_write(fd, "done", 4);
 }
 
+/* In PostgreSQL's pieces, so that the client takes it for bulk; then a few bytes, and silence until
+ * the client has said something. */
+static void bulk_and_little(struct peer *peer, int fd)
+{
+    uint8_t piece[8192];
+    memset(piece, 'b', sizeof piece);
+    for (size_t sent = 0; sent < BULK_BYTES; sent += sizeof piece) {
+        if (!peer_write(fd, piece, sizeof piece)) {
+            atomic_store(&peer->failed, true);
+        }
+    }
+    char word[4];
+    for (int i = 0; i < 3; i++) {
+        if (!peer_write(fd, "ready", 5) || !peer_read(fd, word, sizeof word)) {
+            atomic_store(&peer->failed, true);
+        }
+    }
+}
+
 static void hang_up(struct peer *peer, int fd)
 {
     (void)peer;
@@ -279,6 +298,47 @@ static void deadlines_pass(void **state)
     }
     assert_int_equal(r, RB_ETIMEOUT);
     free(bytes);
+    rb_broker_free(broker);
+    peer_stop(&peer);
+}
+
+static size_t receive(struct rb_broker *broker, int handle, uint8_t *out, size_t at_least)
+{
+    size_t total = 0;
+    while (total < at_least) {
+        size_t n = 0;
+        assert_int_equal(rb_broker_recv(broker, handle, out, 256 * 1024, 10000, &n, NULL), 0);
+        assert_true(n > 0);
+        total += n;
+    }
+    return total;
+}
+
+static void what_follows_bulk_is_not_kept_back(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, bulk_and_little, NULL);
+    struct rb_net_grant grant = loopback_grant();
+    struct rb_broker *broker = new_broker(&grant, -1);
+    int handle = 0;
+    uint8_t *out = malloc(256 * 1024);
+    assert_non_null(out);
+    assert_int_equal(connect_to(broker, "127.0.0.1", peer.port, &handle, NULL), 0);
+    int64_t start = test_now_ms();
+    size_t total = receive(broker, handle, out, BULK_BYTES + 5);
+    assert_int_equal(total, BULK_BYTES + 5);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rb_broker_send(broker, handle, "more", 4, NULL), 0);
+        assert_int_equal(receive(broker, handle, out, 5), 5);
+        assert_memory_equal(out, "ready", 5);
+    }
+    assert_int_equal(rb_broker_send(broker, handle, "more", 4, NULL), 0);
+    assert_true(test_now_ms() - start < 5000);
+    size_t n = 1;
+    assert_int_equal(rb_broker_recv(broker, handle, out, 256 * 1024, 10000, &n, NULL), 0);
+    assert_int_equal(n, 0);
+    free(out);
     rb_broker_free(broker);
     peer_stop(&peer);
 }
@@ -531,6 +591,7 @@ int main(void)
         cmocka_unit_test(errors_say_where_and_why),
         cmocka_unit_test(names_that_do_not_resolve),
         cmocka_unit_test(deadlines_pass),
+        cmocka_unit_test(what_follows_bulk_is_not_kept_back),
         cmocka_unit_test(cancelling_wakes_a_recv),
         cmocka_unit_test(cancelling_wakes_a_send),
         cmocka_unit_test(arbitrary_handles_are_errors),
