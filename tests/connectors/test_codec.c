@@ -142,6 +142,10 @@ static void encode_batch(struct rb_decoder *decoder, struct rb_encoder *encoder,
     assert_int_equal(rb_decoder_batch(decoder, &array, NULL), 0);
     assert_int_equal(ArrowArrayViewSetArray(&view, array, &error), 0);
     assert_int_equal(ArrowArrayViewValidate(&view, NANOARROW_VALIDATION_LEVEL_FULL, &error), 0);
+    for (int64_t i = 0; i < view.n_children; i++) {
+        assert_int_equal(array->children[i]->null_count,
+                         ArrowArrayViewComputeNullCount(view.children[i]));
+    }
     assert_int_equal(rb_encoder_bind(encoder, &view, NULL), 0);
     while (rb_encoder_rows(encoder, out, out->len + 100, NULL) == 0) {
     }
@@ -415,6 +419,55 @@ static void no_rows_and_no_columns(void **state)
     assert_int_equal(out.len, 0);
 }
 
+static void every_length_comes_back(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    rb_columns_init(&columns);
+    add_column(&columns, "t", RB_TYPE_TEXT_OID);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf messages = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf again = RB_BUF_INIT(BUF_MAX);
+    char value[140];
+    for (size_t i = 0; i < sizeof value; i++) {
+        value[i] = (char)('!' + i % 90);
+    }
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    for (size_t len = 0; len < sizeof value; len++) {
+        assert_int_equal(rb_buf_append_be16(&data, 1), 0);
+        append_field(&data, value, len);
+    }
+    assert_int_equal(rb_codec_append_trailer(&data), 0);
+    round_trip(&columns, &data, data.len, BUF_MAX, &out);
+    expect_same(&data, &out);
+    as_messages(&data, &messages);
+    struct received received = {.is_fast = true};
+    messages_round_trip(&columns, &messages, messages.len, BUF_MAX, &received, &again);
+    expect_same(&data, &again);
+}
+
+static void a_block_without_nulls_comes_back(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    all_columns(&columns);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    for (size_t row = 0; row < 30; row++) {
+        assert_int_equal(rb_buf_append_be16(&data, N_SAMPLES), 0);
+        for (size_t i = 0; i < N_SAMPLES; i++) {
+            const struct sample *sample = &samples[i];
+            const char *value = sample->values[row % sample_count(sample)];
+            append_field(&data, value, sample->len != 0 ? sample->len : strlen(value));
+        }
+    }
+    assert_int_equal(rb_codec_append_trailer(&data), 0);
+    round_trip(&columns, &data, data.len, BUF_MAX, &out);
+    expect_same(&data, &out);
+}
+
 static void wide_values_do_not_stay(void **state)
 {
     (void)state;
@@ -437,7 +490,8 @@ static void wide_values_do_not_stay(void **state)
     expect_same(&data, &out);
 }
 
-/* Decodes one field of one column and gives the status. */
+/* Decodes one field of one column and gives the status: of rb_decoder_push, for which
+ * rb_decoder_push_messages has to leave what is refused. */
 static int decode_one(uint32_t oid, const char *value, size_t len,
                       const struct rb_decoder_options *options, struct rb_error *err)
 {
@@ -446,12 +500,19 @@ static int decode_one(uint32_t oid, const char *value, size_t len,
     add_column(&columns, "price", oid);
     RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
     RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    size_t used;
     assert_int_equal(rb_decoder_new(&columns, options, &decoder, NULL), 0);
-    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    assert_int_equal(rb_decoder_push(decoder, header, sizeof header, &used, NULL), 0);
+    assert_int_equal(rb_buf_append_byte(&data, 'd'), 0);
+    assert_int_equal(rb_buf_append_be32(&data, (uint32_t)(4 + 2 + 4 + len)), 0);
     assert_int_equal(rb_buf_append_be16(&data, 1), 0);
     append_field(&data, value, len);
-    size_t used;
-    return rb_decoder_push(decoder, data.data, data.len, &used, err);
+    assert_int_equal(rb_decoder_push_messages(decoder, data.data, data.len, &used, err), 0);
+    bool is_taken = used > 0;
+    assert_int_equal(rb_decoder_rows(decoder), is_taken);
+    int status = rb_decoder_push(decoder, data.data + 5, data.len - 5, &used, err);
+    assert_int_equal(is_taken, status == 0);
+    return status;
 }
 
 static void a_wrong_length_is_an_error_by_column(void **state)
@@ -783,6 +844,30 @@ static void what_postgresql_cannot_hold_is_refused(void **state)
     assert_int_equal(encode_foreign(1114, &fine, NULL), 1);
 }
 
+static void rows_before_a_refused_one_count(void **state)
+{
+    (void)state;
+    static const char rows[] = "\0\1\0\0\0\4\0\0\0\1\0\1\0\0\0\4\0\0\0\2"
+                               "\0\1\0\0\0\4\x7f\xff\xff\xff";
+    static const uint32_t oid = 1082;
+    struct decoded d;
+    decoded_init(&d, &oid, 1, rows, sizeof rows - 1);
+    d.columns.items[0].from_postgres = false;
+    d.columns.items[0].declared = strdup("date");
+    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_encoder_new(&d.columns, &encoding, &encoder, NULL), 0);
+    assert_int_equal(rb_encoder_bind(encoder, &d.view, NULL), 0);
+    assert_int_equal(rb_encoder_rows(encoder, &out, BUF_MAX, NULL), RB_EDATA);
+    assert_int_equal(out.len, 20);
+    assert_memory_equal(out.data, rows, 20);
+    assert_int_equal(rb_encoder_row_count(encoder), 2);
+    assert_int_equal(rb_encoder_bytes(encoder), 20);
+    assert_true(rb_encoder_checksum(encoder) ==
+                rb_hash_row(out.data, 10) + rb_hash_row(out.data + 10, 10));
+    decoded_release(&d);
+}
+
 static void records_are_as_record_recv_reads_them(void **state)
 {
     (void)state;
@@ -834,6 +919,8 @@ int main(void)
         cmocka_unit_test(a_refused_value_in_a_block_is_named),
         cmocka_unit_test(any_cut_gives_the_same),
         cmocka_unit_test(no_rows_and_no_columns),
+        cmocka_unit_test(a_block_without_nulls_comes_back),
+        cmocka_unit_test(every_length_comes_back),
         cmocka_unit_test(wide_values_do_not_stay),
         cmocka_unit_test(a_wrong_length_is_an_error_by_column),
         cmocka_unit_test(special_dates_are_refused_for_peers_without_pg_binary),
@@ -846,6 +933,7 @@ int main(void)
         cmocka_unit_test(a_slice_is_encoded_from_its_offset),
         cmocka_unit_test(a_batch_that_does_not_fit_is_refused),
         cmocka_unit_test(what_postgresql_cannot_hold_is_refused),
+        cmocka_unit_test(rows_before_a_refused_one_count),
         cmocka_unit_test(times_map_one_to_one),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "connectors/postgres/common/codec.h"
 
-enum { BUF_MAX = 1024 * 1024, VALUE_MAX = 64, OID_END = 10000 };
+enum { BUF_MAX = 1024 * 1024, VALUE_MAX = 64, OID_END = 10000, N_VALUES = 3 };
 
 /* Not read from the product: what docs/protocol.md says, and what a server sends. */
 static const struct row {
@@ -201,71 +201,183 @@ static void fields_are_as_documented(void **state)
     }
 }
 
-/* A COPY of two rows: the value, and NULL. */
-static void append_copy(struct rb_buf *out, const uint8_t *value, size_t len)
+/* A column of three values, of which the second may be NULL. */
+struct column {
+    const struct row *row;
+    bool has_null;
+    struct rb_columns columns;
+    struct rb_decoder *decoder;
+    struct rb_encoder *encoder;
+    struct ArrowSchema schema;
+    struct ArrowArrayView view;
+    struct rb_buf rows; /* in COPY form */
+};
+
+static bool is_null(const struct column *c, size_t i)
 {
-    static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
-    assert_int_equal(rb_buf_append(out, header, sizeof header), 0);
-    assert_int_equal(rb_buf_append_be16(out, 1), 0);
-    assert_int_equal(rb_buf_append_be32(out, (uint32_t)len), 0);
-    assert_int_equal(rb_buf_append(out, value, len), 0);
-    assert_int_equal(rb_buf_append_be16(out, 1), 0);
-    assert_int_equal(rb_buf_append_be32(out, UINT32_MAX), 0);
-    assert_int_equal(rb_codec_append_trailer(out), 0);
+    return c->has_null && i == 1;
 }
 
-/* Decodes `copy`, checks the value, and encodes it again to `out`. */
-static void there_and_back(const struct row *row, const struct rb_buf *copy, struct rb_buf *out)
+static void append_field(struct rb_buf *out, const struct row *row, bool null)
+{
+    uint8_t value[VALUE_MAX];
+    size_t len = bytes_of(row->sent, value);
+    assert_int_equal(rb_buf_append_be32(out, null ? UINT32_MAX : (uint32_t)len), 0);
+    assert_int_equal(rb_buf_append(out, value, null ? 0 : len), 0);
+}
+
+static void push(struct column *c, const struct rb_buf *data, bool as_message)
+{
+    size_t used;
+    int status = as_message
+                     ? rb_decoder_push_messages(c->decoder, data->data, data->len, &used, NULL)
+                     : rb_decoder_push(c->decoder, data->data, data->len, &used, NULL);
+    assert_int_equal(status, 0);
+    assert_int_equal(used, data->len);
+}
+
+/* The header; then the rows, as a server's messages if asked to. */
+static void decode(struct column *c, bool as_messages)
+{
+    static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    push(c, &data, false);
+    rb_buf_clear(&data);
+    for (size_t i = 0; i < N_VALUES; i++) {
+        size_t from = c->rows.len;
+        assert_int_equal(rb_buf_append_be16(&c->rows, 1), 0);
+        append_field(&c->rows, c->row, is_null(c, i));
+        if (as_messages) {
+            assert_int_equal(rb_buf_append_byte(&data, 'd'), 0);
+            assert_int_equal(rb_buf_append_be32(&data, (uint32_t)(c->rows.len - from + 4)), 0);
+        }
+        assert_int_equal(rb_buf_append(&data, c->rows.data + from, c->rows.len - from), 0);
+    }
+    push(c, &data, as_messages);
+}
+
+static void column_init(struct column *c, const struct row *row, bool has_null, bool as_messages)
 {
     const struct rb_decoder_options decoding = {.batch_bytes = BUF_MAX,
                                                 .max_record_bytes = BUF_MAX};
     const struct rb_encoder_options encoding = {.max_record_bytes = BUF_MAX};
-    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
-    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
-    RB_CLEANUP(rb_encoder_freep) struct rb_encoder *encoder = NULL;
-    struct ArrowSchema schema;
-    struct ArrowArrayView view;
     const struct ArrowArray *array;
-    size_t used;
+    *c = (struct column){.row = row, .has_null = has_null, .rows = RB_BUF_INIT(BUF_MAX)};
+    one_column(row, true, &c->columns);
+    assert_int_equal(rb_decoder_new(&c->columns, &decoding, &c->decoder, NULL), 0);
+    assert_int_equal(rb_encoder_new(&c->columns, &encoding, &c->encoder, NULL), 0);
+    assert_int_equal(rb_columns_to_schema(&c->columns, NULL, &c->schema, NULL), 0);
+    assert_int_equal(ArrowArrayViewInitFromSchema(&c->view, &c->schema, NULL), 0);
+    decode(c, as_messages);
+    assert_int_equal(rb_decoder_batch(c->decoder, &array, NULL), 0);
+    assert_int_equal(ArrowArrayViewSetArray(&c->view, array, NULL), 0);
+    assert_int_equal(rb_encoder_bind(c->encoder, &c->view, NULL), 0);
+}
+
+static void column_release(struct column *c)
+{
+    ArrowArrayViewReset(&c->view);
+    c->schema.release(&c->schema);
+    rb_encoder_free(c->encoder);
+    rb_decoder_free(c->decoder);
+    rb_columns_release(&c->columns);
+    rb_buf_release(&c->rows);
+}
+
+/* What was decoded is as the table above says. */
+static void expect_arrow(const struct column *c)
+{
     uint8_t expected[VALUE_MAX];
-    size_t len = bytes_of(row->arrow != NULL ? row->arrow : row->sent, expected);
-    one_column(row, true, &columns);
-    assert_int_equal(rb_decoder_new(&columns, &decoding, &decoder, NULL), 0);
-    assert_int_equal(rb_encoder_new(&columns, &encoding, &encoder, NULL), 0);
-    assert_int_equal(rb_decoder_push(decoder, copy->data, copy->len, &used, NULL), RB_DECODER_END);
-    assert_int_equal(rb_columns_to_schema(&columns, NULL, &schema, NULL), 0);
-    assert_int_equal(ArrowArrayViewInitFromSchema(&view, &schema, NULL), 0);
-    assert_int_equal(rb_decoder_batch(decoder, &array, NULL), 0);
-    assert_int_equal(ArrowArrayViewSetArray(&view, array, NULL), 0);
-    const struct ArrowArrayView *child = view.children[0];
-    assert_int_equal(child->length, 2);
-    assert_false(ArrowArrayViewIsNull(child, 0));
-    assert_true(ArrowArrayViewIsNull(child, 1));
-    bool variable = strcmp(row->format, "u") == 0 || strcmp(row->format, "z") == 0;
-    if (variable) {
-        assert_int_equal(child->buffer_views[1].data.as_int32[1], len);
+    size_t len = bytes_of(c->row->arrow != NULL ? c->row->arrow : c->row->sent, expected);
+    const struct ArrowArrayView *child = c->view.children[0];
+    bool variable = strcmp(c->row->format, "u") == 0 || strcmp(c->row->format, "z") == 0;
+    const uint8_t *values = child->buffer_views[variable ? 2 : 1].data.as_uint8;
+    assert_int_equal(child->length, N_VALUES);
+    for (size_t i = 0; i < N_VALUES; i++) {
+        assert_int_equal(ArrowArrayViewIsNull(child, (int64_t)i), is_null(c, i));
+        if (is_null(c, i)) {
+            continue;
+        }
+        if (strcmp(c->row->format, "b") == 0) {
+            assert_int_equal(values[0] >> i & 1, expected[0]);
+            continue;
+        }
+        const int32_t *offsets = child->buffer_views[1].data.as_int32;
+        if (variable) {
+            assert_int_equal(offsets[i + 1] - offsets[i], len);
+        }
+        assert_memory_equal(values + (variable ? (size_t)offsets[i] : i * len), expected, len);
     }
-    assert_memory_equal(child->buffer_views[variable ? 2 : 1].data.data, expected, len);
-    assert_int_equal(rb_encoder_bind(encoder, &view, NULL), 0);
-    assert_int_equal(rb_encoder_rows(encoder, out, BUF_MAX, NULL), 1);
-    ArrowArrayViewReset(&view);
-    schema.release(&schema);
+}
+
+/* Room that holds nothing of what is to be written. */
+static void dirty(struct rb_buf *out)
+{
+    enum { ROOM = 4096 };
+    assert_int_equal(rb_buf_reserve(out, ROOM), 0);
+    memset(out->data, 0xee, ROOM);
+}
+
+static void expect_rows(const struct column *c)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    dirty(&out);
+    assert_int_equal(rb_encoder_rows(c->encoder, &out, BUF_MAX, NULL), 1);
+    assert_int_equal(out.len, c->rows.len);
+    assert_memory_equal(out.data, c->rows.data, out.len);
+}
+
+/* As INSERT sends it. */
+static void expect_array(const struct column *c)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf expected = RB_BUF_INIT(BUF_MAX);
+    const uint32_t header[] = {1, c->has_null, c->row->oid, N_VALUES, 1};
+    for (size_t i = 0; i < sizeof header / sizeof header[0]; i++) {
+        assert_int_equal(rb_buf_append_be32(&expected, header[i]), 0);
+    }
+    for (size_t i = 0; i < N_VALUES; i++) {
+        append_field(&expected, c->row, is_null(c, i));
+    }
+    dirty(&out);
+    assert_int_equal(rb_encoder_array(c->encoder, 0, c->row->oid, &out, NULL), 0);
+    assert_int_equal(out.len, expected.len);
+    assert_memory_equal(out.data, expected.data, out.len);
+}
+
+static void for_each_column(bool as_messages, void (*expect)(const struct column *))
+{
+    for (size_t i = 0; i < 2 * N_ROWS; i++) {
+        struct column column;
+        column_init(&column, &rows[i / 2], i % 2 == 1, as_messages);
+        expect(&column);
+        column_release(&column);
+    }
 }
 
 static void values_are_as_documented(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_ROWS; i++) {
-        RB_CLEANUP(rb_buf_release) struct rb_buf copy = RB_BUF_INIT(BUF_MAX);
-        RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
-        uint8_t sent[VALUE_MAX];
-        size_t len = bytes_of(rows[i].sent, sent);
-        append_copy(&copy, sent, len);
-        there_and_back(&rows[i], &copy, &out);
-        /* Without header and trailer. */
-        assert_int_equal(out.len, copy.len - RB_CODEC_HEADER_BYTES - 2);
-        assert_memory_equal(out.data, copy.data + RB_CODEC_HEADER_BYTES, out.len);
-    }
+    for_each_column(false, expect_arrow);
+}
+
+static void values_of_messages_are_as_documented(void **state)
+{
+    (void)state;
+    for_each_column(true, expect_arrow);
+}
+
+static void rows_are_as_they_came(void **state)
+{
+    (void)state;
+    for_each_column(false, expect_rows);
+}
+
+static void arrays_hold_the_values(void **state)
+{
+    (void)state;
+    for_each_column(false, expect_array);
 }
 
 int main(void)
@@ -273,6 +385,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_as_documented),
         cmocka_unit_test(values_are_as_documented),
+        cmocka_unit_test(values_of_messages_are_as_documented),
+        cmocka_unit_test(rows_are_as_they_came),
+        cmocka_unit_test(arrays_hold_the_values),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,7 +362,8 @@ static int record_too_large(const struct rb_decoder *decoder, const char *column
     return status;
 }
 
-/* Takes back what decode_row did to the first `n` columns of the row that was not all there. */
+/* Takes back what decode_row did to the first `n` columns of a row that is not all there, or that
+ * is refused. */
 static void undo_row(struct rb_decoder *decoder, size_t n)
 {
     size_t row = decoder->n_rows;
@@ -378,41 +379,45 @@ static void undo_row(struct rb_decoder *decoder, size_t n)
     }
 }
 
+static inline int decode_field(struct rb_decoder *decoder, struct rb_out_column *out,
+                               const uint8_t *p, const uint8_t *end, const uint8_t **ret_next,
+                               struct rb_error *err)
+{
+    if (end - p < 4) {
+        return SHORT;
+    }
+    int32_t len = (int32_t)rb_load_be32(p);
+    p += 4;
+    if (len < 0) {
+        if (len != -1) {
+            return rb_error_set(err, RB_EPROTOCOL, "BAD_COPY_DATA",
+                                "column \"%s\", row %lld: a field of %d bytes", out->column->name,
+                                (long long)decoder->total_rows + 1, (int)len);
+        }
+        put_null(out, decoder->n_rows);
+        *ret_next = p;
+        return 0;
+    }
+    if ((size_t)len > decoder->options.max_record_bytes) {
+        return record_too_large(decoder, out->column->name, err);
+    }
+    if (end - p < len) {
+        return SHORT;
+    }
+    *ret_next = p + len;
+    return put_value(decoder, out, decoder->n_rows, p, (size_t)len, end, err);
+}
+
 /* The fields of one tuple, after its count. */
 static int decode_fields(struct rb_decoder *decoder, const uint8_t *p, const uint8_t *end,
                          const uint8_t **ret_next, struct rb_error *err)
 {
-    size_t row = decoder->n_rows;
     for (size_t i = 0; i < decoder->n_columns; i++) {
-        struct rb_out_column *out = &decoder->columns[i];
-        if (end - p < 4) {
+        int status = decode_field(decoder, &decoder->columns[i], p, end, &p, err);
+        if (__builtin_expect(status != 0, 0)) {
             undo_row(decoder, i);
-            return SHORT;
-        }
-        int32_t len = (int32_t)rb_load_be32(p);
-        p += 4;
-        if (len < 0) {
-            if (len != -1) {
-                return rb_error_set(err, RB_EPROTOCOL, "BAD_COPY_DATA",
-                                    "column \"%s\", row %lld: a field of %d bytes",
-                                    out->column->name, (long long)decoder->total_rows + 1,
-                                    (int)len);
-            }
-            put_null(out, row);
-            continue;
-        }
-        if ((size_t)len > decoder->options.max_record_bytes) {
-            return record_too_large(decoder, out->column->name, err);
-        }
-        if (end - p < len) {
-            undo_row(decoder, i);
-            return SHORT;
-        }
-        int status = put_value(decoder, out, row, p, (size_t)len, end, err);
-        if (__builtin_expect(status < 0, 0)) {
             return status;
         }
-        p += len;
     }
     *ret_next = p;
     return 0;
@@ -442,6 +447,7 @@ static int decode_row(struct rb_decoder *decoder, const uint8_t *p, const uint8_
     }
     size_t row_bytes = (size_t)(next - p);
     if (row_bytes > decoder->options.max_record_bytes) {
+        undo_row(decoder, decoder->n_columns);
         return record_too_large(decoder, NULL, err);
     }
     if (decoder->options.checksum) {
