@@ -52,6 +52,7 @@ static void put_table(void)
 {
     static const char *const t[] = {"42",   "t", "r", "t",  "f",       "3",
                                     "8192", "t", "t", "42", "[\"id\"]"};
+    static const char *const unchanged[] = {NULL};
     static const char *const c[] = {
         "42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL, NULL, "t", "t",
         "f",  NULL, "-1"};
@@ -60,6 +61,8 @@ static void put_table(void)
     rb_pgscript_done(&peer.says, "SET", 'T');
     put_prepared(t, sizeof t / sizeof *t);
     put_prepared(c, sizeof c / sizeof *c);
+    rb_pgscript_done(&peer.says, "SELECT 0", 'T'); /* which locks it */
+    put_prepared(unchanged, 1);
 }
 
 /* Rows of one int4, in COPY's binary form, `per_message` bytes a message. */

@@ -122,7 +122,7 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
     if (r < 0) {
         return r;
     }
-    r = rb_source_stream_open(source, source->planner, context, snapshot, &stream, &own);
+    r = rb_source_stream_open(source, source->planner, context, snapshot, false, &stream, &own);
     if (r < 0 && rb_conn_is_usable(source->planner)) {
         write_failed(context, &own, ret);
         return rb_query_exec(source->planner, rb_sql_rollback_to, err);

@@ -233,7 +233,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
         return r;
     }
     struct rb_conn *conn = reading->conn = source->reader;
-    r = rb_source_stream_open(source, conn, context, &snapshot, &reading->stream, err);
+    r = rb_source_stream_open(source, conn, context, &snapshot, true, &reading->stream, err);
     r = r < 0 ? r : prepare_arrow(reading, context, err);
     r = r < 0 ? r : begin_copy(reading, context, err);
     double rows_start = rb_clock_secs();

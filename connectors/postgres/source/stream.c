@@ -1,5 +1,7 @@
 #include "connectors/postgres/source/stream.h"
 
+#include <stdio.h>
+
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/select.h"
@@ -75,15 +77,56 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
     return r < 0 ? r : rb_cursor_condition(&stream->cursor, conn, &stream->condition, err);
 }
 
+/* SELECT may be allowed where LOCK is not, and takes the same lock on all that it would read. */
+static int lock_by_select(const struct rb_table *table, struct rb_conn *conn, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    int r = rb_buf_append_str(&sql, "SELECT");
+    r = r < 0 ? r : rb_select_from(table, "", &sql, err);
+    if (r == 0 && rb_buf_append_str(&sql, " LIMIT 0") < 0) {
+        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
+    return r < 0 ? r : rb_query_exec(conn, rb_buf_str(&sql), err);
+}
+
+/* Whatever was not locked before the snapshot was taken may have changed until now. */
+static int check_rewritten(const struct rb_table *table, struct rb_conn *conn, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    char oid[24];
+    snprintf(oid, sizeof oid, "%lu", (unsigned long)table->oid);
+    int r = lock_by_select(table, conn, err);
+    r = r < 0 ? r : rb_quote_qualified(&name, table->schema, table->name, err);
+    struct rb_query_param params[] = {rb_query_text_param(oid),
+                                      rb_query_text_param(rb_buf_str(&name))};
+    r = r < 0 ? r : rb_query_run_kept(conn, rb_sql_rewritten, params, 2, &rows, err);
+    const char *changed = r == 0 ? rb_query_text(&rows, 0, 0) : NULL;
+    if (!changed) {
+        return r;
+    }
+    r = rb_error_set(err, RB_EDB, "SNAPSHOT_GONE",
+                     "%s: rewritten or replaced (TRUNCATE, ALTER TABLE, DROP) since the run's "
+                     "snapshot was taken, which does not show the rows any more",
+                     changed);
+    if (err) {
+        err->backoff = RB_BACKOFF_FAST;
+        err->retryable = err->safe_to_retry = true;
+    }
+    return r;
+}
+
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
-                          const struct rb_snapshot *snapshot, struct rb_source_stream *ret,
-                          struct rb_error *err)
+                          const struct rb_snapshot *snapshot, bool to_read,
+                          struct rb_source_stream *ret, struct rb_error *err)
 {
     bool pg_binary = rb_stream_context_peer_has(context, "pg_binary");
     int r = rb_tables_find(conn, rb_source_schema(source, context), rb_source_table(context),
                            pg_binary, source->filter_rows, &ret->tables, err);
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
+    r = r < 0 || !to_read ? r : check_rewritten(table, conn, err);
     r = r < 0 ? r : rb_table_choose(table, context->columns, &ret->columns, err);
     r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
     if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {

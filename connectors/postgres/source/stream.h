@@ -20,14 +20,16 @@ void rb_source_stream_release(struct rb_source_stream *stream);
 /* Keeps the table from being truncated or rewritten between the snapshot and the read: either would
  * make it look empty under the snapshot. LOCK takes no snapshot itself, so it comes first in the
  * transaction. What can't be locked (a materialized view, a table of which only columns may be
- * read) goes without; what is wrong besides is for rb_source_stream_open to find. */
+ * read) goes without, until rb_source_stream_open; what is wrong besides is for
+ * rb_source_stream_open to find. */
 int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context, struct rb_error *err);
 /* Finds and checks everything that can be wrong with the stream, within the transaction that will
- * read it. `ret` (initialised) is filled. */
+ * read it. `ret` (initialised) is filled. `to_read`: now; what is read is locked first, as reading
+ * it would, and what was rewritten or replaced since the snapshot is refused as SNAPSHOT_GONE:
+ * under a new one it can be read. */
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
-                          const struct rb_snapshot *snapshot, struct rb_source_stream *ret,
-                          struct rb_error *err);
-
+                          const struct rb_snapshot *snapshot, bool to_read,
+                          struct rb_source_stream *ret, struct rb_error *err);
 #endif

@@ -1,0 +1,31 @@
+-- What of a relation ($1: its OID) and of those that it reads is not what the snapshot shows, now that they are locked: rewritten
+-- tables, whose rows are too new for it, and partitions that went or came. $2: what bears the relation's name now. A SELECT sees
+-- the catalogue by the snapshot, functions see it as it is.
+WITH RECURSIVE was (oid) AS (
+    SELECT $1::oid
+    UNION
+    SELECT p.oid FROM was CROSS JOIN LATERAL (
+        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = was.oid
+        UNION ALL
+        SELECT d.refobjid FROM pg_class v
+        JOIN pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'
+        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+        WHERE v.oid = was.oid AND v.relkind = 'v'
+    ) p (oid)
+), now (oid) AS (
+    SELECT t.relid FROM was JOIN pg_class c ON c.oid = was.oid AND c.relkind = 'p' CROSS JOIN LATERAL pg_partition_tree(c.oid) t
+)
+SELECT string_agg(DISTINCT what, ', ' ORDER BY what) FROM (
+    SELECT format('%I.%I', n.nspname, c.relname) AS what
+    FROM was JOIN pg_class c ON c.oid = was.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)
+    UNION ALL
+    SELECT $2::text WHERE to_regclass($2)::oid IS DISTINCT FROM $1::oid
+    UNION ALL
+    SELECT c.oid::regclass::text FROM now JOIN pg_class c ON c.oid = now.oid WHERE c.oid NOT IN (SELECT oid FROM was)
+    UNION ALL
+    SELECT c.oid::regclass::text FROM was JOIN pg_class c ON c.oid = was.oid
+    WHERE c.oid NOT IN (SELECT oid FROM now) AND EXISTS (
+        SELECT FROM pg_inherits i JOIN was u ON u.oid = i.inhparent JOIN pg_class p ON p.oid = u.oid AND p.relkind = 'p'
+        WHERE i.inhrelid = c.oid)
+) changed
