@@ -30,6 +30,9 @@ void rb_grants_read(struct rb_doc *doc, const struct rb_yaml *node, struct rb_pe
          .offset = offsetof(struct rb_permissions, secrets),
          .words = secrets_words},
         {.name = "env", .kind = RB_FIELD_NAMES, .offset = offsetof(struct rb_permissions, env)},
+        {.name = "folders",
+         .kind = RB_FIELD_NODE,
+         .offset = offsetof(struct rb_permissions, folders)},
     };
     *ret = (struct rb_permissions){.hosts = NULL};
     if (node != NULL) {
@@ -260,5 +263,6 @@ void rb_grants_apply(struct rb_doc *doc, const struct rb_manifest *manifest,
     apply_hosts(doc, manifest, config, permissions, spec);
     apply_tls(doc, manifest, config, spec);
     apply_env(doc, manifest, permissions, section, spec);
+    rb_folders_apply(doc, manifest, permissions->folders, spec);
     spec->wasi_sockets = permissions->wasi_sockets;
 }

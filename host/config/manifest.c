@@ -20,6 +20,7 @@ enum {
     MODULE_BYTES_MAX = 256 * 1024 * 1024,
     MANIFEST_BYTES_MAX = 1024 * 1024,
     LIST_MAX = 1024,
+    FOLDERS_MAX = 16, /* that a connector may ask for */
 };
 
 static const char protocol_version[] = "1";
@@ -94,6 +95,38 @@ static const char *const *texts_of(struct rb_arena *arena, yyjson_val *object, c
     return texts;
 }
 
+/* permissions.fs.preopens: "/path", or {"path": "/path", "access": "read" | "write"}. */
+static int read_folders(struct rb_manifest *m, yyjson_val *fs, struct rb_error *err)
+{
+    yyjson_val *list = yyjson_obj_get(fs, "preopens"), *item = NULL;
+    size_t n = yyjson_arr_size(list), i = 0, max = 0;
+    if (n == 0) {
+        return 0;
+    }
+    struct rb_manifest_folder *folders = rb_arena_alloc(m->memory, n, sizeof *folders);
+    if (n > FOLDERS_MAX || folders == NULL) {
+        return refuse(err, m->manifest_path, "permissions.fs.preopens asks for too many folders");
+    }
+    yyjson_arr_foreach(list, i, max, item)
+    {
+        yyjson_val *access = yyjson_obj_get(item, "access");
+        const char *path =
+            yyjson_get_str(yyjson_is_obj(item) ? yyjson_obj_get(item, "path") : item);
+        if (path == NULL || path[0] != '/' ||
+            (access != NULL && !yyjson_equals_str(access, "read") &&
+             !yyjson_equals_str(access, "write"))) {
+            return refuse(err, m->manifest_path,
+                          "permissions.fs.preopens takes absolute paths, or objects of path and "
+                          "access (read, write)");
+        }
+        folders[i] = (struct rb_manifest_folder){.guest_path = rb_arena_strdup(m->memory, path),
+                                                 .writable = !yyjson_equals_str(access, "read")};
+    }
+    m->folders = folders;
+    m->n_folders = n;
+    return 0;
+}
+
 static int read_permissions(struct rb_manifest *m, yyjson_val *root, struct rb_error *err)
 {
     struct rb_arena *arena = m->memory;
@@ -110,7 +143,7 @@ static int read_permissions(struct rb_manifest *m, yyjson_val *root, struct rb_e
         return refuse(err, m->manifest_path,
                       "permissions.network.tls is none of required, optional, forbidden");
     }
-    return 0;
+    return read_folders(m, yyjson_obj_get(permissions, "fs"), err);
 }
 
 static int read_roles(struct rb_manifest *m, yyjson_val *root, struct rb_error *err)

@@ -9,6 +9,12 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* A folder that a connector asks for, by the path under which it will see it. */
+struct rb_manifest_folder {
+    const char *guest_path;
+    bool writable; /* it may be granted for writing, too */
+};
+
 struct rb_manifest {
     const char *id, *name, *version, *description, *protocol_version;
     const char *wasm_path; /* absolute */
@@ -21,6 +27,8 @@ struct rb_manifest {
     const char *tls; /* "required", "optional", "forbidden" */
     const char *const *env_vars;
     size_t n_env_vars;
+    const struct rb_manifest_folder *folders;
+    size_t n_folders;
     uint64_t max_memory_bytes; /* 0: the pipeline's */
     bool is_source, is_destination, is_transform;
     const char *const *sync_modes; /* of the source role */

@@ -215,7 +215,8 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
         .progress = rb_run_progress,
         .user = run,
     };
-    int status = rb_session_start(&options, &run->session, err);
+    int status = rb_run_check_folders(run->pipeline, run->options, &spec, err);
+    status = status != 0 ? status : rb_session_start(&options, &run->session, err);
     if (status != 0) {
         return status;
     }

@@ -76,6 +76,11 @@ void rb_run_release(struct rb_run *run);
 int rb_run_take_streams(struct rb_run *run, const struct rb_stream *streams, size_t n,
                         struct rb_error *err);
 int rb_run_start_session(struct rb_run *run, struct rb_error *err);
+/* folders.c: RB_ECONFIG when a connector was granted a folder that holds the state, or to write one
+ * that holds compiled code or a connector. */
+int rb_run_check_folders(const struct rb_pipeline *pipeline,
+                         const struct rb_engine_options *options, const struct rb_worker_spec *spec,
+                         struct rb_error *err);
 /* Adds `fault` as the run's, unless there is one already. */
 void rb_run_fail(struct rb_run *run, enum rb_fault_side side, const struct rb_error *error);
 void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum rb_fault_side side,

@@ -59,4 +59,41 @@ run_is 0 "compile" "$RAPIDBYTE" compile --connectors "$TAP_DIR/connectors" --aot
 like "$stdout" "^compiled +.*/dest_count.wasm" "compile: what is in the folders"
 run_is 0 "compile: a path" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$TAP_DIR/connectors/dest_count.wasm"
 like "$stdout" "^cached " "compile: a path"
+
+# Folders: what manifest and document both grant, and no way out of it.
+export RAPIDBYTE_CONNECTOR_DIR=$BUILD/connectors:$BUILD/test-connectors
+mkdir "$TAP_DIR/in" "$TAP_DIR/given" "$TAP_DIR/files"
+printf 'hello\n' | tee "$TAP_DIR/in/hello" "$TAP_DIR/secret" "$TAP_DIR/files/secret" >/dev/null
+ln -s ../secret "$TAP_DIR/in/link"
+ln -s "$TAP_DIR/secret" "$TAP_DIR/in/absolute"
+# files <folders>
+files() {
+    cat >"$p" <<YAML
+version: "1.0"
+pipeline: files
+source:
+  use: files-source
+  config: {}
+  streams: [plain]
+  permissions: { folders: { $1 } }
+destination: { use: plain-dest, config: {} }
+state: { backend: sqlite, connection: files/state.db }
+YAML
+}
+files '/in: in, /out: { path: given, write: true }'
+run_is 0 "folders" "$RAPIDBYTE" run "$p"
+is "$(sed -n 's/^.*: \(\(read\|write\|rename\|remove\) .*: done\)$/\1/p' <<<"$stderr" | sort | tr '\n' ',')" \
+    "read /in/hello: done,write /out/made: done," "folders: what is granted can be done, and nothing else"
+is "$(grep -cE '(read|write|rename|remove) /' <<<"$stderr")" 14 "folders: all of it was tried"
+is "$(<"$TAP_DIR/in/hello")" hello "folders: what may be read is not written"
+not_ok "folders: nothing is written outside" test -e "$TAP_DIR/escaped"
+ok "folders: nothing is removed outside" test -e "$TAP_DIR/secret"
+ok "folders: what may be written is" test -e "$TAP_DIR/given/made"
+files '/in: files'
+run_is 2 "folders: one that holds the state" "$RAPIDBYTE" run "$p"
+like "$stderr" "files holds the pipeline's state" "folders: one that holds the state is named"
+mkdir "$TAP_DIR/given/cache"
+files '/out: { path: given, write: true }'
+run_is 2 "folders: one that holds compiled code" "$RAPIDBYTE" run "$p" --aot-dir "$TAP_DIR/given/cache"
+like "$stderr" "given holds the cache of compiled connectors" "folders: one that holds compiled code is named"
 done_testing

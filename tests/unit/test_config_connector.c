@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -93,6 +94,43 @@ static void test_secrets_never_reach_the_guest(void **ctx)
     p = load(ctx, "{ " BASE ", password: hunter2 }", "  permissions: { secrets: plaintext }\n");
     assert_int_equal(p->source.spec.n_secrets, 0);
     assert_non_null(strstr(p->source.config_json, "\"password\":\"hunter2\""));
+}
+
+static void test_folders(void **ctx)
+{
+    const struct rb_config_fixture *f = *ctx;
+    char folder[128];
+    snprintf(folder, sizeof folder, "%s/given", f->folder);
+    (void)mkdir(folder, 0700);
+    const struct rb_connector_spec *spec = &load(ctx, "{ " BASE " }", "")->source.spec;
+    assert_int_equal(spec->n_preopens, 0);
+    spec = &load(ctx, "{ " BASE " }", "  permissions: { folders: { /in: given } }\n")->source.spec;
+    assert_int_equal(spec->n_preopens, 1);
+    assert_string_equal(spec->preopens[0].guest_path, "/in");
+    assert_string_equal(spec->preopens[0].host_path, folder);
+    assert_false(spec->preopens[0].writable);
+    spec = &load(ctx, "{ " BASE " }",
+                 "  permissions: { folders: { /data: { path: given, write: true } } }\n")
+                ->source.spec;
+    assert_true(spec->preopens[0].writable);
+    refuse(ctx, "{ " BASE " }",
+           "  permissions: { folders: { /in: { path: given, write: true }, /etc: /etc } }\n",
+           "6:34: folders: the manifest of 'source-demo' asks for /in to read alone\n"
+           "6:64: folders: the manifest of 'source-demo' does not ask for the folder /etc\n");
+    refuse(ctx, "{ " BASE " }", "  permissions: { folders: { /in: none, /data: p.yaml } }\n",
+           "6:34: folders: @/none is not a folder\n6:47: folders: @/p.yaml is not a folder\n");
+    /* The document, or the connector that a manifest was made for, would be the next run's. */
+    refuse(ctx, "{ " BASE " }", "  permissions: { folders: { /data: { path: ., write: true } } }\n",
+           "6:36: folders: @/. holds this document or the connector [name a folder of its own]\n");
+    (void)rmdir(folder);
+}
+
+/* The manifest's limit is in what the worker is told, which takes the smaller one. */
+static void test_memory_of_the_manifest(void **ctx)
+{
+    const struct rb_pipeline *p = load(ctx, "{ " BASE " }", "");
+    assert_int_equal(p->source.spec.memory_max_bytes, 0);
+    assert_int_equal(p->destination.spec.memory_max_bytes, 64 * 1024 * 1024);
 }
 
 static void test_secrets_never_reach_a_message(void **ctx)
@@ -325,6 +363,8 @@ int main(void)
         T(test_values_by_type),
         T(test_wrong_values),
         T(test_secrets_never_reach_the_guest),
+        T(test_folders),
+        T(test_memory_of_the_manifest),
         T(test_secrets_never_reach_a_message),
         T(test_environment_fills_in),
         T(test_url),
