@@ -85,12 +85,12 @@ static void table_is_there(void)
                              .cells = {"id", "integer", "f", "f", "name", "text", "f", "f"}});
 }
 
-/* Feeds a batch of (1,'a'), (2,NULL), (3,'c'). */
-static void feed_rows(void)
+/* Feeds a batch of (1,'a'), (2,NULL), (3,'c'); the numbers declared to be of `type`. */
+static void feed_rows_of(const char *type)
 {
     struct ArrowSchema schema;
     struct ArrowArray array;
-    static const struct rb_meta_pair id[] = {{RB_META_PG_TYPE, "integer"}, {RB_META_PG_OID, "23"}};
+    const struct rb_meta_pair id[] = {{RB_META_PG_TYPE, type}, {RB_META_PG_OID, "23"}};
     static const struct rb_meta_pair name[] = {{RB_META_PG_TYPE, "text"}, {RB_META_PG_OID, "25"}};
     ArrowSchemaInit(&schema);
     assert_int_equal(ArrowSchemaSetTypeStruct(&schema, 2), 0);
@@ -119,6 +119,11 @@ static void feed_rows(void)
     rb_ipc_encoder_release(&encoder);
     array.release(&array);
     schema.release(&schema);
+}
+
+static void feed_rows(void)
+{
+    feed_rows_of("integer");
 }
 
 /* Writes, and expects each of the texts (NULL-ended) in the answer. */
@@ -407,6 +412,17 @@ static void a_type_that_is_no_name_goes_into_no_statement(void **state)
     expect_nothing_committed();
 }
 
+/* The server takes it for a type: the comment would hide what follows. */
+static void a_type_with_a_comment_goes_into_no_statement(void **state)
+{
+    (void)state;
+    call_open("copy");
+    feed_rows_of("integer --");
+    expect_write(CONTEXT("\"append\"", ""), "BAD_TYPE", "integer --", NULL);
+    assert_false(rb_fakepg_saw(&fake, "CREATE TABLE"));
+    expect_nothing_committed();
+}
+
 static void a_locked_pipeline_is_refused_by_name_and_pid(void **state)
 {
     (void)state;
@@ -469,6 +485,7 @@ int main(void)
         TEST(upsert_needs_a_unique_key),
         TEST(policies_decide_on_columns),
         TEST(a_type_that_is_no_name_goes_into_no_statement),
+        TEST(a_type_with_a_comment_goes_into_no_statement),
         TEST(a_locked_pipeline_is_refused_by_name_and_pid),
         TEST(begin_resumes_and_drops_leftovers),
     };

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "arrow/metadata.h"
+#include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/common/type.h"
 
 static void forms_follow_the_peer(void **state)
@@ -37,6 +38,34 @@ static void forms_follow_the_peer(void **state)
         assert_int_equal(rb_type_choose(facts, true, &type), rows[i].with);
         assert_true((type != NULL) == (rows[i].with == RB_FORM_NATIVE));
         assert_int_equal(rb_type_choose(facts, false, &type), rows[i].without);
+    }
+}
+
+/* What stands in a statement as a type must not end it, nor hide what comes behind it. */
+static void a_type_in_a_statement_is_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "integer",
+        "numeric(6,-2)",
+        "timestamp(3) with time zone",
+        "\"char\"",
+        "s.\"my -- \"\"type; /* \n\"[]",
+        "interval day to second(3)",
+        "stra\xc3\x9f"
+        "e$1_",
+    };
+    static const char *const bad[] = {
+        "",       "integer --", "integer -- \n", "integer /* x */",
+        "\"open", "integer; x", "int'",          "int\nDEFAULT now()",
+        "a%TYPE", "U&\"x\"",    "numeric(-)",    "int \\",
+        "int\tb", "int = 1",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(rb_quote_is_type(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(rb_quote_is_type(bad[i]));
     }
 }
 
@@ -199,6 +228,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_follow_the_peer),
+        cmocka_unit_test(a_type_in_a_statement_is_nothing_else),
         cmocka_unit_test(the_table_is_found_by_oid_and_by_name),
         cmocka_unit_test(columns_survive_the_schema),
         cmocka_unit_test(foreign_fields_get_a_type),

@@ -56,6 +56,27 @@ refused m_domain2 "type \"raw\".\"positive\" exists with another definition" "a 
 dst_sql "DROP EXTENSION citext CASCADE" 2>/dev/null
 refused m_citext "column \"v\", type ext_src.citext: type citext is of the extension \"citext\", which database \"dst\" does not have" \
     "an extension that is missing"
+# A domain's check is the source's SQL, which the destination evaluates: it may look at a value, and do nothing else.
+src_sql "CREATE FUNCTION own(text) RETURNS bool STABLE LANGUAGE sql AS 'SELECT true'; CREATE FUNCTION pure(text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true';
+    CREATE DOMAIN writes AS text CHECK (VALUE <> 'x' AND query_to_xml('CREATE TABLE public.mine (a int)', true, true, '') IS NOT NULL);
+    CREATE DOMAIN reads AS text CHECK (table_to_xml('pg_authid', true, true, '') IS NOT NULL); CREATE DOMAIN calls AS text CHECK (own(VALUE));
+    CREATE DOMAIN computes AS text CHECK (VALUE ~ '^[a-z]+\$' AND length(VALUE) < 10 AND VALUE = ANY ('{a,b}'::text[]) AND now() > '2020-01-01' AND pure(VALUE))
+        CHECK (lower(VALUE) COLLATE \"C\" NOT IN ('c', 'd') AND (VALUE, 1) IS DISTINCT FROM ('e', 1) AND greatest(VALUE, 'a') BETWEEN 'a' AND 'z');
+    CREATE TABLE d_writes (v writes[]); CREATE TABLE d_reads (v reads); CREATE TABLE d_calls (v calls); CREATE TABLE d_computes (v computes); INSERT INTO d_computes VALUES ('a')"
+pure="CREATE FUNCTION raw.pure(text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'"
+dst_sql "CREATE FUNCTION raw.own(text) RETURNS bool STABLE LANGUAGE sql AS 'SELECT true'; $pure"
+refused d_writes "a check of the source's domain calls query_to_xml\(" "a check that runs SQL"
+refused d_reads "a check of the source's domain calls table_to_xml\(" "a check that reads a table"
+refused d_calls "a check of the source's domain calls raw.own\(text\)" "a check that calls a function that is not immutable"
+is "$(dst_sql "SELECT count(*) FROM pg_type WHERE typname IN ('writes', 'reads', 'calls')")" 0 "none of these domains is made"
+STREAMS='- { name: d_computes }' PIPELINE=computes STATE=computes
+pipeline "$TAP_DIR/p.yaml"
+run_is 0 "checks that compute" "$RAPIDBYTE" run "$TAP_DIR/p.yaml"
+same d_computes "a domain with checks that compute"
+dst_sql "CREATE DOMAIN raw.calls AS text CHECK (raw.own(VALUE))"
+STREAMS='- { name: d_calls }' PIPELINE=calls STATE=calls
+pipeline "$TAP_DIR/p.yaml"
+run_is 0 "a domain that the operator made" "$RAPIDBYTE" run "$TAP_DIR/p.yaml"
 src_sql "CREATE TABLE other (a int); CREATE TABLE row_of_other (v other)"
 refused row_of_other "it is the row type of a table" "a row type of a table"
 src_sql "CREATE TABLE reg (v regclass); INSERT INTO reg VALUES ('pg_class'), ('other')"

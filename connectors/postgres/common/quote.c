@@ -62,3 +62,20 @@ bool rb_quote_is_qualified(const char *text)
     }
     return p != NULL && *p == '\0';
 }
+
+bool rb_quote_is_type(const char *text)
+{
+    const char *p = text;
+    while (p != NULL && *p != '\0') {
+        bool is_number = *p == '-' && isdigit((unsigned char)p[1]); /* numeric(2,-3) */
+        if (*p == '"') {
+            p = skip_name(p);
+        } else if (isalnum((unsigned char)*p) || (unsigned char)*p >= 0x80 ||
+                   strchr("_$ .,()[]", *p) != NULL || is_number) {
+            p++;
+        } else {
+            return false;
+        }
+    }
+    return p != NULL && p > text;
+}

@@ -21,5 +21,9 @@ int rb_quote_qualified(struct rb_buf *sql, const char *schema, const char *name,
 /* Whether the text, which a peer sent to stand in a statement, is a name, quoted where needed and
  * perhaps qualified, and nothing else. */
 bool rb_quote_is_qualified(const char *text);
+/* Whether the text, which a peer sent to stand in a statement as a type, has in it nothing but
+ * names, quoted or not, numbers in parentheses and brackets. A server that takes it for a type
+ * (to_regtype) would take a comment in it, too, behind which the rest of the statement is lost. */
+bool rb_quote_is_type(const char *text);
 
 #endif

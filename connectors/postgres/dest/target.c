@@ -82,6 +82,11 @@ int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns
         RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
         rb_query_result_init(&r);
         const char *declared = column->declared;
+        if (!rb_quote_is_type(declared)) {
+            return rb_error_set(err, RB_ESCHEMA, "BAD_TYPE",
+                                "column \"%s\": %.200s is not the name of a type", column->name,
+                                declared);
+        }
         int status = rb_dest_query(dest, rb_sql_type_exists, &declared, 1, &r, err);
         if (status < 0) {
             rb_error_prefix(err, "column \"%s\", type %s", column->name, declared);

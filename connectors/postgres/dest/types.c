@@ -98,6 +98,10 @@ static int refer_parts(struct rb_dest *dest, const struct made_type *type, struc
         int status =
             refer(dest, rb_json_get(rb_json_item(parts, i), "type"), false, &r, &name, err);
         /* What passes is a type's name and nothing else. */
+        if (status == 0 && !rb_quote_is_type(name)) {
+            status =
+                rb_error_set(err, RB_ESCHEMA, "BAD_TYPE", "%.200s is not the name of a type", name);
+        }
         status =
             status < 0 ? status : rb_dest_query(dest, rb_sql_type_exists, &name, 1, &there, err);
         if (status == 0 && !rb_query_bool(&there, 0, 0)) {
@@ -121,6 +125,27 @@ static int cannot_make(struct rb_dest *dest, const struct made_type *type, const
                               dest->config.schema, type->name, dest->config.database, type->schema,
                               type->name, why);
     rb_error_set_hint(err, "create it in schema \"%s\" first", dest->config.schema);
+    return status;
+}
+
+/* A check is an expression of the peer's, which our role will evaluate: it may compute, and nothing
+ * else. */
+static int check_functions(struct rb_dest *dest, const struct made_type *type, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *params[] = {dest->config.schema, type->name};
+    int status = rb_dest_query(dest, rb_sql_type_functions, params, 2, &r, err);
+    const char *functions = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
+    if (functions == NULL) {
+        return status;
+    }
+    status = rb_error_set(err, RB_ESCHEMA, "CHECK_REFUSED",
+                          "a check of the source's domain calls %s, and may do more than look at "
+                          "a value",
+                          functions);
+    rb_error_set_hint(err, "if it is what you want, create domain \"%s\" in schema \"%s\" yourself",
+                      type->name, dest->config.schema);
     return status;
 }
 
@@ -148,6 +173,7 @@ static int make(struct rb_dest *dest, const struct made_type *type, struct rb_er
         status = rb_query_run(dest->conn, rb_query_text(&statements, i, 0), NULL, 0, RB_QUERY_TEXT,
                               NULL, err);
     }
+    status = status < 0 ? status : check_functions(dest, type, err);
     if (status < 0) {
         rb_error_prefix(err, "creating type \"%s\".\"%s\"", dest->config.schema, type->name);
     }
