@@ -175,19 +175,6 @@ static void read_state(struct rb_doc *doc, const struct rb_yaml *node, struct rb
     p->state_path = rb_doc_path(doc, state.connection);
 }
 
-static void check_checkpoints(struct rb_doc *doc, const struct rb_yaml *resources)
-{
-    static const char *const keys[] = {"checkpoint_interval_bytes", "checkpoint_interval_rows",
-                                       "checkpoint_interval_seconds"};
-    for (size_t i = 0; i < N(keys); i++) {
-        const struct rb_yaml *node = rb_yaml_get(resources, keys[i]);
-        if (node != NULL && (node->kind != RB_YAML_SCALAR || strcmp(node->text, "0") != 0)) {
-            rb_doc_mistake(doc, node, "write 0: each stream is one transaction",
-                           "%s: commits within a stream are not supported yet", keys[i]);
-        }
-    }
-}
-
 /* A default larger than what the document sets beside it gives way; two set ones must fit. */
 static void fit_resources(struct rb_doc *doc, const struct rb_yaml *node, struct rb_resources *r)
 {
@@ -213,7 +200,6 @@ static void read_limits(struct rb_doc *doc, const struct sections *s, struct rb_
     if (s->resources != NULL) {
         rb_fields_read(doc, s->resources, "resources", resource_fields, N(resource_fields),
                        &p->resources);
-        check_checkpoints(doc, s->resources);
         fit_resources(doc, s->resources, &p->resources);
     }
     if (s->timeouts != NULL) {
@@ -307,6 +293,55 @@ static int read_sides(struct rb_doc *doc, const struct sections *s, const char *
     return status;
 }
 
+/* Streams that are committed in parts: where a failure in between leaves what the next run can go
+ * on behind. */
+static bool has_parts(const struct rb_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_streams; i++) {
+        if (p->streams[i].sync_mode == RB_SYNC_INCREMENTAL &&
+            p->streams[i].write_mode == RB_WRITE_APPEND) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < p->n_patterns; i++) {
+        const struct rb_stream *stream = &p->patterns[i].stream;
+        if (!p->patterns[i].excludes && stream->sync_mode == RB_SYNC_INCREMENTAL &&
+            stream->write_mode == RB_WRITE_APPEND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_checkpoints(struct rb_doc *doc, const struct rb_yaml *node,
+                              const struct rb_pipeline *p)
+{
+    const struct rb_resources *r = &p->resources;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } intervals[] = {{"checkpoint_interval_bytes", r->checkpoint_interval_bytes},
+                     {"checkpoint_interval_rows", r->checkpoint_interval_rows},
+                     {"checkpoint_interval_seconds", r->checkpoint_interval_seconds}};
+    bool any_stream = p->n_streams + p->n_patterns > 0;
+    for (size_t i = 0; i < N(intervals); i++) {
+        const struct rb_yaml *at = rb_yaml_get(node, intervals[i].key);
+        if (intervals[i].value == 0 || at == NULL) {
+            continue;
+        }
+        if (p->n_transforms > 0) {
+            rb_doc_mistake(doc, at, "write 0: each stream is one transaction",
+                           "%s: streams that pass through transforms are not committed in parts",
+                           intervals[i].key);
+        } else if (any_stream && !has_parts(p)) {
+            rb_doc_mistake(doc, at, "write 0: each stream is one transaction",
+                           "%s: no stream is both sync_mode incremental and write_mode append; "
+                           "others are not committed in parts",
+                           intervals[i].key);
+        }
+    }
+}
+
 /* What lacks a variable and is needed is said here: nothing else is. */
 static void check_whole(struct rb_doc *doc, const struct rb_yaml *node, const char *what)
 {
@@ -358,6 +393,7 @@ static int read_document(struct rb_doc *doc, const char *dirs,
     if (status == 0 && s.transforms != NULL) {
         status = read_transforms(doc, s.transforms, dirs, p);
     }
+    check_checkpoints(doc, s.resources, p);
     return status != 0 ? status : rb_arena_failed(doc->arena) ? RB_ENOMEM : 0;
 }
 

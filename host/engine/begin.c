@@ -21,8 +21,7 @@ static int write_request(const struct rb_run *run, struct rb_buf *ret)
     return rb_json_finish(&json);
 }
 
-/* Takes a Checkpoint as where the cursor stands. */
-static int adopt(struct rb_stream_run *stream, const char *json, size_t len)
+int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len)
 {
     rb_buf_clear(&stream->checkpoint);
     free(stream->last_value);
@@ -74,7 +73,7 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
             return status;
         }
     }
-    return adopt(stream, ledger, strlen(ledger));
+    return rb_run_adopt(stream, ledger, strlen(ledger));
 }
 
 /* A cursor of another column says nothing of this one: rows would be skipped. */
@@ -131,6 +130,13 @@ static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *er
             }
         }
         bool loaded = yyjson_is_true(yyjson_obj_get(info, "loaded"));
+        stream->parts = rb_view_count(info, "parts");
+        if (!loaded && stream->parts > 0) {
+            rb_run_note(run,
+                        "stream '%s': %lld parts (%lld rows) of the load are committed; it goes on "
+                        "behind them",
+                        name, (long long)stream->parts, (long long)rb_view_count(info, "rows"));
+        }
         if (loaded && stream->report->outcome == RB_OUTCOME_NOT_STARTED) {
             if (run->options->full_refresh && stream->stream->sync_mode == RB_SYNC_INCREMENTAL) {
                 return refuse_refresh(run, stream, err);
@@ -187,7 +193,7 @@ static int begin_from_state(struct rb_run *run, struct rb_error *err)
         RB_CLEANUP(rb_buf_release) struct rb_buf load = RB_BUF_INIT(RB_RUN_JSON_MAX);
         int got = rb_state_checkpoint_get(run->state, run->pipeline->name, stream->stream->name,
                                           &known, &load, err);
-        int status = got == 0 ? adopt(stream, rb_buf_str(&known), known.len) : got;
+        int status = got == 0 ? rb_run_adopt(stream, rb_buf_str(&known), known.len) : got;
         if (status < 0) {
             return status;
         }

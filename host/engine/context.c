@@ -93,8 +93,22 @@ static void write_write_mode(struct rb_json *json, const struct rb_stream *strea
     rb_json_end_object(json);
 }
 
-static void write_limits(struct rb_json *json, const struct rb_resources *resources)
+bool rb_context_has_parts(const struct rb_pipeline *pipeline, const struct rb_stream *stream,
+                          bool full_refresh)
 {
+    const struct rb_resources *resources = &pipeline->resources;
+    bool any = resources->checkpoint_interval_bytes > 0 ||
+               resources->checkpoint_interval_rows > 0 ||
+               resources->checkpoint_interval_seconds > 0;
+    return any && stream->sync_mode == RB_SYNC_INCREMENTAL && pipeline->n_transforms == 0 &&
+           rb_context_write_mode(stream, full_refresh) == RB_WRITE_APPEND;
+}
+
+static void write_limits(struct rb_json *json, const struct rb_resources *resources, bool has_parts)
+{
+    uint64_t bytes = has_parts ? resources->checkpoint_interval_bytes : 0;
+    uint64_t rows = has_parts ? resources->checkpoint_interval_rows : 0;
+    uint64_t seconds = has_parts ? resources->checkpoint_interval_seconds : 0;
     rb_json_key(json, "limits");
     rb_json_begin_object(json);
     rb_json_member_u64(json, "max_batch_bytes", resources->max_batch_bytes);
@@ -102,9 +116,9 @@ static void write_limits(struct rb_json *json, const struct rb_resources *resour
     rb_json_member_i64(json, "max_inflight_batches", resources->max_inflight_batches);
     rb_json_member_i64(json, "max_parallel_requests", 1);
     rb_json_member_i64(json, "max_retries", resources->max_retries);
-    rb_json_member_u64(json, "checkpoint_interval_bytes", resources->checkpoint_interval_bytes);
-    rb_json_member_u64(json, "checkpoint_interval_rows", resources->checkpoint_interval_rows);
-    rb_json_member_u64(json, "checkpoint_interval_seconds", resources->checkpoint_interval_seconds);
+    rb_json_member_u64(json, "checkpoint_interval_bytes", bytes);
+    rb_json_member_u64(json, "checkpoint_interval_rows", rows);
+    rb_json_member_u64(json, "checkpoint_interval_seconds", seconds);
     rb_json_end_object(json);
 }
 
@@ -151,13 +165,15 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     write_schema(json, extra->columns);
     rb_json_member_str(json, "sync_mode", rb_sync_mode_name(stream->sync_mode));
     write_cursor(json, stream, extra);
-    write_limits(json, &pipeline->resources);
+    write_limits(json, &pipeline->resources,
+                 rb_context_has_parts(pipeline, stream, extra->full_refresh));
     write_policies(json, stream);
     write_write_mode(json, stream, extra);
     rb_json_member_str(json, "load_id", extra->load_id);
     rb_json_member_str(json, "pipeline", pipeline->name);
     rb_json_member_i64(json, "attempt", extra->attempt);
     write_unit(json, extra);
+    rb_json_member_i64(json, "parts", extra->parts);
     write_raw(json, "snapshot", extra->snapshot);
     rb_json_key(json, "source_table");
     rb_json_begin_object(json);

@@ -25,6 +25,7 @@ struct rb_context_extra {
     const char *resume;
     const char *range; /* plain; NULL: the whole stream */
     size_t unit_index, unit_count;
+    int64_t parts; /* of the stream that the load has committed */
     int attempt;
     bool full_refresh; /* whatever the document says: `run --full-refresh` */
 };
@@ -32,6 +33,11 @@ struct rb_context_extra {
 /* How the stream is written: as the document says, but an incremental stream that appends and is
  * read anew from its start replaces what it appended before, or each row would be there twice. */
 enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool full_refresh);
+
+/* Whether the stream is committed in parts, as checkpoint_interval_* say: of streams that are both
+ * incremental and appended, and not through transforms, which may keep rows back. */
+bool rb_context_has_parts(const struct rb_pipeline *pipeline, const struct rb_stream *stream,
+                          bool full_refresh);
 
 /* One StreamContext object into an open document. */
 void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,

@@ -86,6 +86,44 @@ int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size
     }
 }
 
+static bool has_feature(const char *features, const char *name)
+{
+    RB_CLEANUP(rb_view_free)
+    yyjson_doc *doc = features != NULL ? yyjson_read(features, strlen(features), 0) : NULL;
+    size_t i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_doc_get_root(doc), i, n, item)
+    {
+        if (yyjson_equals_str(item, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Both sides must know what the end of a part is: a destination that takes it for the stream's
+ * would commit too early. */
+static int check_parts(const struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
+{
+    const struct rb_resources *resources = &run->pipeline->resources;
+    if (resources->checkpoint_interval_bytes == 0 && resources->checkpoint_interval_rows == 0 &&
+        resources->checkpoint_interval_seconds == 0) {
+        return RB_OK;
+    }
+    bool source = has_feature(run->source_features, "checkpoints");
+    bool destination =
+        has_feature(run->destination_features, "checkpoints") && run->destination_ledgers;
+    if (source && destination) {
+        return RB_OK;
+    }
+    *ret_side = source ? RB_FAULT_DESTINATION : RB_FAULT_SOURCE;
+    rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
+                 "connector '%s' does not know checkpoints within a stream (checkpoint_interval_*)",
+                 source ? run->pipeline->destination.use : run->pipeline->source.use);
+    rb_error_set_hint(err, "set resources.checkpoint_interval_* to 0");
+    return RB_ECONFIG;
+}
+
 int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
     *ret_side = RB_FAULT_SOURCE;
@@ -99,5 +137,5 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
         status = rb_run_open_one(run, &run->pipeline->destination, 0, err);
     }
     run->report->exactly_once = run->source_plans && run->destination_ledgers;
-    return status;
+    return status != 0 ? status : check_parts(run, ret_side, err);
 }

@@ -93,6 +93,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .range = stream->n_units > 0 ? stream->ranges[unit] : NULL,
         .unit_index = unit,
         .unit_count = stream->n_units > 0 ? stream->n_units : 1,
+        .parts = stream->parts,
         .attempt = stream->report->attempts > 0 ? stream->report->attempts : 1,
         .full_refresh = run->options->full_refresh,
     };
@@ -213,6 +214,7 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
         .state = run->state,
         .observer = run->observer,
         .progress = rb_run_progress,
+        .checkpoint = rb_run_checkpoint,
         .user = run,
     };
     int status = rb_run_check_folders(run->pipeline, run->options, &spec, err);

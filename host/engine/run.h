@@ -37,7 +37,9 @@ struct rb_stream_run {
     char *last_value;                /* CursorValue JSON */
     char *resume;                    /* JSON */
     struct rb_buf new_checkpoint;    /* the source's, of this run */
-    struct rb_session_progress done; /* what ended units came to */
+    int64_t parts;                   /* of the stream that the load has committed */
+    struct rb_session_progress kept; /* what parts that an attempt committed came to */
+    struct rb_session_progress done; /* what ended units came to, and these parts */
     int64_t retry_at_ms;             /* 0: now */
     bool has_error;                  /* a unit failed; the others are awaited, not started */
     bool plan_again;                 /* the snapshot is gone */
@@ -101,6 +103,8 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
 int rb_run_expand(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* begin.c: the destination's lock, ledger and reconciliation. */
 int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* Takes a Checkpoint as where the cursor stands. RB_ENOMEM. */
+int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len);
 /* plan.c: snapshot and units for every stream that is not loaded. */
 int rb_run_plan(struct rb_run *run, struct rb_error *err);
 /* units.c: runs the units on the lanes until every stream has ended. Fails when no more can be done
@@ -108,6 +112,8 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err);
 int rb_run_units(struct rb_run *run, struct rb_error *err);
 /* The session's progress callback; `user` is the run. */
 void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *progress);
+/* The session's checkpoint callback: a destination has committed a part. */
+void rb_run_checkpoint(void *user, uint64_t id, const char *json, size_t len);
 /* finish.c: a stream's units are all committed: publish, record. */
 void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream);
 /* Tells the destination that the load is over: a next run begins a new one. */

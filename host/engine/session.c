@@ -45,6 +45,7 @@ struct rb_session {
     const char *pipeline; /* borrowed from the spec */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
+    void (*checkpoint)(void *user, uint64_t id, const char *json, size_t len);
     void *user;
     int64_t peak_bytes;
     struct rb_error death; /* once is_dead */
@@ -124,6 +125,22 @@ static void on_progress(struct rb_session *session, const struct rb_link_frame *
     session->progress(session->user, frame->id, &progress);
 }
 
+/* A source's last one comes with the unit's result. */
+static void on_checkpoint(struct rb_session *session, const struct rb_link_frame *frame)
+{
+    yyjson_doc *doc = yyjson_read(frame->json, frame->len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    bool wanted = session->checkpoint != NULL &&
+                  yyjson_equals_str(yyjson_obj_get(root, "kind"), "destination");
+    size_t len = 0;
+    char *text = wanted ? yyjson_val_write(yyjson_obj_get(root, "checkpoint"), 0, &len) : NULL;
+    if (text != NULL) {
+        session->checkpoint(session->user, frame->id, text, len);
+    }
+    free(text);
+    yyjson_doc_free(doc);
+}
+
 static int on_result(struct rb_session *session, const struct rb_link_frame *frame)
 {
     struct pending *pending = find_pending(session, frame->id);
@@ -149,7 +166,9 @@ static int on_frame(struct rb_session *session, const struct rb_link_frame *fram
     case RB_LINK_PROGRESS:
         on_progress(session, frame);
         return RB_OK;
-    case RB_LINK_CHECKPOINT: /* the last one comes with the unit's result */
+    case RB_LINK_CHECKPOINT:
+        on_checkpoint(session, frame);
+        return RB_OK;
     case RB_LINK_METRIC:
         return RB_OK;
     case RB_LINK_STATE_GET:
@@ -324,6 +343,7 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     session->pipeline = options->spec->pipeline;
     session->observer = options->observer;
     session->progress = options->progress;
+    session->checkpoint = options->checkpoint;
     session->user = options->user;
     struct rb_buf spec = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);
     int fd = -1;

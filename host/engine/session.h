@@ -41,6 +41,8 @@ struct rb_session_options {
     struct rb_state *state; /* NULL: state requests fail */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
+    /* A destination's Checkpoint in the unit `id`, as JSON. NULL: nobody listens. */
+    void (*checkpoint)(void *user, uint64_t id, const char *json, size_t len);
     void *user;
 };
 

@@ -3,6 +3,7 @@
 
 #include "host/engine/retry.h"
 #include "host/engine/run.h"
+#include "host/engine/view.h"
 
 enum { LANES_MAX = 64 };
 
@@ -144,7 +145,7 @@ static void start_over(struct rb_run *run, struct rb_stream_run *stream,
     stream->next_unit = 0;
     stream->units_done = 0;
     stream->has_error = false;
-    stream->done = (struct rb_session_progress){.records_read = 0};
+    stream->done = stream->kept;
     report->records_skipped = report->batches = report->batch_bytes = 0;
     report->compressed_bytes = 0;
     refresh(run->schedule, stream);
@@ -173,6 +174,14 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
         stream->plan_again = strcmp(error->code, "SNAPSHOT_GONE") == 0;
         start_over(run, stream, &stream->report->fault);
         return;
+    }
+    stream->done = stream->kept;
+    refresh(schedule, stream);
+    if (stream->kept.records_written > 0) {
+        rb_run_note(run,
+                    "stream '%s': %lld rows up to its last checkpoint are committed; the next run "
+                    "goes on behind them",
+                    stream->stream->name, (long long)stream->kept.records_written);
     }
     enum rb_fault_side side = stream->report->fault.side;
     struct rb_error final = *error;
@@ -227,6 +236,31 @@ void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *
         refresh(run->schedule, lane->stream);
         rb_run_tell(run, lane->stream);
     }
+}
+
+/* So much of the stream is committed and stays, whatever comes: the next attempt goes on behind it.
+ * The state follows; should it fail to, the next run takes it from the ledger. */
+void rb_run_checkpoint(void *user, uint64_t id, const char *json, size_t len)
+{
+    struct rb_run *run = user;
+    struct lane *lane = run->schedule == NULL ? NULL : lane_of(run->schedule, id);
+    yyjson_doc *doc = yyjson_read(json, len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    int64_t parts = rb_view_count(root, "parts");
+    struct rb_stream_run *stream = lane != NULL ? lane->stream : NULL;
+    if (stream != NULL && parts > stream->parts && rb_run_adopt(stream, json, len) == 0) {
+        int64_t rows = rb_view_count(root, "records_processed");
+        int64_t bytes = rb_view_count(root, "bytes_processed");
+        stream->parts = parts;
+        stream->kept.records_read += rows;
+        stream->kept.records_written += rows;
+        stream->kept.bytes_read += bytes;
+        stream->kept.bytes_written += bytes;
+        (void)rb_state_checkpoint_put(run->state, run->pipeline->name, stream->stream->name,
+                                      run->report->load_id, stream->stream->cursor_field, NULL,
+                                      json, NULL);
+    }
+    yyjson_doc_free(doc);
 }
 
 /* The server that is to give a new snapshot is not there yet: one more failed attempt of the

@@ -88,6 +88,12 @@ static int set_cancelled(struct rb_error *err)
     return rb_error_set(err, RB_ECANCELLED, "CANCELLED", "the run was cancelled");
 }
 
+/* Takes up room in the channel. */
+static bool is_counted(const struct rb_frame *frame)
+{
+    return frame->kind == RB_FRAME_DATA || frame->kind == RB_FRAME_PART;
+}
+
 static bool has_room(const struct rb_channel *channel, size_t size)
 {
     if (channel->n_batches == 0) {
@@ -102,7 +108,7 @@ static int wait_for_room(struct rb_channel *channel, const struct rb_frame *fram
                          struct rb_error *err)
 {
     int64_t since = 0;
-    while (frame->kind == RB_FRAME_DATA && !channel->cancelled && !channel->closed &&
+    while (is_counted(frame) && !channel->cancelled && !channel->closed &&
            !has_room(channel, frame->size)) {
         since = since != 0 ? since : rb_clock_ns();
         pthread_cond_wait(&channel->room, &channel->lock);
@@ -126,7 +132,7 @@ int rb_channel_send(struct rb_channel *channel, struct rb_frame *frame, struct r
     pthread_mutex_lock(&channel->lock);
     int r = wait_for_room(channel, frame, err);
     if (r == 0) {
-        if (frame->kind == RB_FRAME_DATA) {
+        if (is_counted(frame)) {
             channel->n_batches++;
             channel->n_bytes += frame->size;
         }
@@ -188,7 +194,7 @@ static int check_frame(const struct rb_frame *frame, uint64_t unit, uint64_t seq
         return rb_error_set(err, RB_EABORTED, "ABORTED", "the stage before failed: %s",
                             why.message);
     }
-    return frame->kind == RB_FRAME_END ? 1 : 0;
+    return frame->kind == RB_FRAME_END ? 1 : frame->kind == RB_FRAME_PART ? 2 : 0;
 }
 
 int rb_channel_recv(struct rb_channel *channel, uint64_t unit, uint64_t seq,
@@ -214,7 +220,7 @@ void rb_channel_drop(struct rb_channel *channel, struct rb_frame *frame)
     if (frame == NULL) {
         return;
     }
-    if (frame->kind == RB_FRAME_DATA) {
+    if (is_counted(frame)) {
         pthread_mutex_lock(&channel->lock);
         channel->n_batches--;
         channel->n_bytes -= frame->size;

@@ -16,6 +16,7 @@
 
 enum rb_frame_kind {
     RB_FRAME_DATA,  /* a batch */
+    RB_FRAME_PART,  /* StreamEnd JSON: the rows before it may be committed by themselves */
     RB_FRAME_END,   /* StreamEnd JSON: all rows were sent */
     RB_FRAME_ABORT, /* a struct rb_error: they were not, and never will be */
 };
@@ -24,7 +25,7 @@ struct rb_frame {
     struct rb_frame *next; /* the channel's */
     enum rb_frame_kind kind;
     uint64_t unit;             /* whose rows these are */
-    uint64_t seq;              /* 0, 1, 2 …; of End: the number of batches before it */
+    uint64_t seq;              /* 0, 1, 2 …; of Part and End: the number of batches before it */
     enum rb_compression codec; /* of bytes */
     size_t raw_size;           /* bytes before compression */
     int64_t n_rows;
@@ -61,14 +62,14 @@ void rb_channel_release(struct rb_channel *channel);
 /* For another unit, while no thread uses it: what was left is dropped. It stays cancelled. */
 void rb_channel_reset(struct rb_channel *channel);
 
-/* Takes the frame over, whatever happens. Data waits for room; a batch larger than all of max_bytes
- * passes when the channel is empty. End and Abort never wait. RB_ECANCELLED; RB_EABORTED (code
- * RECEIVER_ENDED) when the receiver has closed. */
+/* Takes the frame over, whatever happens. Data and Part wait for room; one larger than all of
+ * max_bytes passes when the channel is empty. End and Abort never wait. RB_ECANCELLED; RB_EABORTED
+ * (code RECEIVER_ENDED) when the receiver has closed. */
 int rb_channel_send(struct rb_channel *channel, struct rb_frame *frame, struct rb_error *err);
 
-/* Waits for a frame, which must bear this unit and number: 0: Data, 1: End, both the caller's until
- * rb_channel_drop. RB_EABORTED (code ABORTED) for Abort, RB_ECANCELLED (code CANCELLED),
- * RB_EINTERNAL (code FRAME_ORDER) for a foreign unit or a gap. */
+/* Waits for a frame, which must bear this unit and number: 0: Data, 1: End, 2: Part, each the
+ * caller's until rb_channel_drop. RB_EABORTED (code ABORTED) for Abort, RB_ECANCELLED (code
+ * CANCELLED), RB_EINTERNAL (code FRAME_ORDER) for a foreign unit or a gap. */
 int rb_channel_recv(struct rb_channel *channel, uint64_t unit, uint64_t seq,
                     struct rb_frame **ret_frame, struct rb_error *err);
 /* Frees a received frame and makes its room free. NULL is allowed. */

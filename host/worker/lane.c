@@ -306,6 +306,21 @@ static int set_input(struct slot *slot, uint64_t unit, yyjson_val *context, stru
     return rb_stage_reset(&slot->stage, unit, yyjson_get_str(name), yyjson_get_len(name), err);
 }
 
+/* Whether the operator set a checkpoint_interval_* for the unit. Through a transform, which may
+ * keep rows back, there are no parts. (The message's numbers are as they were written.) */
+static bool may_part(yyjson_val *message, size_t n_stages)
+{
+    static const char *const keys[] = {"checkpoint_interval_rows", "checkpoint_interval_bytes",
+                                       "checkpoint_interval_seconds"};
+    yyjson_val *limits = yyjson_obj_get(yyjson_obj_get(message, "source"), "limits");
+    bool any = false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *number = yyjson_get_raw(yyjson_obj_get(limits, keys[i]));
+        any |= number != NULL && strcmp(number, "0") != 0;
+    }
+    return any && n_stages == 2;
+}
+
 static yyjson_val *context_of(yyjson_val *message, size_t index, size_t n)
 {
     if (index == 0) {
@@ -337,6 +352,7 @@ int rb_lane_start(struct rb_lane *lane, uint64_t unit, yyjson_val *message, stru
             return r;
         }
     }
+    lane->slots[0].stage.may_part = may_part(message, lane->n);
     for (size_t i = 0; i < lane->n_channels; i++) {
         rb_channel_reset(&lane->channels[i]);
     }

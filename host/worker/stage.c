@@ -69,7 +69,9 @@ static int emit_batch(void *user, const void *data, size_t len, struct rb_error 
 
 static int keep_end(struct rb_stage *stage, struct rb_frame *frame, struct rb_error *err)
 {
-    stage->ended = true;
+    stage->ended = frame->kind == RB_FRAME_END;
+    stage->at_part = !stage->ended;
+    rb_buf_clear(&stage->end_json);
     int r = rb_buf_append(&stage->end_json, frame->bytes, frame->size);
     rb_channel_drop(stage->in, frame);
     return r == 0 ? 1 : no_memory(err);
@@ -79,7 +81,7 @@ static int receive_next(struct rb_stage *stage, struct rb_error *err)
 {
     struct rb_frame *frame = NULL;
     int r = rb_channel_recv(stage->in, stage->unit, stage->received.batches, &frame, err);
-    if (r == 1) {
+    if (r > 0) {
         return keep_end(stage, frame, err);
     }
     if (r == 0 && frame->raw_size > stage->context->spec->max_batch_bytes) {
@@ -100,6 +102,7 @@ static int peek_batch(void *user, size_t *ret_len, struct rb_error *err)
     if (stage->ended) {
         return 1;
     }
+    stage->at_part = false;
     if (stage->next == NULL && stage->recv_status == 0) {
         int r = receive_next(stage, &stage->recv_err);
         if (r == 1) {
@@ -145,7 +148,7 @@ static int take_batch(void *user, void *out, size_t len, struct rb_error *err)
 static int stream_end(void *user, struct rb_buf *ret, struct rb_error *err)
 {
     struct rb_stage *stage = user;
-    if (!stage->ended) {
+    if (!stage->ended && !stage->at_part) {
         return 1;
     }
     return rb_buf_append(ret, stage->end_json.data, stage->end_json.len) == 0 ? 0 : no_memory(err);
@@ -199,6 +202,7 @@ int rb_stage_reset(struct rb_stage *stage, uint64_t unit, const char *stream_nam
     stage->received = (struct rb_flow){0};
     stage->send_status = 0;
     stage->ended = false;
+    stage->at_part = false;
     stage->recv_status = 0;
     stage->n_logs = 0;
     rb_buf_clear(&stage->end_json);
@@ -216,8 +220,8 @@ int rb_stage_reset(struct rb_stage *stage, uint64_t unit, const char *stream_nam
     return 0;
 }
 
-int rb_stage_send_end(struct rb_stage *stage, const char *checksum, const struct rb_buf *checkpoint,
-                      struct rb_error *err)
+static int send_end(struct rb_stage *stage, enum rb_frame_kind kind, const char *checksum,
+                    const char *checkpoint, size_t len, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(2 * RB_WORKER_JSON_MAX);
     struct rb_json json;
@@ -227,16 +231,42 @@ int rb_stage_send_end(struct rb_stage *stage, const char *checksum, const struct
     rb_json_member_u64(&json, "bytes", stage->sent.bytes);
     rb_json_member_u64(&json, "batches", stage->sent.batches);
     rb_json_member_str(&json, "checksum", checksum);
-    rb_json_member_raw(&json, "checkpoint", rb_buf_str(checkpoint), checkpoint->len);
+    rb_json_member_raw(&json, "checkpoint", checkpoint, len);
+    rb_json_member_bool(&json, "ended", kind == RB_FRAME_END);
     rb_json_end_object(&json);
     int r = rb_json_finish(&json);
-    struct rb_frame *frame = r == 0 ? rb_frame_new(RB_FRAME_END, text.data, text.len) : NULL;
+    struct rb_frame *frame = r == 0 ? rb_frame_new(kind, text.data, text.len) : NULL;
     if (frame == NULL) {
         return no_memory(err);
     }
     frame->unit = stage->unit;
     frame->seq = stage->sent.batches;
     return rb_channel_send(stage->out, frame, err);
+}
+
+int rb_stage_send_end(struct rb_stage *stage, const char *checksum, const struct rb_buf *checkpoint,
+                      struct rb_error *err)
+{
+    return send_end(stage, RB_FRAME_END, checksum, rb_buf_str(checkpoint), checkpoint->len, err);
+}
+
+int rb_stage_send_part(struct rb_stage *stage, const char *checksum, const char *checkpoint,
+                       size_t len, struct rb_error *err)
+{
+    if (!stage->may_part || !stage->running || stage->out == NULL) {
+        return rb_error_set(err, RB_ECONNECTOR, "CONTRACT",
+                            "connector '%s' broke the contract: it ended a part of a stream that "
+                            "is one transaction",
+                            stage->spec->id);
+    }
+    if (stage->send_status == 0) {
+        stage->send_status =
+            send_end(stage, RB_FRAME_PART, checksum, checkpoint, len, &stage->send_err);
+    }
+    if (stage->send_status != 0 && err != NULL) {
+        *err = stage->send_err;
+    }
+    return stage->send_status;
 }
 
 void rb_stage_send_abort(struct rb_stage *stage, const struct rb_error *why)

@@ -43,6 +43,7 @@ struct rb_stage {
     /* Of the unit or call that runs. */
     uint64_t unit; /* 0: a call */
     bool running;  /* the run_* export is being called */
+    bool may_part; /* the operator lets this unit be committed in parts */
     struct rb_buf stream_name;
     struct rb_flow sent;
     struct rb_flow received;
@@ -51,6 +52,7 @@ struct rb_stage {
     struct rb_error send_err; /* why */
     struct rb_frame *next;    /* announced, not yet taken */
     bool ended;               /* End was received */
+    bool at_part;             /* Part was, and nothing since */
     struct rb_buf end_json;   /* what it said */
     int recv_status;          /* why there is no next batch; 0: there may be one */
     struct rb_error recv_err;
@@ -73,6 +75,10 @@ int rb_stage_reset(struct rb_stage *stage, uint64_t unit, const char *stream_nam
  * source's, empty: none. RB_ENOMEM, or what rb_channel_send gives. */
 int rb_stage_send_end(struct rb_stage *stage, const char *checksum, const struct rb_buf *checkpoint,
                       struct rb_error *err);
+/* Sends Part: the rows so far may be committed. `checkpoint` is a source's, whose `checksum` is of
+ * these rows. RB_ECONNECTOR where the unit is not to be committed in parts; else as above. */
+int rb_stage_send_part(struct rb_stage *stage, const char *checksum, const char *checkpoint,
+                       size_t len, struct rb_error *err);
 /* Sends Abort, once. Can't fail but when the receiver has closed or was cancelled. */
 void rb_stage_send_abort(struct rb_stage *stage, const struct rb_error *why);
 

@@ -219,10 +219,11 @@ int rb_stage_state_cas(void *user, int scope, const char *key, size_t key_len, c
 }
 
 /* That it is one JSON object, so that it can stand in another message as it is. */
-static int check_object(const char *json, size_t len, const char *what, struct rb_error *err)
+static int read_object(const char *json, size_t len, const char *what, yyjson_doc **ret,
+                       struct rb_error *err)
 {
-    RB_CLEANUP(free_doc) yyjson_doc *doc = yyjson_read(json, len, 0);
-    if (!yyjson_is_obj(yyjson_doc_get_root(doc))) {
+    *ret = yyjson_read(json, len, 0);
+    if (!yyjson_is_obj(yyjson_doc_get_root(*ret))) {
         return rb_error_set(err, RB_EPROTOCOL, "NOT_JSON", "%s: this is not a JSON object", what);
     }
     return 0;
@@ -257,13 +258,19 @@ int rb_stage_checkpoint(void *user, int kind, const char *json, size_t len, stru
         return rb_error_set(err, RB_EPROTOCOL, "CHECKPOINT_KIND",
                             "rb_host_checkpoint: there is no kind %d", kind);
     }
-    int r = check_object(json, len, "rb_host_checkpoint", err);
+    RB_CLEANUP(free_doc) yyjson_doc *doc = NULL;
+    int r = read_object(json, len, "rb_host_checkpoint", &doc, err);
+    yyjson_val *root = yyjson_doc_get_root(doc);
     if (r == 0 && kind == 0) {
         rb_buf_clear(&stage->checkpoint);
         r = rb_buf_append(&stage->checkpoint, json, len);
         if (r != 0) {
             rb_error_set(err, r, "OUT_OF_MEMORY", "no memory for a checkpoint");
         }
+    }
+    if (r == 0 && kind == 0 && yyjson_is_true(yyjson_obj_get(root, "ends_part"))) {
+        r = rb_stage_send_part(stage, yyjson_get_str(yyjson_obj_get(root, "checksum")), json, len,
+                               err);
     }
     return r != 0
                ? r
@@ -273,6 +280,7 @@ int rb_stage_checkpoint(void *user, int kind, const char *json, size_t len, stru
 int rb_stage_metric(void *user, const char *json, size_t len, struct rb_error *err)
 {
     struct rb_stage *stage = user;
-    int r = check_object(json, len, "rb_host_metric", err);
+    RB_CLEANUP(free_doc) yyjson_doc *doc = NULL;
+    int r = read_object(json, len, "rb_host_metric", &doc, err);
     return r != 0 ? r : send_object(stage, RB_LINK_METRIC, NULL, "metric", json, len, err);
 }

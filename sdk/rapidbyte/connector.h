@@ -53,11 +53,13 @@ struct rb_stream_context {
     const char *pipeline;
     int64_t attempt;
     int64_t unit_index, unit_count; /* 0 and 1 when the host did not say */
-    const char *unit_range;         /* "": the whole stream */
+    int64_t parts; /* of the stream that this load has committed: the unit goes on behind them */
+    const char *unit_range;   /* "": the whole stream */
     int64_t max_batch_bytes;  /* of Arrow IPC; always positive: 64 MiB when the host did not say */
     int64_t max_record_bytes; /* always positive: max_batch_bytes when the host did not say */
     int64_t
         max_retries; /* of what a connector tries again by itself; 0 when the host did not say */
+    /* When to commit within the stream; all 0: it is one transaction. */
     int64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
     struct rb_json_value json; /* all of it */
 };

@@ -48,12 +48,12 @@ struct rb_batch_reader {
 
 void rb_batch_reader_init(struct rb_batch_reader *reader, size_t max_batch_bytes);
 void rb_batch_reader_release(struct rb_batch_reader *reader);
-/* 0: a batch; 1: the stream ended well. RB_EABORTED (the source failed: do not commit),
- * RB_ECANCELLED. */
+/* 0: a batch; 1: the stream ended well, or a part of it (rb_stream_end says which), after which the
+ * next call goes on. RB_EABORTED (the source failed: do not commit), RB_ECANCELLED. */
 int rb_batch_reader_next(struct rb_batch_reader *reader, struct rb_error *err);
 
-/* What the source said of the whole stream. Only after rb_batch_reader_next returned 1; free with
- * rb_json_free. */
+/* What the source said of the whole stream, or of what came up to the end of a part, which has
+ * `ended` false. Only after rb_batch_reader_next returned 1; free with rb_json_free. */
 int rb_stream_end(struct rb_json_doc **ret_doc, struct rb_error *err);
 
 /* 0: value appended; 1: not found. */
@@ -71,6 +71,12 @@ struct rb_checkpoint {
     const char *cursor_value_json; /* a CursorValue; NULL: "null" */
     const char *resume_json;       /* NULL: null */
     int64_t records_processed, bytes_processed;
+    /* A source's, in a unit with a checkpoint_interval_*: what was emitted so far, and no more, may
+     * be committed with this checkpoint. `checksum` is the stream_checksum of all of it. */
+    bool ends_part;
+    bool has_checksum;
+    uint64_t checksum;
+    int64_t parts; /* a destination's: parts of the stream that the load has committed; 0: none */
 };
 int rb_checkpoint(enum rb_checkpoint_kind kind, const struct rb_checkpoint *checkpoint,
                   struct rb_error *err);

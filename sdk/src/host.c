@@ -1,5 +1,6 @@
 #include "rapidbyte/host.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,15 @@ int rb_checkpoint(enum rb_checkpoint_kind kind, const struct rb_checkpoint *chec
     rb_json_member_i64(&json, "records_processed", checkpoint->records_processed);
     rb_json_member_i64(&json, "bytes_processed", checkpoint->bytes_processed);
     rb_json_member_raw(&json, "resume", resume, resume == NULL ? 0 : strlen(resume));
+    if (checkpoint->ends_part) {
+        char sum[17];
+        snprintf(sum, sizeof sum, "%016" PRIx64, checkpoint->checksum);
+        rb_json_member_bool(&json, "ends_part", true);
+        rb_json_member_str(&json, "checksum", checkpoint->has_checksum ? sum : NULL);
+    }
+    if (checkpoint->parts > 0) {
+        rb_json_member_i64(&json, "parts", checkpoint->parts);
+    }
     int status = finish(&json, err);
     if (status == RB_OK && rb_host_checkpoint((int32_t)kind, text.data, (uint32_t)text.len) < 0) {
         status = rb_sdk_import_error("rb_host_checkpoint", err);

@@ -114,10 +114,11 @@ static void expect_condition(uint32_t type_oid, bool has_xmin, bool may_be_null,
     }
     assert_int_equal(rb_buf_append_str(&cursor.expression, "\"c\""), 0);
     assert_int_equal(rb_buf_append_str(&cursor.last, "x"), 0);
-    struct rb_buf condition = RB_BUF_INIT(10000);
-    assert_int_equal(rb_cursor_condition(&cursor, conn, &condition, NULL), 0);
+    struct rb_buf condition = RB_BUF_INIT(10000), above = RB_BUF_INIT(10000);
+    assert_int_equal(rb_cursor_condition(&cursor, conn, &condition, &above, NULL), 0);
     assert_string_equal(rb_buf_str(&condition), expected);
     rb_buf_release(&condition);
+    rb_buf_release(&above);
     rb_cursor_release(&cursor);
     rb_json_free(doc);
     rb_conn_close(conn);

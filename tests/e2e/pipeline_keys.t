@@ -145,13 +145,20 @@ for lookback in 500 0; do run_is 0 "lookback: $lookback, after a late commit" "$
 is "$(dst_sql 'SELECT count(*), min(id) FROM raw.late500')" "11|900" "lookback: 500 finds what is within it, once"
 is "$(dst_sql 'SELECT count(*), min(id) FROM raw.late0')" "10|1001" "lookback: 0 does not"
 
-# What is not supported is refused by name, not ignored.
+# checkpoint_interval_*: tests/e2e/checkpoints.t; where no stream can be committed in parts they are refused.
 fresh
-STREAMS='- { name: t }'
 for key in bytes rows seconds; do
-    EXTRA="resources: { checkpoint_interval_$key: 5 }" go 2 "checkpoint_interval_$key"
-    like "$stderr" "p.yaml:[0-9]+:[0-9]+: .*checkpoint_interval_$key.*not supported" "checkpoint_interval_$key is refused by name"
+    STREAMS='- { name: t }' EXTRA="resources: { checkpoint_interval_$key: 5 }" go 2 "checkpoint_interval_$key for a stream that is read whole"
+    like "$stderr" "p.yaml:[0-9]+:[0-9]+: checkpoint_interval_$key: no stream is both" "checkpoint_interval_$key is refused by name"
+    STREAMS='- { name: t, sync_mode: incremental, cursor_field: id, write_mode: upsert, primary_key: [id] }' \
+        EXTRA="resources: { checkpoint_interval_$key: 5 }" go 2 "checkpoint_interval_$key for an upsert"
 done
+STREAMS='- { name: t, sync_mode: incremental, cursor_field: id }' \
+    EXTRA='transforms: [{ use: transform-mask, config: { columns: [id] } }]
+resources: { checkpoint_interval_rows: 5 }' go 2 "checkpoint_interval_rows with a transform"
+like "$stderr" "checkpoint_interval_rows: streams that pass through transforms" "is refused by name"
+
+# What is not supported is refused by name, not ignored.
 STREAMS='- { name: t, sync_mode: cdc }' go 2 "sync_mode: cdc"
 like "$stderr" "'cdc' is not supported" "sync_mode: cdc is refused by name"
 

@@ -5,7 +5,7 @@
  *
  *   source       emit n batches of `rows` rows; fail_at n, trap_at n: instead of batch n;
  *                records n: says so in place of emit * rows; checkpoint 1: one before each batch;
- *                go_on 1: reports success whatever happened
+ *                part n: ends a part before batch n; go_on 1: reports success whatever happened
  *   destination  fail_at n, trap_at n: instead of taking batch n; stop_at n: reports success there;
  *                already 1: reports already_loaded at once; stall 1: asks for a state that the test
  *                never answers, before batch 1; go_on 1
@@ -237,6 +237,12 @@ static int emit_all(const char *in, const struct text *batch)
             add_str(&c, "\",\"kind\":\"source\"}");
             rb_host_checkpoint(0, c.data, (int32_t)c.len);
             free(c.data);
+        }
+        if (i == number(in, "part")) {
+            static const char ends[] = "{\"kind\":\"source\",\"ends_part\":true}";
+            if (rb_host_checkpoint(0, ends, sizeof ends - 1) != 0) {
+                return 2;
+            }
         }
         if (rb_host_emit_batch(batch->data, (int32_t)batch->len) != 0 && number(in, "go_on") == 0) {
             return 2;

@@ -167,6 +167,39 @@ static void test_gap_and_foreign_unit(void **state)
     rb_channel_release(&c);
 }
 
+static struct rb_frame *part(uint64_t seq)
+{
+    struct rb_frame *f = end(seq);
+    f->kind = RB_FRAME_PART;
+    return f;
+}
+
+/* The end of a part keeps its place among the batches, and its room: there may be any number. */
+static void test_part_between_batches(void **state)
+{
+    (void)state;
+    struct rb_channel c;
+    struct rb_error err;
+    struct rb_frame *f = NULL;
+    assert_int_equal(rb_channel_init(&c, 3, 1000, NULL), 0);
+    assert_int_equal(rb_channel_send(&c, batch(0, 1), NULL), 0);
+    assert_int_equal(rb_channel_send(&c, part(1), NULL), 0);
+    assert_int_equal(rb_channel_send(&c, batch(1, 1), NULL), 0);
+    assert_true(c.n_batches == 3 && c.n_bytes == 4);
+    assert_int_equal(rb_channel_recv(&c, UNIT, 0, &f, NULL), 0);
+    rb_channel_drop(&c, f);
+    assert_int_equal(rb_channel_recv(&c, UNIT, 1, &f, NULL), 2);
+    rb_channel_drop(&c, f);
+    assert_int_equal(rb_channel_recv(&c, UNIT, 1, &f, NULL), 0);
+    rb_channel_drop(&c, f);
+    assert_true(c.n_batches == 0 && c.n_bytes == 0);
+    /* One that names another number of batches has lost some. */
+    rb_channel_send(&c, part(3), NULL);
+    assert_int_equal(rb_channel_recv(&c, UNIT, 2, &f, &err), RB_EINTERNAL);
+    assert_string_equal(err.code, "FRAME_ORDER");
+    rb_channel_release(&c);
+}
+
 static void test_abort_reaches_the_receiver(void **state)
 {
     (void)state;
@@ -291,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_large_batch_passes_alone),
         cmocka_unit_test(test_receiver_waits_are_measured),
         cmocka_unit_test(test_gap_and_foreign_unit),
+        cmocka_unit_test(test_part_between_batches),
         cmocka_unit_test(test_abort_reaches_the_receiver),
         cmocka_unit_test(test_close_stops_the_sender),
         cmocka_unit_test(test_cancelled_neighbour),

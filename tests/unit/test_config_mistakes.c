@@ -92,7 +92,9 @@ static void test_limits(void **ctx)
 {
 #define SIZE_HINT " [an integer, alone or with kb, mb or gb: 64mb]\n"
 #define TIME_HINT " [an integer with ms, s, m, h or d: 10s; 0 is no limit]\n"
-#define LATER " [write 0: each stream is one transaction]\n"
+#define NO_PARTS                                                                                   \
+    "no stream is both sync_mode incremental and write_mode append; others are not committed in "  \
+    "parts [write 0: each stream is one transaction]\n"
     static const struct mistake cases[] = {
         {DOC "resources: { max_memory: 12xb }\n",
          "8:26: max_memory: '12xb' is not a size" SIZE_HINT},
@@ -119,9 +121,8 @@ static void test_limits(void **ctx)
          "8:27: compression: 'lzma' is none of none, lz4, zstd\n"},
         {DOC "resources: { checkpoint_interval_bytes: 1mb, checkpoint_interval_rows: 5,\n"
              "  checkpoint_interval_seconds: 9 }\n",
-         "8:41: checkpoint_interval_bytes: commits within a stream are not supported yet" LATER
-         "8:72: checkpoint_interval_rows: commits within a stream are not supported yet" LATER
-         "9:32: checkpoint_interval_seconds: commits within a stream are not supported yet" LATER},
+         "8:41: checkpoint_interval_bytes: " NO_PARTS "8:72: checkpoint_interval_rows: " NO_PARTS
+         "9:32: checkpoint_interval_seconds: " NO_PARTS},
         {DOC "resources: { max_batch_bytes: 1mb, max_record_bytes: 2mb }\n",
          "8:54: max_record_bytes is larger than max_batch_bytes\n"},
         {DOC "resources: { max_memory: 32mb, max_inflight_bytes: 32mb }\n",

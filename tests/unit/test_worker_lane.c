@@ -283,6 +283,28 @@ static void test_failing_destination_stops_the_source(void **state)
     }
 }
 
+#define INTERVAL "\"limits\":{\"checkpoint_interval_bytes\":0,\"checkpoint_interval_rows\":5},"
+
+/* A part ends only where the operator lets it, and only for a destination that knows what it is. */
+static void test_parts_are_the_operators(void **state)
+{
+    (void)state;
+    struct rb_rig rig;
+    struct rb_worker_spec spec = make_spec(false);
+    rb_rig_start(&rig, &spec);
+    expect_failure(&rig, "\"emit\":5,\"part\":3,", "", 0, RB_EINTERNAL, "CONTRACT",
+                   "the stage before failed");
+    /* This one takes it for the end, and says that it has written everything. */
+    expect_failure(&rig, INTERVAL "\"emit\":1000000,\"part\":3,", "", 1, RB_ECONNECTOR, "CONTRACT",
+                   "the next stage has ended");
+    assert_int_equal(rb_rig_close(&rig), 0);
+    spec = make_spec(true);
+    rb_rig_start(&rig, &spec);
+    expect_failure(&rig, INTERVAL "\"emit\":5,\"part\":3,", "", 0, RB_EINTERNAL, "CONTRACT",
+                   "the stage before failed");
+    assert_int_equal(rb_rig_close(&rig), 0);
+}
+
 static void test_success_that_is_none(void **state)
 {
     (void)state;
@@ -498,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_end_without_transform),
         cmocka_unit_test(test_failing_source_aborts),
         cmocka_unit_test(test_failing_destination_stops_the_source),
+        cmocka_unit_test(test_parts_are_the_operators),
         cmocka_unit_test(test_success_that_is_none),
         cmocka_unit_test(test_already_loaded),
         cmocka_unit_test(test_cancel_while_the_channel_is_full),

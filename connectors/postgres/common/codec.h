@@ -34,8 +34,17 @@ struct rb_decoder_options {
 
 /* Outcomes of rb_decoder_push. */
 enum {
-    RB_DECODER_FULL = 1, /* the batch is full: take it, clear, and push the rest */
-    RB_DECODER_END = 2,  /* the trailer came */
+    RB_DECODER_FULL = 1,     /* the batch is full: take it, clear, and push the rest */
+    RB_DECODER_END = 2,      /* the trailer came */
+    RB_DECODER_BOUNDARY = 3, /* a watched stream may be cut here: as with a full batch, but the
+                                batch may have no rows */
+};
+
+/* When to stop between two rows whose values of a column differ. Not once the column was NULL. */
+struct rb_decoder_watch {
+    size_t column;
+    bool numeric;        /* values that differ in their display scale alone are the same */
+    int64_t rows, bytes; /* the stream has as many of one of them, from its beginning */
 };
 
 struct rb_decoder;
@@ -57,6 +66,12 @@ int rb_decoder_push(struct rb_decoder *decoder, const uint8_t *data, size_t len,
  * RB_DECODER_FULL as there. Fails only for want of memory. */
 int rb_decoder_push_messages(struct rb_decoder *decoder, const uint8_t *data, size_t len,
                              size_t *ret_used, struct rb_error *err);
+/* From now on, in rb_decoder_push, until it is called again. */
+void rb_decoder_watch(struct rb_decoder *decoder, const struct rb_decoder_watch *watch);
+/* At a boundary: the value before it, as COPY has it. Borrowed, until the next push. */
+const struct rb_buf *rb_decoder_boundary(const struct rb_decoder *decoder);
+/* After the trailer: another COPY of the same columns follows. Rows and sums go on. */
+void rb_decoder_restart(struct rb_decoder *decoder);
 /* Whether the stream ended well, with its trailer. */
 bool rb_decoder_is_ended(const struct rb_decoder *decoder);
 

@@ -16,7 +16,7 @@ enum {
 };
 
 /* decode_row's own outcome: the bytes end before the row does. */
-enum { SHORT = 3 };
+enum { SHORT = 100 };
 
 /* The batch is borrowed: releasing it is not the consumer's business. */
 static void release_borrowed(struct ArrowArray *array)
@@ -190,6 +190,7 @@ int rb_decoder_new(const struct rb_columns *columns, const struct rb_decoder_opt
     }
     decoder->options = *options;
     rb_buf_init(&decoder->carry, 2 * options->max_record_bytes + CARRY_SLACK);
+    rb_buf_init(&decoder->watch.value, options->max_record_bytes);
     if (allocate(decoder, columns) < 0) {
         rb_decoder_free(decoder);
         return no_memory(err);
@@ -214,6 +215,7 @@ void rb_decoder_free(struct rb_decoder *decoder)
     free(decoder->layout);
     free(decoder->has_nulls);
     rb_buf_release(&decoder->carry);
+    rb_buf_release(&decoder->watch.value);
     free(decoder);
 }
 
@@ -492,6 +494,23 @@ bool rb_decoder_is_full(const struct rb_decoder *decoder)
            decoder->n_rows >= RB_CODEC_BATCH_ROWS_MAX;
 }
 
+/* Whether the stream is to be cut before the row at `p`. The value before the first cut must be
+ * known by then, so it is noted from one row before. */
+static int watch_row(struct rb_decoder *decoder, const uint8_t *p, const uint8_t *end,
+                     struct rb_error *err)
+{
+    struct rb_watch *watch = &decoder->watch;
+    if (decoder->total_rows + 1 < watch->rows && decoder->total_bytes < watch->bytes) {
+        return 0;
+    }
+    int status = rb_watch_row(watch, p, end);
+    if (status == 1) {
+        watch->has_value = false;
+        return RB_DECODER_BOUNDARY;
+    }
+    return status < 0 ? no_memory(err) : 0;
+}
+
 /* Rows of [p, end) until one is not all there (SHORT), the batch is full, or the trailer. */
 static int decode_rows(struct rb_decoder *decoder, const uint8_t *p, const uint8_t *end,
                        const uint8_t **ret_next, struct rb_error *err)
@@ -508,6 +527,12 @@ static int decode_rows(struct rb_decoder *decoder, const uint8_t *p, const uint8
     while (p < end) {
         if (rb_decoder_is_full(decoder)) {
             return RB_DECODER_FULL;
+        }
+        if (decoder->watch.on) {
+            int status = watch_row(decoder, p, end, err);
+            if (status != 0) {
+                return status;
+            }
         }
         if (decoder->n_rows == decoder->row_cap) {
             int status = rb_decoder_grow_rows(decoder, err);
@@ -590,6 +615,26 @@ int rb_decoder_push(struct rb_decoder *decoder, const uint8_t *data, size_t len,
         return rb_error_set(err, RB_EPROTOCOL, "BAD_COPY_DATA", "COPY data after its trailer");
     }
     return status == SHORT ? 0 : status;
+}
+
+void rb_decoder_watch(struct rb_decoder *decoder, const struct rb_decoder_watch *watch)
+{
+    decoder->watch.on = true;
+    decoder->watch.column = watch->column;
+    decoder->watch.numeric = watch->numeric;
+    decoder->watch.rows = watch->rows;
+    decoder->watch.bytes = watch->bytes;
+}
+
+const struct rb_buf *rb_decoder_boundary(const struct rb_decoder *decoder)
+{
+    return &decoder->watch.value;
+}
+
+void rb_decoder_restart(struct rb_decoder *decoder)
+{
+    decoder->header_done = false;
+    decoder->ended = false;
 }
 
 bool rb_decoder_is_ended(const struct rb_decoder *decoder)

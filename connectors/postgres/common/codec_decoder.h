@@ -3,6 +3,7 @@
 #define RB_CONNECTORS_POSTGRES_COMMON_CODEC_DECODER_H
 
 #include "connectors/postgres/common/codec.h"
+#include "connectors/postgres/common/codec_watch.h"
 
 enum {
     RB_DECODER_BLOCK_ROWS = 64,    /* at most, of rb_decoder_push_messages */
@@ -43,6 +44,7 @@ struct rb_decoder {
     struct rb_buf carry; /* the beginning of a row (or of the header) whose rest is to come */
     int64_t total_rows, total_bytes;
     uint64_t checksum;
+    struct rb_watch watch; /* of rb_decoder_push alone */
     struct ArrowArray array;
     struct ArrowArray **children;
     const void *no_buffer[1];

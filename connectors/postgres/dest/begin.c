@@ -98,9 +98,10 @@ static int write_stream(struct rb_dest *dest, const char *load_id, const char *p
     const char *text = rb_query_value(&checkpoint, 0, 0, &len);
     rb_json_begin_object(ret);
     rb_json_member_str(ret, "stream_name", stream);
-    rb_json_member_bool(ret, "loaded", receipt.n_rows > 0);
-    rb_json_member_i64(ret, "rows", rb_query_int(&receipt, 0, 0, 0));
-    rb_json_member_i64(ret, "bytes", rb_query_int(&receipt, 0, 1, 0));
+    rb_json_member_bool(ret, "loaded", rb_query_bool(&receipt, 0, 0));
+    rb_json_member_i64(ret, "rows", rb_query_int(&receipt, 0, 1, 0));
+    rb_json_member_i64(ret, "bytes", rb_query_int(&receipt, 0, 2, 0));
+    rb_json_member_i64(ret, "parts", rb_query_int(&receipt, 0, 3, 0));
     rb_json_member_raw(ret, "checkpoint", text, text != NULL ? len : 0);
     rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&checkpoint, 0, 1));
     rb_json_end_object(ret);

@@ -9,8 +9,13 @@
 enum { PARAMS_MAX = 16 };
 
 static const char *const features[] = {
-    "exactly_once",          "schema_auto_migrate", "bulk_load_copy",
-    "bulk_load_copy_binary", "pg_binary",           NULL,
+    "exactly_once",
+    "schema_auto_migrate",
+    "bulk_load_copy",
+    "bulk_load_copy_binary",
+    "pg_binary",
+    "checkpoints",
+    NULL,
 };
 
 int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)

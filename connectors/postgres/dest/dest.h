@@ -53,8 +53,10 @@ int rb_dest_query(struct rb_dest *dest, const char *sql, const char *const *para
 
 struct rb_receipt {
     const struct rb_stream_context *context;
-    int64_t unit; /* index, or RB_DEST_WHOLE_STREAM */
+    int64_t unit; /* rb_ledger_unit, plus the parts that were committed since; or
+                     RB_DEST_WHOLE_STREAM */
     bool visible;
+    bool is_part;        /* of a stream whose rest is to come */
     int64_t rows, bytes; /* rows: that are in the table; bytes: that were delivered */
     int64_t rejected;    /* rows that were left out (on_data_error) */
     bool has_checksum;
@@ -67,10 +69,17 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
 void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
                       char ret[RB_DEST_TARGET_MAX]);
-/* 0: the receipt of the stream's unit in its table stands, its rows, bytes, rejected and
- * checksum are filled in; 1: it does not, or is of another attempt at a stream of several units. */
+/* The unit's number in the ledger. Whatever is committed behind the same parts has the same one, so
+ * that of two sessions only one can. */
+int64_t rb_ledger_unit(const struct rb_stream_context *context);
+/* 0: the receipt of the stream's unit in its table stands, its rows, bytes, rejected, checksum and
+ * is_part are filled in; 1: it does not, or is of another attempt at a stream of several units. */
 int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                    struct rb_receipt *ret, struct rb_error *err);
+/* Tells the host that the part `unit` of the stream stands, with the checkpoint that the ledger has
+ * of it. RB_EINTERNAL when it has none. */
+int rb_ledger_tell_part(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
+                        struct rb_error *err);
 /* Within the transaction of the data. 1: the receipt is there already: roll back. */
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
 /* COMMIT. When its answer is lost, asks the ledger over a new connection whether the receipt

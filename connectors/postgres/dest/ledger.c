@@ -56,11 +56,14 @@ static int source_text(struct rb_json_value value, struct rb_buf *buf, const cha
     return status;
 }
 
-int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
-                   struct rb_receipt *ret, struct rb_error *err)
+int64_t rb_ledger_unit(const struct rb_stream_context *context)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
-    rb_query_result_init(&found);
+    return context->unit_index + context->parts;
+}
+
+static int find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
+                struct rb_query_result *ret, struct rb_error *err)
+{
     RB_CLEANUP(rb_buf_release) struct rb_buf snapshot = RB_BUF_INIT(RB_ABI_JSON_MAX);
     char numbers[2][NUMBER_MAX];
     snprintf(numbers[0], NUMBER_MAX, "%" PRId64, unit);
@@ -73,12 +76,18 @@ int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context
     if (source_text(context->snapshot, &snapshot, &params[5]) < 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a receipt");
     }
-    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 6, &found, err);
-    if (status < 0) {
+    int status = rb_dest_query(dest, rb_sql_ledger_find, params, 6, ret, err);
+    return status == 0 && ret->n_rows == 0 ? 1 : status;
+}
+
+int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
+                   struct rb_receipt *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    int status = find(dest, context, unit, &found, err);
+    if (status != 0) {
         return status;
-    }
-    if (found.n_rows == 0) {
-        return 1;
     }
     ret->rows = rb_query_int(&found, 0, 0, 0);
     ret->bytes = rb_query_int(&found, 0, 1, 0);
@@ -86,7 +95,54 @@ int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context
     const char *checksum = rb_query_text(&found, 0, 3);
     ret->has_checksum = checksum != NULL;
     ret->checksum = checksum != NULL ? strtoull(checksum, NULL, 16) : 0;
+    ret->is_part = rb_query_bool(&found, 0, 4);
     return 0;
+}
+
+/* A member's own text, as a C string in `buf`. */
+static const char *member_text(struct rb_json_value object, const char *name, struct rb_buf *buf)
+{
+    size_t len = 0;
+    struct rb_json_value value = rb_json_get(object, name);
+    const char *text = rb_json_is_absent(value) ? NULL : rb_json_source(value, &len);
+    return text != NULL && rb_buf_append(buf, text, len) == 0 ? rb_buf_str(buf) : NULL;
+}
+
+int rb_ledger_tell_part(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
+                        struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    struct rb_json_doc *doc = NULL;
+    RB_CLEANUP(rb_buf_release) struct rb_buf value = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf resume = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    rb_query_result_init(&found);
+    int status = find(dest, context, unit, &found, err);
+    if (status < 0) {
+        return status;
+    }
+    const char *text = rb_query_text(&found, 0, 5);
+    if (text == NULL) {
+        return rb_error_set(err, RB_EINTERNAL, "NO_CHECKPOINT",
+                            "part %lld of the stream has no checkpoint in the ledger",
+                            (long long)unit);
+    }
+    status = rb_json_parse(text, strlen(text), &doc, err);
+    if (status < 0) {
+        return status;
+    }
+    struct rb_json_value root = rb_json_root(doc);
+    struct rb_checkpoint checkpoint = {
+        .stream = context->stream_name,
+        .cursor_field = rb_json_text(rb_json_get(root, "cursor_field"), NULL),
+        .cursor_value_json = member_text(root, "cursor_value", &value),
+        .resume_json = member_text(root, "resume", &resume),
+        .records_processed = rb_query_int(&found, 0, 0, 0),
+        .bytes_processed = rb_query_int(&found, 0, 1, 0),
+        .parts = unit + 1,
+    };
+    status = rb_checkpoint(RB_CHECKPOINT_DESTINATION, &checkpoint, err);
+    rb_json_free(doc);
+    return status;
 }
 
 static const char *mode_name(const struct rb_stream_context *context)
@@ -126,7 +182,7 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         numbers[0],
         context->pipeline,
         numbers[1],
-        mode_name(context),
+        receipt->is_part ? "checkpoint" : mode_name(context),
         receipt->visible ? "true" : "false",
         numbers[2],
         numbers[3],

@@ -17,7 +17,7 @@ static int check_units(struct rb_dest *dest, const struct rb_stream_context *str
         struct rb_json_value unit = rb_json_item(units, i);
         int64_t index = rb_json_int(rb_json_get(unit, "index"), -1);
         struct rb_receipt found = {.rows = 0};
-        int status = rb_ledger_find(dest, stream, index, &found, err);
+        int status = rb_ledger_find(dest, stream, index + stream->parts, &found, err);
         if (status < 0) {
             return status;
         }
@@ -126,7 +126,7 @@ static int publish_once(struct rb_dest *dest, const struct rb_stream_context *st
         .checkpoint = rb_json_at(request, "end", "checkpoint", NULL),
     };
     bool whole = stream->unit_count <= 1;
-    int64_t unit = whole ? stream->unit_index : RB_DEST_WHOLE_STREAM;
+    int64_t unit = whole ? rb_ledger_unit(stream) : RB_DEST_WHOLE_STREAM;
     int status = rb_ledger_find(dest, stream, unit, &receipt, err);
     bool already = status == 0;
     if (status == 1 && whole) {

@@ -23,9 +23,15 @@ struct unit {
     struct rb_mapping mapping;
     struct rb_json_doc *end; /* StreamEnd */
     char staging[RB_DEST_STAGING_NAME];
-    bool swap;   /* the rows go into staging, which takes the table's place before COMMIT */
-    bool staged; /* the rows go into staging, which rb_publish puts in place */
-    double commit_secs;
+    bool swap;      /* the rows go into staging, which takes the table's place before COMMIT */
+    bool staged;    /* the rows go into staging, which rb_publish puts in place */
+    int64_t number; /* of what is committed next, in the ledger */
+    struct totals { /* of all parts */
+        int64_t rows, bytes, rejected, parts;
+        bool has_checksum;
+        uint64_t checksum;
+        double decode_secs, flush_secs, commit_secs;
+    } total;
 };
 
 static void unit_init(struct unit *unit, struct rb_dest *dest,
@@ -34,6 +40,8 @@ static void unit_init(struct unit *unit, struct rb_dest *dest,
     int64_t max = context->max_batch_bytes > 0 ? context->max_batch_bytes : DEFAULT_BATCH_BYTES;
     unit->dest = dest;
     unit->context = context;
+    unit->number = rb_ledger_unit(context);
+    unit->total.has_checksum = true;
     rb_batch_reader_init(&unit->reader, (size_t)max + RB_DEST_BATCH_SLACK);
     rb_columns_init(&unit->columns);
     rb_target_init(&unit->target);
@@ -273,24 +281,55 @@ static int prepare(struct unit *unit, struct rb_error *err)
     return status < 0 ? status : settle_target(unit, schema, table, err);
 }
 
-/* What the source says it sent against what is in the table. */
-static int verify(struct unit *unit, const struct rb_load *load, struct rb_error *err)
+/* In the transaction of the next part: the table as it is now. */
+static int prepare_next(struct unit *unit, struct rb_error *err)
 {
+    struct rb_dest *dest = unit->dest;
+    const char *schema = dest->config.schema;
+    const char *table = unit->context->destination_table;
+    rb_target_release(&unit->target);
+    rb_target_init(&unit->target);
+    int status = rb_target_find(dest, schema, table, &unit->target, err);
+    if (status == 0 && !unit->target.exists) {
+        return rb_error_set(err, RB_ESCHEMA, "TABLE_GONE",
+                            "table \"%s\".\"%s\" was dropped while it was loaded", schema, table);
+    }
+    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    return status < 0 ? status : settle_target(unit, schema, table, err);
+}
+
+static bool may_part(const struct rb_stream_context *context)
+{
+    return context->checkpoint_interval_bytes > 0 || context->checkpoint_interval_rows > 0 ||
+           context->checkpoint_interval_seconds > 0;
+}
+
+/* What the source says it sent, from the stream's beginning, against what is in the table. */
+static int verify(struct unit *unit, bool *ret_ended, struct rb_error *err)
+{
+    const struct totals *total = &unit->total;
+    rb_json_free(unit->end);
+    unit->end = NULL;
     int status = rb_stream_end(&unit->end, err);
     if (status < 0) {
         return status;
     }
     struct rb_json_value end = rb_json_root(unit->end);
+    *ret_ended = rb_json_truth(rb_json_get(end, "ended"), true);
+    if (!*ret_ended && !may_part(unit->context)) {
+        return rb_error_set(err, RB_EPROTOCOL, "CONTRACT",
+                            "a part of a stream that is one transaction");
+    }
     int64_t records = rb_json_int(rb_json_get(end, "records"), -1);
-    if (records != load->rows) {
+    if (records != total->rows) {
         return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
                             "the source sent %lld rows, %lld arrived", (long long)records,
-                            (long long)load->rows);
+                            (long long)total->rows);
     }
     const char *theirs = rb_json_text(rb_json_get(end, "checksum"), "");
     char ours[17];
-    snprintf(ours, sizeof ours, "%016" PRIx64, load->checksum);
-    if (theirs[0] != '\0' && load->has_checksum && strcmp(theirs, ours) != 0) {
+    snprintf(ours, sizeof ours, "%016" PRIx64, total->checksum);
+    if (theirs[0] != '\0' && total->has_checksum && strcmp(theirs, ours) != 0) {
         return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
                             "the rows sent and the rows written differ: checksum %s, here %s",
                             theirs, ours);
@@ -298,13 +337,14 @@ static int verify(struct unit *unit, const struct rb_load *load, struct rb_error
     return 0;
 }
 
-/* 1: the unit's receipt is there, so this transaction must not be committed. */
-static int finish(struct unit *unit, const struct rb_load *load, struct rb_error *err)
+/* 1: what has this number is in the ledger already, so this transaction must not be committed. */
+static int finish(struct unit *unit, const struct rb_load *load, bool ended, struct rb_error *err)
 {
     struct rb_receipt receipt = {
         .context = unit->context,
-        .unit = unit->context->unit_index,
+        .unit = unit->number,
         .visible = !unit->staged,
+        .is_part = !ended,
         .rows = load->rows - load->rejected,
         .bytes = load->bytes,
         .rejected = load->rejected,
@@ -322,32 +362,43 @@ static int finish(struct unit *unit, const struct rb_load *load, struct rb_error
     }
     double start = rb_clock_secs();
     status = rb_ledger_commit(unit->dest, &receipt, err);
-    unit->commit_secs = rb_clock_secs() - start;
+    unit->total.commit_secs += rb_clock_secs() - start;
     return status;
 }
 
-static void summarize(const struct unit *unit, const struct rb_load *load,
-                      struct rb_write_summary *ret)
+static void add_up(struct totals *total, const struct rb_load *load)
 {
+    total->rows += load->rows;
+    total->bytes += load->bytes;
+    total->rejected += load->rejected;
+    total->has_checksum = total->has_checksum && load->has_checksum;
+    total->checksum += load->checksum;
+    total->decode_secs += load->decode_secs;
+    total->flush_secs += load->flush_secs;
+}
+
+static void summarize(const struct unit *unit, struct rb_write_summary *ret)
+{
+    const struct totals *total = &unit->total;
     *ret = (struct rb_write_summary){
-        .records_written = load->rows - load->rejected,
-        .records_failed = load->rejected,
-        .bytes_written = load->bytes,
+        .records_written = total->rows - total->rejected,
+        .records_failed = total->rejected,
+        .bytes_written = total->bytes,
         .batches_written = unit->reader.n_batches,
-        .has_checksum = load->has_checksum,
-        .checksum = load->checksum,
+        .checkpoint_count = total->parts,
+        .has_checksum = total->has_checksum,
+        .checksum = total->checksum,
         .connect_secs = unit->dest->connect_secs,
-        .decode_secs = load->decode_secs,
-        .flush_secs = load->flush_secs,
-        .commit_secs = unit->commit_secs,
+        .decode_secs = total->decode_secs,
+        .flush_secs = total->flush_secs,
+        .commit_secs = total->commit_secs,
     };
 }
 
-static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb_error *err)
+/* What one transaction brings: all of the unit, or the part that begins with the reader's batch;
+ * with none, the end alone. 1 as of finish. */
+static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct rb_error *err)
 {
-    double connect_secs = unit->dest->connect_secs;
-    int status = read_schema(unit, err);
-    status = status < 0 ? status : prepare(unit, err);
     struct rb_load load = {
         .dest = unit->dest,
         .context = unit->context,
@@ -356,30 +407,77 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
         .mapping = &unit->mapping,
         .row_key = unit->row_key,
         .reader = &unit->reader,
+        .has_checksum = true,
     };
     if (unit->context->write_mode == RB_CONTEXT_UPSERT) {
         load.primary_key = unit->primary_key;
     }
-    status = status < 0 ? status : rb_load_run(&load, err);
-    status = status < 0 ? status : verify(unit, &load, err);
-    status = status < 0 ? status : finish(unit, &load, err);
+    int status = unit->total.parts == 0 ? prepare(unit, err) : prepare_next(unit, err);
+    if (has_batch) {
+        status = status < 0 ? status : rb_load_run(&load, err);
+    }
+    if (status == 0) {
+        add_up(&unit->total, &load);
+        status = verify(unit, ret_ended, err);
+    }
+    return status < 0 ? status : finish(unit, &load, *ret_ended, err);
+}
+
+static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb_error *err)
+{
+    double connect_secs = unit->dest->connect_secs;
+    bool has_batch = true, ended = false;
+    int status = read_schema(unit, err);
+    while (status == 0) {
+        status = write_part(unit, has_batch, &ended, err);
+        if (status != 0 || ended) {
+            break;
+        }
+        status = rb_ledger_tell_part(unit->dest, unit->context, unit->number, err);
+        unit->number++;
+        unit->total.parts++;
+        int next = status < 0 ? status : rb_batch_reader_next(&unit->reader, err);
+        has_batch = next == 0;
+        status = next < 0 ? next : 0;
+    }
     if (status != 0) {
         return status;
     }
     unit->dest->connect_secs = connect_secs;
-    summarize(unit, &load, ret);
+    summarize(unit, ret);
     return 0;
 }
 
-/* 0: the unit's receipt stands; 1: it has to be written. */
-static int look_up(struct rb_dest *dest, const struct rb_stream_context *context,
+/* Another session, whose COMMIT was under way when the host asked, has committed what comes next.
+ * The host is told, and has the stream read again behind it. */
+static int go_behind(struct rb_dest *dest, const struct rb_stream_context *context, int64_t number,
+                     struct rb_error *err)
+{
+    int status = rb_ledger_tell_part(dest, context, number, err);
+    if (status < 0) {
+        return status;
+    }
+    status = rb_error_set(err, RB_EDB, "PART_STANDS",
+                          "an earlier attempt's session has committed the next part since");
+    if (err != NULL) {
+        err->retryable = err->safe_to_retry = true;
+        err->backoff = RB_BACKOFF_FAST;
+    }
+    return status;
+}
+
+/* 0: what has this number in the ledger ends the unit; 1: there is nothing. */
+static int look_up(struct rb_dest *dest, const struct rb_stream_context *context, int64_t number,
                    struct rb_write_summary *ret, struct rb_error *err)
 {
     struct rb_receipt receipt = {.rows = 0};
     if (context->load_id[0] == '\0') {
         return 1;
     }
-    int status = rb_ledger_find(dest, context, context->unit_index, &receipt, err);
+    int status = rb_ledger_find(dest, context, number, &receipt, err);
+    if (status == 0 && receipt.is_part) {
+        return go_behind(dest, context, number, err);
+    }
     if (status == 0) {
         *ret = (struct rb_write_summary){.records_written = receipt.rows,
                                          .records_failed = receipt.rejected,
@@ -391,10 +489,9 @@ static int look_up(struct rb_dest *dest, const struct rb_stream_context *context
 
 static int check_policies(const struct rb_stream_context *context, struct rb_error *err)
 {
-    if (context->checkpoint_interval_bytes > 0 || context->checkpoint_interval_rows > 0 ||
-        context->checkpoint_interval_seconds > 0) {
+    if (may_part(context) && context->load_id[0] == '\0') {
         return rb_error_set(err, RB_ECONFIG, "NOT_SUPPORTED",
-                            "checkpoint_interval_* is not supported yet");
+                            "checkpoint_interval_* needs a host that keeps loads");
     }
     return 0;
 }
@@ -414,7 +511,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     if (status == 0 && (context->load_id[0] != '\0' || keeps_rejected(context))) {
         status = rb_ledger_ensure(dest, err);
     }
-    status = status < 0 ? status : look_up(dest, context, ret, err);
+    status = status < 0 ? status : look_up(dest, context, rb_ledger_unit(context), ret, err);
     if (status <= 0) {
         return status;
     }
@@ -424,7 +521,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     if (status == 1) {
         rb_dest_abort(dest);
         status = rb_dest_connect(dest, err);
-        status = status < 0 ? status : look_up(dest, context, ret, err);
+        status = status < 0 ? status : look_up(dest, context, unit.number, ret, err);
     }
     if (status == 1) {
         return rb_error_set(err, RB_EINTERNAL, "RECEIPT_GONE",

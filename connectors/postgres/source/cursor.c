@@ -145,7 +145,8 @@ static int refuse(const struct rb_cursor *cursor, const char *what, struct rb_er
 static int check_horizon(const struct rb_cursor *cursor, struct rb_conn *conn, struct rb_error *err)
 {
     uint64_t then = 0, now = 0;
-    int r = rb_cursor_snapshot_xmin(conn, &now, err);
+    bool quiet = false;
+    int r = rb_cursor_snapshot(conn, &now, &quiet, err);
     if (r < 0) {
         return r;
     }

@@ -64,9 +64,10 @@ void rb_cursor_release(struct rb_cursor *cursor);
  * that reads. RB_ESCHEMA says what has changed; RB_EDATA: NULL cursors, where they are refused. */
 int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
                     const struct rb_snapshot *snapshot, struct rb_error *err);
-/* Appends the condition for the rows that are new; nothing on a first run that reads all. */
+/* Appends the condition for the rows that are new; nothing on a first run that reads all. And the
+ * narrower one for those of them that move the cursor: they lie above the last one. */
 int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, struct rb_buf *ret,
-                        struct rb_error *err);
+                        struct rb_buf *ret_above, struct rb_error *err);
 /* Under the same snapshot: finds the new cursor and puts it, with what the next run needs, into a
  * source checkpoint. It never goes back, nor to NULL. */
 int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,

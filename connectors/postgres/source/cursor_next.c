@@ -80,9 +80,8 @@ static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, str
     return r;
 }
 
-/* Transactions that were not all over at the snapshot's horizon, but whose rows it shows. */
-static int find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const char *low,
-                     uint64_t xmin, struct rb_query_result *rows, struct rb_error *err)
+int rb_cursor_find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const char *low,
+                        uint64_t xmin, struct rb_query_result *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     const char *e = rb_buf_str(&cursor->expression);
@@ -99,8 +98,8 @@ static int find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const
     if (r < 0) {
         return rb_cursor_no_memory(err);
     }
-    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, rows, err);
-    if (r == 0 && rows->n_rows > RB_CURSOR_SEEN_MAX) {
+    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, ret, err);
+    if (r == 0 && ret->n_rows > RB_CURSOR_SEEN_MAX) {
         rb_error_set(
             err, RB_EDATA, "TOO_MANY_TRANSACTIONS",
             "more than %d transactions lie in the look-back window above the server's oldest "
@@ -114,17 +113,16 @@ static int find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, const
 }
 
 static void write_resume(struct rb_json *json, const struct rb_cursor *cursor,
-                         const struct rb_snapshot *snapshot, const char *last, uint64_t xmin,
-                         const struct rb_query_result *seen)
+                         const struct rb_snapshot *snapshot, const struct rb_cursor_point *point)
 {
     char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, xmin);
+    snprintf(text, sizeof text, "%" PRIu64, point->xmin);
     rb_json_begin_object(json);
     rb_json_member_str(json, "field", cursor->field);
     rb_json_member_str(json, "type", cursor->kind->name);
     rb_json_member_str(json, "where", cursor->where);
     rb_json_member_bool(json, "reads_nulls", cursor->nulls == RB_CURSOR_NULLS_INCLUDE);
-    rb_json_member_str(json, "last", last);
+    rb_json_member_str(json, "last", point->last);
     rb_json_key(json, "lookback");
     if (cursor->lookback_full) {
         rb_json_str(json, "full");
@@ -140,8 +138,8 @@ static void write_resume(struct rb_json *json, const struct rb_cursor *cursor,
         rb_json_member_str(json, "prevxmin", text);
         rb_json_key(json, "seen");
         rb_json_begin_array(json);
-        for (size_t i = 0; i < seen->n_rows; i++) {
-            rb_json_str(json, rb_query_text(seen, i, 0));
+        for (size_t i = 0; i < point->seen->n_rows; i++) {
+            rb_json_str(json, rb_query_text(point->seen, i, 0));
         }
         rb_json_end_array(json);
     }
@@ -175,6 +173,21 @@ static void write_value(struct rb_json *json, const struct rb_cursor *cursor, co
     rb_json_end_object(json);
 }
 
+int rb_cursor_write_point(const struct rb_cursor *cursor, const struct rb_snapshot *snapshot,
+                          const struct rb_cursor_point *point, struct rb_buf *ret_value,
+                          struct rb_buf *ret_resume, struct rb_error *err)
+{
+    struct rb_json value, resume;
+    rb_json_init(&value, ret_value);
+    write_value(&value, cursor, point->last, point->micros);
+    rb_json_init(&resume, ret_resume);
+    write_resume(&resume, cursor, snapshot, point);
+    if (rb_json_finish(&value) < 0 || rb_json_finish(&resume) < 0) {
+        return rb_cursor_no_memory(err);
+    }
+    return 0;
+}
+
 static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, struct next *next,
                      uint64_t *ret_xmin, struct rb_error *err)
 {
@@ -190,10 +203,11 @@ static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, struc
     if (r < 0 || !cursor->table->has_xmin) {
         return r;
     }
-    r = rb_cursor_snapshot_xmin(conn, ret_xmin, err);
-    return r < 0 ? r
-                 : find_seen(cursor, conn, rb_buf_str(&next->literal.low), *ret_xmin, &next->seen,
-                             err);
+    bool quiet = false;
+    r = rb_cursor_snapshot(conn, ret_xmin, &quiet, err);
+    return r < 0 || quiet ? r
+                          : rb_cursor_find_seen(cursor, conn, rb_buf_str(&next->literal.low),
+                                                *ret_xmin, &next->seen, err);
 }
 
 int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,
@@ -207,14 +221,15 @@ int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,
     if (r < 0) {
         return r;
     }
-    struct rb_json value, resume;
-    const char *last = next.has_newest ? rb_buf_str(&next.newest) : NULL;
-    rb_json_init(&value, &next.value_json);
-    write_value(&value, cursor, last, next.literal.micros);
-    rb_json_init(&resume, &next.resume_json);
-    write_resume(&resume, cursor, snapshot, last, xmin, &next.seen);
-    if (rb_json_finish(&value) < 0 || rb_json_finish(&resume) < 0) {
-        return rb_cursor_no_memory(err);
+    struct rb_cursor_point point = {
+        .last = next.has_newest ? rb_buf_str(&next.newest) : NULL,
+        .micros = next.literal.micros,
+        .xmin = xmin,
+        .seen = &next.seen,
+    };
+    r = rb_cursor_write_point(cursor, snapshot, &point, &next.value_json, &next.resume_json, err);
+    if (r < 0) {
+        return r;
     }
     struct rb_checkpoint checkpoint = {
         .stream = stream,

@@ -23,19 +23,21 @@ bool rb_cursor_parse_xid(const char *text, uint64_t *ret)
     return true;
 }
 
-int rb_cursor_snapshot_xmin(struct rb_conn *conn, uint64_t *ret, struct rb_error *err)
+int rb_cursor_snapshot(struct rb_conn *conn, uint64_t *ret_xmin, bool *ret_quiet,
+                       struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
     rb_query_result_init(&rows);
-    int r = rb_query_run(conn, rb_sql_snapshot_xmin, NULL, 0, RB_QUERY_TEXT, &rows, err);
+    int r = rb_query_run(conn, rb_sql_snapshot_bounds, NULL, 0, RB_QUERY_TEXT, &rows, err);
     if (r < 0) {
         return r;
     }
-    const char *text = rb_query_text(&rows, 0, 0);
-    if (!text || !rb_cursor_parse_xid(text, ret)) {
+    const char *xmin = rb_query_text(&rows, 0, 0), *xmax = rb_query_text(&rows, 0, 1);
+    if (!xmin || !xmax || !rb_cursor_parse_xid(xmin, ret_xmin)) {
         return rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
                             "the server gave no number for its oldest transaction");
     }
+    *ret_quiet = strcmp(xmin, xmax) == 0;
     return 0;
 }
 
@@ -170,16 +172,10 @@ static int64_t kept_lookback(const struct rb_cursor *cursor, bool resumes)
 }
 
 int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, struct rb_buf *ret,
-                        struct rb_error *err)
+                        struct rb_buf *ret_above, struct rb_error *err)
 {
     bool resumes = !rb_json_is_absent(cursor->resume);
     const char *e = rb_buf_str(&cursor->expression);
-    if (!resumes && !cursor->has_last) {
-        bool left_out = cursor->nulls == RB_CURSOR_NULLS_EXCLUDE && cursor->may_be_null;
-        int r = left_out ? rb_buf_printf(ret, "%s IS NOT NULL", e) : 0;
-        return r < 0 ? rb_cursor_no_memory(err) : 0;
-    }
-    RB_CLEANUP(rb_buf_release) struct rb_buf above = RB_BUF_INIT(RB_CURSOR_SQL_MAX);
     RB_CLEANUP(rb_cursor_literal_release) struct rb_cursor_literal literal;
     rb_cursor_literal_init(&literal);
     if (cursor->has_last) {
@@ -188,15 +184,19 @@ int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, st
         if (r < 0) {
             return r;
         }
-        if (rb_buf_printf(&above, "%s > %s AND ", e, rb_buf_str(&literal.last)) < 0) {
+        if (rb_buf_printf(ret_above, "%s > %s AND ", e, rb_buf_str(&literal.last)) < 0) {
             return rb_cursor_no_memory(err);
         }
     }
-    if (rb_cursor_below_ceiling(cursor, conn, &above) < 0) {
+    if (rb_cursor_below_ceiling(cursor, conn, ret_above) < 0) {
         return rb_cursor_no_memory(err);
     }
-    if (resumes && cursor->table->has_xmin) {
-        return condition_table(cursor, rb_buf_str(&above), rb_buf_str(&literal.low), ret, err);
+    if (!resumes && !cursor->has_last) {
+        bool left_out = cursor->nulls == RB_CURSOR_NULLS_EXCLUDE && cursor->may_be_null;
+        int r = left_out ? rb_buf_printf(ret, "%s IS NOT NULL", e) : 0;
+        return r < 0 ? rb_cursor_no_memory(err) : 0;
     }
-    return condition_view(cursor, rb_buf_str(&above), rb_buf_str(&literal.low), ret, err);
+    const char *above = rb_buf_str(ret_above), *low = rb_buf_str(&literal.low);
+    return resumes && cursor->table->has_xmin ? condition_table(cursor, above, low, ret, err)
+                                              : condition_view(cursor, above, low, ret, err);
 }

@@ -6,6 +6,7 @@
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/cursor_part.h"
 #include "connectors/postgres/source/select.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/stream.h"
@@ -22,6 +23,13 @@ struct reading {
     bool has_writer;
     struct rb_decoder *decoder;
     struct rb_conn *conn; /* borrowed */
+    const struct rb_stream_context *context;
+    struct rb_snapshot snapshot;
+    bool has_parts, sorted; /* sorted: the rows that come now may end a part */
+    struct rb_cursor_parts parts;
+    int64_t n_parts;               /* that were ended */
+    int64_t part_rows, part_bytes; /* of the stream, where this one began */
+    double part_ends_secs;         /* when it is due; 0: by rows or bytes alone */
     double emit_secs;
     bool is_text; /* a column is cast: the bytes are not those the destination sends */
 };
@@ -35,6 +43,7 @@ static void reading_release(struct reading *reading)
     if (reading->schema.release) {
         reading->schema.release(&reading->schema);
     }
+    rb_cursor_parts_release(&reading->parts);
     rb_source_stream_release(&reading->stream);
 }
 
@@ -115,16 +124,71 @@ static int emit(struct reading *reading, struct rb_error *err)
     return r;
 }
 
+static int64_t due_at(int64_t now, int64_t interval)
+{
+    int64_t at;
+    return interval <= 0 || __builtin_add_overflow(now, interval, &at) ? INT64_MAX : at;
+}
+
+/* Looks for the end of a part, from where the intervals say; with `now`, from the next row on. */
+static void watch(struct reading *reading, bool now)
+{
+    const struct rb_stream_context *context = reading->context;
+    struct rb_decoder_watch watch = {
+        .column = reading->parts.column,
+        .numeric = reading->parts.numeric,
+        .rows = now ? 0 : due_at(reading->part_rows, context->checkpoint_interval_rows),
+        .bytes = now ? 0 : due_at(reading->part_bytes, context->checkpoint_interval_bytes),
+    };
+    rb_decoder_watch(reading->decoder, &watch);
+    if (now) {
+        reading->part_ends_secs = 0;
+    }
+}
+
+static void begin_part(struct reading *reading)
+{
+    int64_t secs = reading->context->checkpoint_interval_seconds;
+    reading->part_rows = rb_decoder_rows(reading->decoder);
+    reading->part_bytes = rb_decoder_bytes(reading->decoder);
+    reading->part_ends_secs = secs <= 0 ? 0 : rb_clock_secs() + (double)secs;
+}
+
+/* What was emitted may be committed. */
+static int end_part(struct reading *reading, struct rb_error *err)
+{
+    struct rb_cursor_read read = {
+        .stream = reading->context->stream_name,
+        .value = rb_decoder_boundary(reading->decoder),
+        .n_records = rb_decoder_rows(reading->decoder),
+        .n_bytes = rb_decoder_bytes(reading->decoder),
+        .has_checksum = !reading->is_text,
+        .checksum = rb_decoder_checksum(reading->decoder),
+    };
+    int r = rb_cursor_part_end(&reading->stream.cursor, &reading->parts, &reading->snapshot, &read,
+                               err);
+    reading->n_parts++;
+    begin_part(reading);
+    watch(reading, false);
+    return r;
+}
+
 /* Gives the bytes of one message to the decoder, and each batch that becomes full to the host. */
 static int decode(struct reading *reading, const uint8_t *data, size_t len, struct rb_error *err)
 {
+    bool sorted = reading->sorted && reading->part_ends_secs > 0;
+    if (sorted && rb_clock_secs() >= reading->part_ends_secs) {
+        watch(reading, true);
+    }
     for (;;) {
         size_t used = 0;
         int r = rb_decoder_push(reading->decoder, data, len, &used, err);
-        if (r != RB_DECODER_FULL) {
+        bool ends_part = r == RB_DECODER_BOUNDARY;
+        if (r != RB_DECODER_FULL && !ends_part) {
             return r < 0 ? r : 0;
         }
-        r = emit(reading, err);
+        r = rb_decoder_batch_rows(reading->decoder) > 0 ? emit(reading, err) : 0;
+        r = r == 0 && ends_part ? end_part(reading, err) : r;
         if (r < 0) {
             return r;
         }
@@ -134,10 +198,10 @@ static int decode(struct reading *reading, const uint8_t *data, size_t len, stru
 }
 
 /* Rows as the server counted them, and ended as its form ends: nothing was cut. */
-static int check_end(const struct reading *reading, struct rb_error *err)
+static int check_end(const struct reading *reading, int64_t rows_before, struct rb_error *err)
 {
     int64_t sent = rb_copy_out_rows(reading->conn);
-    int64_t got = rb_decoder_rows(reading->decoder);
+    int64_t got = rb_decoder_rows(reading->decoder) - rows_before;
     if (!rb_decoder_is_ended(reading->decoder) || (sent >= 0 && sent != got)) {
         return rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
                             "the server says that it sent %lld rows, %lld arrived", (long long)sent,
@@ -160,10 +224,11 @@ static int name_row(const struct reading *reading, int status, struct rb_error *
     return status;
 }
 
-/* The rows that the connection holds already, as far as they are plain. */
+/* The rows that the connection holds already, as far as they are plain. Where a part may end is
+ * looked for row by row. */
 static int decode_received(struct reading *reading, struct rb_error *err)
 {
-    for (;;) {
+    while (!reading->sorted) {
         const uint8_t *data = NULL;
         size_t used = 0;
         size_t len = rb_copy_out_received(reading->conn, &data);
@@ -177,10 +242,12 @@ static int decode_received(struct reading *reading, struct rb_error *err)
             return r;
         }
     }
+    return 0;
 }
 
-static int copy_rows(struct reading *reading, struct rb_error *err)
+static int receive_rows(struct reading *reading, struct rb_error *err)
 {
+    int64_t rows_before = rb_decoder_rows(reading->decoder);
     for (;;) {
         const uint8_t *data = NULL;
         size_t len = 0;
@@ -190,60 +257,107 @@ static int copy_rows(struct reading *reading, struct rb_error *err)
         }
         r = rb_copy_out_next(reading->conn, &data, &len, err);
         if (r == 1) {
-            break;
+            return check_end(reading, rows_before, err);
         }
         r = r < 0 ? name_row(reading, r, err) : decode(reading, data, len, err);
         if (r < 0) {
             return r;
         }
     }
-    int r = check_end(reading, err);
-    if (r == 0 && (rb_decoder_batch_rows(reading->decoder) > 0 || reading->writer.n_batches == 0)) {
-        r = emit(reading, err);
-    }
-    return r;
 }
 
-static int begin_copy(struct reading *reading, const struct rb_stream_context *context,
-                      struct rb_error *err)
+/* The rows of one COPY. `order` NULL: as they come. */
+static int copy_rows(struct reading *reading, const char *condition, const char *order,
+                     struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     struct rb_select select = {
         .table = &reading->stream.tables.items[0],
         .columns = &reading->stream.columns,
-        .where = context->where,
-        .range = context->unit_range,
-        .cursor = rb_buf_str(&reading->stream.condition),
+        .where = reading->context->where,
+        .range = reading->context->unit_range,
+        .cursor = condition,
+        .order = order,
     };
     int r = rb_select_copy(&select, &sql, err);
     if (r < 0) {
         return r;
     }
     rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&sql));
-    return rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    r = rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    return r < 0 ? r : receive_rows(reading, err);
+}
+
+/* What is left in the decoder; at least one batch, for the schema. */
+static int emit_rest(struct reading *reading, struct rb_error *err)
+{
+    bool any = rb_decoder_batch_rows(reading->decoder) > 0 || reading->writer.n_batches == 0;
+    return any ? emit(reading, err) : 0;
+}
+
+static bool wants_parts(const struct rb_stream_context *context)
+{
+    return context->sync_mode == RB_CONTEXT_INCREMENTAL &&
+           context->write_mode == RB_CONTEXT_APPEND && context->unit_count <= 1 &&
+           (context->checkpoint_interval_rows > 0 || context->checkpoint_interval_bytes > 0 ||
+            context->checkpoint_interval_seconds > 0);
+}
+
+static int prepare_parts(struct reading *reading, struct rb_error *err)
+{
+    struct rb_source_stream *stream = &reading->stream;
+    rb_cursor_parts_init(&reading->parts);
+    if (!wants_parts(reading->context)) {
+        return 0;
+    }
+    int r = rb_cursor_parts_open(&stream->cursor, reading->conn, &stream->columns,
+                                 rb_buf_str(&stream->condition), rb_buf_str(&stream->above),
+                                 &reading->parts, err);
+    reading->has_parts = r == 0;
+    return r < 0 ? r : 0;
+}
+
+static int read_rows(struct reading *reading, struct rb_error *err)
+{
+    const struct rb_source_stream *stream = &reading->stream;
+    int r;
+    if (!reading->has_parts) {
+        r = copy_rows(reading, rb_buf_str(&stream->condition), NULL, err);
+    } else {
+        begin_part(reading);
+        r = copy_rows(reading, rb_buf_str(&reading->parts.rest), NULL, err);
+        rb_decoder_restart(reading->decoder);
+        reading->sorted = true;
+        watch(reading, false);
+        r = r < 0 ? r
+                  : copy_rows(reading, rb_buf_str(&stream->above),
+                              rb_buf_str(&stream->cursor.expression), err);
+    }
+    return r < 0 ? r : emit_rest(reading, err);
 }
 
 static int read_unit(struct rb_source *source, const struct rb_stream_context *context,
                      struct reading *reading, struct rb_read_summary *ret, struct rb_error *err)
 {
-    struct rb_snapshot snapshot;
+    struct rb_snapshot *snapshot = &reading->snapshot;
     double start = rb_clock_secs();
-    int r = prepare_reader(source, context, &snapshot, err);
+    reading->context = context;
+    int r = prepare_reader(source, context, snapshot, err);
     if (r < 0) {
         return r;
     }
     struct rb_conn *conn = reading->conn = source->reader;
-    r = rb_source_stream_open(source, conn, context, &snapshot, true, &reading->stream, err);
+    r = rb_source_stream_open(source, conn, context, snapshot, true, &reading->stream, err);
     r = r < 0 ? r : prepare_arrow(reading, context, err);
-    r = r < 0 ? r : begin_copy(reading, context, err);
+    r = r < 0 ? r : prepare_parts(reading, err);
     double rows_start = rb_clock_secs();
     double waited = rb_conn_receive_secs(conn);
-    r = r < 0 ? r : copy_rows(reading, err);
+    r = r < 0 ? r : read_rows(reading, err);
     double rows_end = rb_clock_secs();
     waited = rb_conn_receive_secs(conn) - waited;
     bool keeps_cursor = reading->stream.has_cursor;
     if (r == 0 && keeps_cursor) {
-        r = rb_cursor_checkpoint(&reading->stream.cursor, conn, &snapshot, context->stream_name,
+        r = rb_cursor_checkpoint(&reading->stream.cursor, conn, snapshot, context->stream_name,
                                  rb_decoder_rows(reading->decoder),
                                  rb_decoder_bytes(reading->decoder), err);
     }
@@ -255,7 +369,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
         .records_read = rb_decoder_rows(reading->decoder),
         .bytes_read = rb_decoder_bytes(reading->decoder),
         .batches_emitted = reading->writer.n_batches,
-        .checkpoint_count = keeps_cursor ? 1 : 0,
+        .checkpoint_count = reading->n_parts + (keeps_cursor ? 1 : 0),
         .has_checksum = !reading->is_text,
         .checksum = rb_decoder_checksum(reading->decoder),
         .connect_secs = source->connect_secs,

@@ -87,6 +87,9 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
     if (r == 0 && *select->cursor) {
         r = no_memory(rb_buf_printf(ret, " AND (%s)", select->cursor), err);
     }
+    if (r == 0 && select->order) {
+        r = no_memory(rb_buf_printf(ret, " ORDER BY %s", select->order), err);
+    }
     return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
 }
 

@@ -14,6 +14,7 @@ struct rb_select {
     const char *where;  /* the operator's, which has passed rb_select_check_where */
     const char *range;  /* "from,to": heap blocks [from, to); "from,": to the end */
     const char *cursor; /* condition of the incremental rule: SQL of ours */
+    const char *order;  /* expression to sort by, likewise; NULL: as the rows come */
 };
 
 /* COPY (SELECT columns FROM table WHERE …) TO STDOUT (FORMAT binary). RB_ECONNECTOR for a range

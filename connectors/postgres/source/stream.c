@@ -10,7 +10,8 @@
 
 void rb_source_stream_init(struct rb_source_stream *stream)
 {
-    *stream = (struct rb_source_stream){.condition = RB_BUF_INIT(RB_CURSOR_SQL_MAX)};
+    *stream = (struct rb_source_stream){.condition = RB_BUF_INIT(RB_CURSOR_SQL_MAX),
+                                        .above = RB_BUF_INIT(RB_CURSOR_SQL_MAX)};
     rb_tables_init(&stream->tables);
     rb_columns_init(&stream->columns);
 }
@@ -23,6 +24,7 @@ void rb_source_stream_release(struct rb_source_stream *stream)
     rb_columns_release(&stream->columns);
     rb_tables_release(&stream->tables);
     rb_buf_release(&stream->condition);
+    rb_buf_release(&stream->above);
     stream->has_cursor = false;
 }
 
@@ -74,7 +76,9 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
                stream->cursor.upsert ? "are found only within `lookback`" : "are not found");
     }
     r = rb_cursor_check(&stream->cursor, conn, snapshot, err);
-    return r < 0 ? r : rb_cursor_condition(&stream->cursor, conn, &stream->condition, err);
+    return r < 0 ? r
+                 : rb_cursor_condition(&stream->cursor, conn, &stream->condition, &stream->above,
+                                       err);
 }
 
 /* SELECT may be allowed where LOCK is not, and takes the same lock on all that it would read. */

@@ -13,6 +13,7 @@ struct rb_source_stream {
     bool has_cursor;
     struct rb_cursor cursor;
     struct rb_buf condition; /* of the incremental rule */
+    struct rb_buf above;     /* of those rows, the ones that move the cursor */
 };
 
 void rb_source_stream_init(struct rb_source_stream *stream);

@@ -11,8 +11,9 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
     ended timestamptz
 );
 CREATE INDEX IF NOT EXISTS open_loads_pipeline ON _rapidbyte.open_loads (pipeline, started);
--- unit -1: a stream of several units, made visible by publish. target: schema.table, for what one table got says nothing of
--- another; empty where a checkpoint was set by hand.
+-- unit -1: a stream of several units, made visible by publish. mode checkpoint: a part of a stream, whose number is the unit;
+-- the stream's receipt has the number after them. target: schema.table, for what one table got says nothing of another; empty
+-- where a checkpoint was set by hand.
 CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
     load_id text NOT NULL,
     stream text NOT NULL,

@@ -5,4 +5,4 @@ UPDATE _rapidbyte.open_loads AS o SET ended = clock_timestamp() WHERE o.load_id 
         SELECT FROM json_array_elements_text(o.streams) AS wanted (name)
         WHERE ($3::json IS NULL OR wanted.name IN (SELECT json_array_elements_text($3::json)))
             AND NOT EXISTS (SELECT FROM _rapidbyte.loads AS l
-                WHERE l.load_id = o.load_id AND l.stream = wanted.name AND l.visible))
+                WHERE l.load_id = o.load_id AND l.stream = wanted.name AND l.visible AND l.mode <> 'checkpoint'))

@@ -1,1 +1,0 @@
-SELECT txid_snapshot_xmin(txid_current_snapshot())
