@@ -45,72 +45,6 @@ static WasmEdge_FunctionInstanceContext *find_function(const struct rb_guest *gu
         guest->instance, rb_wasmedge.StringWrap(name, (uint32_t)strlen(name)));
 }
 
-/* The module's file, and which one to load: the AOT cache's entry or the module itself. */
-static int find_code(struct rb_guest *guest, struct rb_buf *ret_path, struct rb_error *err)
-{
-    const struct rb_guest_options *o = &guest->options;
-    char sha256[65];
-    int status = rb_guest_check_module(o->wasm_path, sha256, err);
-    if (status != 0) {
-        return status;
-    }
-    if (o->wasm_sha256 && strcmp(o->wasm_sha256, sha256) != 0) {
-        rb_error_set(err, RB_ECONNECTOR, "CHECKSUM_MISMATCH",
-                     "'%s' is not the file that was checked", o->wasm_path);
-        rb_error_set_detail(err, "sha-256 %s, expected %s", sha256, o->wasm_sha256);
-        return RB_ECONNECTOR;
-    }
-    if (o->interpreter) {
-        status = rb_buf_append_str(ret_path, o->wasm_path);
-        return status == 0 ? 0 : no_memory(err);
-    }
-    status = o->aot_dir ? rb_guest_aot_find(sha256, o->aot_dir, ret_path, err) : 1;
-    if (status <= 0) {
-        return status;
-    }
-    rb_error_set(err, RB_ECONNECTOR, "AOT_MISSING", "connector '%s' is not compiled for this host",
-                 o->connector_id);
-    rb_error_set_hint(err, "run 'rapidbyte compile', or use --interpreter");
-    return RB_ECONNECTOR;
-}
-
-static int refused(const struct rb_guest *guest, const char *what, WasmEdge_Result result,
-                   struct rb_error *err)
-{
-    return rb_error_set(err, RB_ECONNECTOR, "MODULE_REFUSED", "connector '%s' %s: %s",
-                        guest->options.connector_id, what, rb_wasmedge.ResultGetMessage(result));
-}
-
-static int load_module(struct rb_guest *guest, struct rb_error *err)
-{
-    RB_CLEANUP(rb_buf_release) struct rb_buf path = RB_BUF_INIT(PATH_MAX);
-    int status = find_code(guest, &path, err);
-    if (status != 0) {
-        return status;
-    }
-    WasmEdge_LoaderContext *loader = rb_wasmedge.LoaderCreate(guest->config);
-    if (!loader) {
-        return no_memory(err);
-    }
-    WasmEdge_Result result =
-        rb_wasmedge.LoaderParseFromFile(loader, &guest->ast, rb_buf_str(&path));
-    rb_wasmedge.LoaderDelete(loader);
-    if (!rb_wasmedge.ResultOK(result)) {
-        return refused(guest, "can't be loaded", result, err);
-    }
-    WasmEdge_ValidatorContext *validator = rb_wasmedge.ValidatorCreate(guest->config);
-    if (!validator) {
-        return no_memory(err);
-    }
-    result = rb_wasmedge.ValidatorValidate(validator, guest->ast);
-    rb_wasmedge.ValidatorDelete(validator);
-    if (!rb_wasmedge.ResultOK(result)) {
-        return refused(guest, "is not valid", result, err);
-    }
-    guest->timings.aot = !guest->options.interpreter;
-    return 0;
-}
-
 /* WasmEdge reserves 12 GiB of addresses for each memory, so that compiled code needs no checks of
  * bounds; when it can't, it goes on without a memory and crashes. So this is tried first. */
 static int check_addresses(const struct rb_guest *guest, struct rb_error *err)
@@ -165,7 +99,7 @@ static int outcome(struct rb_guest *guest, WasmEdge_Result result, const char *w
 static int instantiate(struct rb_guest *guest, struct rb_error *err)
 {
     WasmEdge_Result result = rb_wasmedge.ExecutorInstantiate(guest->executor, &guest->instance,
-                                                             guest->store, guest->ast);
+                                                             guest->store, guest->module->ast);
     int status = outcome(guest, result, "its start function", err);
     if (status != 0) {
         return status;
@@ -190,7 +124,7 @@ static int set_up(struct rb_guest *guest, struct rb_error *err)
 {
     int64_t start = now_ns();
     int status;
-    if ((status = configure(guest, err)) != 0 || (status = load_module(guest, err)) != 0 ||
+    if ((status = configure(guest, err)) != 0 || (status = rb_module_take(guest, err)) != 0 ||
         (status = rb_guest_check_imports(guest, err)) != 0 ||
         (status = rb_guest_check_exports(guest, err)) != 0) {
         return status;
@@ -253,9 +187,7 @@ void rb_guest_free(struct rb_guest *guest)
     if (guest->executor) {
         rb_wasmedge.ExecutorDelete(guest->executor);
     }
-    if (guest->ast) {
-        rb_wasmedge.ASTModuleDelete(guest->ast);
-    }
+    rb_module_drop(guest->module);
     if (guest->config) {
         rb_wasmedge.ConfigureDelete(guest->config);
     }

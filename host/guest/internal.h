@@ -44,7 +44,7 @@ struct rb_wasi; /* wasi.h */
 struct rb_guest {
     struct rb_guest_options options;
     WasmEdge_ConfigureContext *config;
-    WasmEdge_ASTModuleContext *ast;
+    struct rb_module *module;
     WasmEdge_ExecutorContext *executor;
     WasmEdge_StoreContext *store;
     WasmEdge_ModuleInstanceContext *host_modules[2];
@@ -96,6 +96,23 @@ int rb_guest_register_imports(struct rb_guest *guest, struct rb_error *err);
 /* imports.c, imports_net.c: module "rapidbyte" */
 extern const struct rb_guest_import rb_guest_core_imports[];
 extern const struct rb_guest_import rb_guest_net_imports[];
+
+/* module.c */
+
+/* Loaded code, which instances in any threads share: it is only read. */
+struct rb_module {
+    char sha256[65]; /* "": not to be found again */
+    bool interpreter;
+    char *aot_dir;
+    size_t refs; /* under the lock of module.c */
+    WasmEdge_ASTModuleContext *ast;
+};
+
+/* Sets guest->module from its options: the one that another instance has loaded, or the file, once
+ * it is verified. RB_ECONNECTOR as rb_guest_new says; RB_ENOMEM. */
+int rb_module_take(struct rb_guest *guest, struct rb_error *err);
+/* NULL is allowed. */
+void rb_module_drop(struct rb_module *module);
 
 /* aot.c */
 

@@ -129,7 +129,7 @@ static int check_import(const struct rb_guest *guest, const WasmEdge_ImportTypeC
                       "grant them in the pipeline: permissions: { wasi_sockets: true }", err);
     }
     if (rb_wasmedge.ImportTypeGetExternalType(import) != WasmEdge_ExternalType_Function ||
-        !fits(rb_wasmedge.ImportTypeGetFunctionType(guest->ast, import), found->params,
+        !fits(rb_wasmedge.ImportTypeGetFunctionType(guest->module->ast, import), found->params,
               found->returns ? 'i' : 0)) {
         return refuse(guest, module, name, "with another signature than the host's",
                       "docs/protocol.md has the signatures", err);
@@ -151,7 +151,7 @@ static void free_list(const void *list_pointer)
 
 int rb_guest_check_imports(const struct rb_guest *guest, struct rb_error *err)
 {
-    uint32_t n = rb_wasmedge.ASTModuleListImportsLength(guest->ast);
+    uint32_t n = rb_wasmedge.ASTModuleListImportsLength(guest->module->ast);
     if (n > N_VISIBLE_MAX) {
         return rb_error_set(err, RB_ECONNECTOR, "IMPORT_REFUSED",
                             "connector '%s' has %u imports, more than %d",
@@ -162,7 +162,7 @@ int rb_guest_check_imports(const struct rb_guest *guest, struct rb_error *err)
     if (!list) {
         return no_memory(err);
     }
-    rb_wasmedge.ASTModuleListImports(guest->ast, list, n);
+    rb_wasmedge.ASTModuleListImports(guest->module->ast, list, n);
     for (uint32_t i = 0; i < n; i++) {
         int status = check_import(guest, list[i], err);
         if (status != 0) {
@@ -208,8 +208,8 @@ static int check_memory(const struct rb_guest *guest, const WasmEdge_ExportTypeC
                             "connector '%s' does not export a memory named 'memory'",
                             guest->options.connector_id);
     }
-    WasmEdge_Limit limit =
-        rb_wasmedge.MemoryTypeGetLimit(rb_wasmedge.ExportTypeGetMemoryType(guest->ast, memory));
+    WasmEdge_Limit limit = rb_wasmedge.MemoryTypeGetLimit(
+        rb_wasmedge.ExportTypeGetMemoryType(guest->module->ast, memory));
     uint64_t needs = (uint64_t)limit.Min * RB_GUEST_PAGE_BYTES;
     if (needs <= guest->options.memory_max_bytes) {
         return 0;
@@ -236,7 +236,7 @@ static int check_function(struct rb_guest *guest, const WasmEdge_ExportTypeConte
     }
     const WasmEdge_FunctionTypeContext *type =
         rb_wasmedge.ExportTypeGetExternalType(found) == WasmEdge_ExternalType_Function
-            ? rb_wasmedge.ExportTypeGetFunctionType(guest->ast, found)
+            ? rb_wasmedge.ExportTypeGetFunctionType(guest->module->ast, found)
             : NULL;
     bool close = strcmp(name, "rb_close") == 0;
     bool silent_close = close && fits(type, "", 0);
@@ -255,13 +255,13 @@ static int check_function(struct rb_guest *guest, const WasmEdge_ExportTypeConte
 
 int rb_guest_check_exports(struct rb_guest *guest, struct rb_error *err)
 {
-    uint32_t n = rb_wasmedge.ASTModuleListExportsLength(guest->ast);
+    uint32_t n = rb_wasmedge.ASTModuleListExportsLength(guest->module->ast);
     RB_CLEANUP(free_list)
     const WasmEdge_ExportTypeContext **list = calloc((size_t)n + 1, sizeof(void *));
     if (!list) {
         return no_memory(err);
     }
-    rb_wasmedge.ASTModuleListExports(guest->ast, list, n);
+    rb_wasmedge.ASTModuleListExports(guest->module->ast, list, n);
     int status = check_memory(guest, find_export(list, n, "memory"), err);
     for (size_t f = 0; status == 0 && f < sizeof functions / sizeof functions[0]; f++) {
         status = check_function(guest, find_export(list, n, functions[f].name), f, err);

@@ -46,6 +46,9 @@ static bool resolve(void *lib, struct rb_wasmedge *table, const char **ret_missi
 
 int rb_guest_runtime_load(bool with_compiler, const char *stub_path, struct rb_error *err)
 {
+    if (!with_compiler && rb_wasmedge.VersionGet != NULL) {
+        return 0;
+    }
     void *lib = with_compiler ? NULL : open_behind_stub(stub_path);
     if (!lib) {
         lib = dlopen(LIBRARY, RTLD_NOW);
