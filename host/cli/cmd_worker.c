@@ -1,5 +1,7 @@
+#include <limits.h>
 #include <stdio.h>
 
+#include "host/cli/env.h"
 #include "host/cli/options.h"
 #include "host/engine/engine.h"
 #include "host/worker/worker.h"
@@ -10,5 +12,7 @@ int rb_cmd_worker(const struct rb_cli *cli)
         fputs("rapidbyte worker: it is started by 'rapidbyte run', not by hand\n", stderr);
         return RB_EXIT_USAGE;
     }
-    return rb_worker_main(cli->link_fd);
+    char stub_path[PATH_MAX];
+    rb_env_stub_path(stub_path, sizeof stub_path);
+    return rb_worker_main(cli->link_fd, stub_path[0] != 0 ? stub_path : NULL);
 }

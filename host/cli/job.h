@@ -12,6 +12,7 @@
 struct rb_job {
     struct rb_console console;
     struct rb_env env;
+    struct rb_early_worker worker;
     struct rb_pipeline *pipeline;
     struct rb_engine_options options;
     struct rb_observer observer;

@@ -107,6 +107,18 @@ struct rb_observer {
     void *user;
 };
 
+/* A worker process that was started before it was known what for: starting one takes as long as
+ * reading the document, opening the state and all else that a run begins with. */
+struct rb_early_worker {
+    int pid;
+    int fd; /* the supervisor's end of the link; -1: there is none (any more) */
+};
+
+/* Without one, in case of failure, the run starts its own. */
+void rb_early_worker_start(struct rb_early_worker *ret, const char *self_path);
+/* Ends it, if no run has taken it. */
+void rb_early_worker_release(struct rb_early_worker *worker);
+
 struct rb_engine_options {
     const char *self_path; /* the rapidbyte binary, for worker and compiler */
     const char *aot_dir;
@@ -114,8 +126,9 @@ struct rb_engine_options {
     bool interpreter;
     bool no_os_sandbox; /* worker and compiler run without the operating system's sandbox */
     int log_level;
-    int signal_fd;                       /* signalfd of SIGINT and SIGTERM, or -1 */
-    const struct rb_names *only_streams; /* NULL: all */
+    struct rb_early_worker *early_worker; /* NULL: none; the first session takes it */
+    int signal_fd;                        /* signalfd of SIGINT and SIGTERM, or -1 */
+    const struct rb_names *only_streams;  /* NULL: all */
     bool full_refresh; /* reads everything, forgets the cursors' last values for this run */
 };
 

@@ -54,36 +54,63 @@ static int compile(struct rb_run *run, struct rb_error *err)
     return status;
 }
 
-/* rb_open on the control instance; when the AOT cache has no entry, compiles once and asks again.
- */
-int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
-                    struct rb_error *err)
+static int post_open(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                     uint64_t *ret_id, struct rb_error *err)
 {
-    for (bool compiled = false;; compiled = true) {
-        uint64_t id = 0;
-        struct rb_error failure;
+    return rb_session_post_call(run->session, use->role, index, "rb_open", NULL, 0, ret_id, err);
+}
+
+static int await_open(struct rb_run *run, const struct rb_connector_use *use, uint64_t id,
+                      struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = rb_session_await(run->session, id, &payload, err);
+    status = status != 0 ? status : rb_session_call_result(&payload, NULL, err);
+    if (status == 0) {
+        learn(run, use, &payload);
+    }
+    return status;
+}
+
+/* The answer to a posted rb_open; when the AOT cache has no entry, compiles once and asks again. */
+static int end_open(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                    uint64_t id, struct rb_error *err)
+{
+    struct rb_error failure;
+    rb_error_clear(&failure);
+    int status = await_open(run, use, id, &failure);
+    if (status != 0 && strcmp(failure.code, "AOT_MISSING") == 0) {
         rb_error_clear(&failure);
-        RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
-        int status =
-            rb_session_post_call(run->session, use->role, index, "rb_open", NULL, 0, &id, &failure);
-        status = status != 0 ? status : rb_session_await(run->session, id, &payload, &failure);
-        status = status != 0 ? status : rb_session_call_result(&payload, NULL, &failure);
-        if (status == 0) {
-            learn(run, use, &payload);
-            return RB_OK;
-        }
-        if (!compiled && strcmp(failure.code, "AOT_MISSING") == 0) {
-            status = compile(run, &failure);
-            if (status == 0) {
-                continue;
-            }
-        }
+        status = compile(run, &failure);
+        status = status != 0 ? status : post_open(run, use, index, &id, &failure);
+        status = status != 0 ? status : await_open(run, use, id, &failure);
+    }
+    if (status != 0) {
         rb_error_prefix(&failure, "connector '%s'", use->use);
         if (err != NULL) {
             *err = failure;
         }
+    }
+    return status;
+}
+
+int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
+                    struct rb_error *err)
+{
+    uint64_t id = 0;
+    int status = post_open(run, use, index, &id, err);
+    if (status != 0) {
+        rb_error_prefix(err, "connector '%s'", use->use);
         return status;
     }
+    return end_open(run, use, index, id, err);
+}
+
+static enum rb_fault_side side_of(enum rb_role role)
+{
+    return role == RB_ROLE_SOURCE        ? RB_FAULT_SOURCE
+           : role == RB_ROLE_DESTINATION ? RB_FAULT_DESTINATION
+                                         : RB_FAULT_TRANSFORM;
 }
 
 static bool has_feature(const char *features, const char *name)
@@ -126,15 +153,26 @@ static int check_parts(const struct rb_run *run, enum rb_fault_side *ret_side, s
 
 int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
-    *ret_side = RB_FAULT_SOURCE;
-    int status = rb_run_open_one(run, &run->pipeline->source, 0, err);
-    for (size_t i = 0; status == 0 && i < run->pipeline->n_transforms; i++) {
-        *ret_side = RB_FAULT_TRANSFORM;
-        status = rb_run_open_one(run, &run->pipeline->transforms[i], i, err);
+    const struct rb_pipeline *pipeline = run->pipeline;
+    const struct rb_connector_use *uses[RB_UNIT_STAGES_MAX];
+    uint64_t ids[RB_UNIT_STAGES_MAX] = {0};
+    size_t n = 0;
+    uses[n++] = &pipeline->source;
+    for (size_t i = 0; i < pipeline->n_transforms; i++) {
+        uses[n++] = &pipeline->transforms[i];
     }
-    if (status == 0) {
-        *ret_side = RB_FAULT_DESTINATION;
-        status = rb_run_open_one(run, &run->pipeline->destination, 0, err);
+    uses[n++] = &pipeline->destination;
+    int status = 0;
+    /* All at once: each is loaded in a thread of its own. */
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        *ret_side = side_of(uses[i]->role);
+        bool is_transform = uses[i]->role == RB_ROLE_TRANSFORM;
+        status = post_open(run, uses[i], is_transform ? i - 1 : 0, &ids[i], err);
+    }
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        *ret_side = side_of(uses[i]->role);
+        bool is_transform = uses[i]->role == RB_ROLE_TRANSFORM;
+        status = end_open(run, uses[i], is_transform ? i - 1 : 0, ids[i], err);
     }
     run->report->exactly_once = run->source_plans && run->destination_ledgers;
     return status != 0 ? status : check_parts(run, ret_side, err);

@@ -103,6 +103,26 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
     return RB_OK;
 }
 
+void rb_early_worker_start(struct rb_early_worker *ret, const char *self_path)
+{
+    pid_t pid = 0;
+    *ret = (struct rb_early_worker){.fd = -1};
+    if (rb_process_start_worker(self_path, &pid, &ret->fd, NULL) == 0) {
+        ret->pid = pid;
+    }
+}
+
+void rb_early_worker_release(struct rb_early_worker *worker)
+{
+    int status = 0;
+    int64_t peak = 0;
+    if (worker->fd >= 0) {
+        close(worker->fd);
+        worker->fd = -1;
+        rb_process_kill(worker->pid, &status, &peak);
+    }
+}
+
 /* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. Returns whether a signal waits in
  * signal_fd, which then may be before the end. */
 static bool read_all(int fd, int signal_fd, char *text)

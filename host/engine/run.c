@@ -209,6 +209,7 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
     struct rb_session_options options = {
         .spec = &spec,
         .self_path = run->options->self_path,
+        .early_worker = run->options->early_worker,
         .signal_fd = run->options->signal_fd,
         .deadline_ms = run->deadline_ms,
         .state = run->state,

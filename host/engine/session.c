@@ -330,6 +330,19 @@ static int take_grants(struct rb_session *session, const struct rb_worker_spec *
     return RB_OK;
 }
 
+static int take_worker(const struct rb_session_options *options, pid_t *ret_pid, int *ret_fd,
+                       struct rb_error *err)
+{
+    struct rb_early_worker *early = options->early_worker;
+    if (early == NULL || early->fd < 0) {
+        return rb_process_start_worker(options->self_path, ret_pid, ret_fd, err);
+    }
+    *ret_pid = early->pid;
+    *ret_fd = early->fd;
+    early->fd = -1;
+    return RB_OK;
+}
+
 int rb_session_start(const struct rb_session_options *options, struct rb_session **ret_session,
                      struct rb_error *err)
 {
@@ -350,7 +363,7 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     int status = take_grants(session, options->spec);
     status = status != 0 ? status : rb_worker_spec_encode(options->spec, &spec);
     status = status != 0 ? rb_error_set(err, status, "WORKER_START", "encoding the worker's task")
-                         : rb_process_start_worker(options->self_path, &session->pid, &fd, err);
+                         : take_worker(options, &session->pid, &fd, err);
     if (status != 0) {
         rb_buf_release(&spec);
         free(session->allow);

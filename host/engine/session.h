@@ -36,9 +36,10 @@ struct rb_session_progress {
 struct rb_session_options {
     const struct rb_worker_spec *spec;
     const char *self_path;
-    int signal_fd;          /* -1: none */
-    int64_t deadline_ms;    /* of rb_clock_ms(); 0: none */
-    struct rb_state *state; /* NULL: state requests fail */
+    struct rb_early_worker *early_worker; /* taken if there is one; NULL: none */
+    int signal_fd;                        /* -1: none */
+    int64_t deadline_ms;                  /* of rb_clock_ms(); 0: none */
+    struct rb_state *state;               /* NULL: state requests fail */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
     /* A destination's Checkpoint in the unit `id`, as JSON. NULL: nobody listens. */

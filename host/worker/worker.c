@@ -328,9 +328,12 @@ static void take_over_process(void)
     mallopt(M_ARENA_MAX, ARENAS_MAX);
 }
 
-int rb_worker_main(int link_fd)
+int rb_worker_main(int link_fd, const char *llvm_stub_path)
 {
     take_over_process();
+    /* While the supervisor still reads the document. If it fails, it fails again when it is asked
+     * for. */
+    (void)rb_guest_runtime_load(false, llvm_stub_path, NULL);
     struct worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL || rb_link_init(&worker->link, link_fd, NULL) != 0 ||
         rb_requests_init(&worker->context.requests, NULL) != 0) {

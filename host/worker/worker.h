@@ -15,6 +15,6 @@ enum {
 /* Serves the link until CLOSE or a fault; returns the process's exit code. Takes over `link_fd`,
  * and the process: its signals, its memory allocator, and its life, which ends at once (_exit) when
  * the supervisor is gone. Writes nothing to standard output and error. */
-int rb_worker_main(int link_fd);
+int rb_worker_main(int link_fd, const char *llvm_stub_path);
 
 #endif
