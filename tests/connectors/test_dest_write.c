@@ -49,10 +49,9 @@ static int setup(void **state)
     rb_double_set_tls_mode(RB_TLS_DISABLE);
     rb_fakepg_add(
         &fake, (struct rb_fakepg_rule){.sql = "INSERT INTO _rapidbyte.loads", .tag = "INSERT 0 1"});
-    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "_rapidbyte.rejected') IS NOT NULL",
-                                                 .n_columns = 1,
-                                                 .n_rows = 1,
-                                                 .cells = {"t"}});
+    rb_fakepg_add(
+        &fake, (struct rb_fakepg_rule){
+                   .sql = "c.relname = 'rejected'", .n_columns = 1, .n_rows = 1, .cells = {"t"}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "FROM pg_namespace WHERE nspname",
                                                  .n_columns = 1,
                                                  .n_rows = 1,
@@ -439,7 +438,7 @@ static void a_locked_pipeline_is_refused_by_name_and_pid(void **state)
     assert_non_null(strstr(answer, "PIPELINE_LOCKED"));
     assert_non_null(strstr(answer, "'p'"));
     assert_non_null(strstr(answer, "815"));
-    assert_false(rb_fakepg_saw(&fake, "open_loads"));
+    assert_false(rb_fakepg_saw(&fake, "_rapidbyte.open_loads"));
     free(answer);
 }
 

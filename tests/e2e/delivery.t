@@ -96,6 +96,20 @@ sed -i 's/user: postgres, password: postgres, database: dst/user: second, passwo
 run_is 0 "a second role loads beside its staging" "$RAPIDBYTE" run "$p"
 is "$(rows theirs)" 100 "its rows are there"
 
+# A ledger that somebody else put there could run what they like as the role that loads.
+for thief in 'CREATE SCHEMA _rapidbyte AUTHORIZATION third' 'CREATE SCHEMA _rapidbyte; GRANT ALL ON SCHEMA _rapidbyte TO third, second; SET ROLE third; CREATE TABLE _rapidbyte.loads (a int)'; do
+    reset
+    dst_sql "DO \$\$ BEGIN CREATE ROLE third; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$; GRANT CREATE ON DATABASE dst TO third; $thief"
+    run_is 4 "a ledger of a third role's" "$RAPIDBYTE" run "$p"
+    like "$stderr" 'the ledger .* of role third' "a third role's: it is named"
+    run_is 4 "a ledger of a third role's, check" "$RAPIDBYTE" check "$p"
+    sed 's/user: second/user: postgres/' "$p" >"$TAP_DIR/super.yaml"
+    run_is 4 "a ledger of a third role's, to a superuser" "$RAPIDBYTE" run "$TAP_DIR/super.yaml"
+done
+reset
+dst_sql 'GRANT third TO second; CREATE SCHEMA _rapidbyte AUTHORIZATION third; GRANT ALL ON SCHEMA raw TO second'
+run_is 0 "a ledger of a role that the second is a member of" "$RAPIDBYTE" run "$p"
+
 # Triggers of the target: one that leaves rows out is found, one that talks about each row does not stop the load.
 reset
 src_sql "CREATE TABLE keyed (id int PRIMARY KEY, v text); INSERT INTO keyed VALUES (1, 'a'), (2, 'b'), (3, 'c');

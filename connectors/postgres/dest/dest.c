@@ -159,6 +159,12 @@ static int dest_validate(void *self, struct rb_json *ret, struct rb_error *err)
     if (status < 0) {
         return status;
     }
+    bool has_ledger = false;
+    status = rb_ledger_check(dest, &has_ledger, err);
+    if (status < 0) {
+        rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
+        return status;
+    }
     RB_CLEANUP(rb_buf_release) struct rb_buf message = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     const char *user_name = rb_query_text(&r, 0, 3);
     const char *database = rb_query_text(&r, 0, 4);

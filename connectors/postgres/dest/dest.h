@@ -64,7 +64,10 @@ struct rb_receipt {
     struct rb_json_value checkpoint; /* the source's last, or absent */
 };
 
-/* Makes the ledger unless it is there. */
+/* Whether the ledger is there. RB_EPERM: it is, and belongs to somebody who could misuse this role
+ * by it. */
+int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err);
+/* Makes the ledger unless it is there. As rb_ledger_check. */
 int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
 void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,

@@ -13,19 +13,40 @@ enum {
     STAGING_KEY_MAX = 64 * 1024,
 };
 
+int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    int status = rb_dest_query(dest, rb_sql_ledger_exists, NULL, 0, &found, err);
+    const char *foreign = status == 0 ? rb_query_text(&found, 0, 1) : NULL;
+    if (foreign != NULL) {
+        status = rb_error_set(err, RB_EPERM, "LEDGER_OF_ANOTHER",
+                              "there is one already, and what belongs to others in it could run "
+                              "as this role: %s",
+                              foreign);
+        rb_error_set_hint(err, "ALTER SCHEMA " RB_DEST_LEDGER_SCHEMA " and its tables OWNER TO a "
+                               "role that all who load here are members of, or to a superuser");
+    }
+    if (status == 0) {
+        *ret_exists = rb_query_bool(&found, 0, 0);
+    }
+    return status;
+}
+
 int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
 {
     if (dest->ledger_ready) {
         return 0;
     }
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
-    rb_query_result_init(&found);
-    int status = rb_dest_query(dest, rb_sql_ledger_exists, NULL, 0, &found, err);
-    if (status == 0 && !rb_query_bool(&found, 0, 0)) {
+    bool exists = false;
+    int status = rb_ledger_check(dest, &exists, err);
+    if (status == 0 && !exists) {
         status = rb_query_exec(dest->conn, rb_sql_ledger_create, err);
         if (status < 0) {
             rb_dest_abort(dest);
         }
+        /* Some of its tables may have been there. */
+        status = status < 0 ? status : rb_ledger_check(dest, &exists, err);
     }
     if (status < 0) {
         rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
