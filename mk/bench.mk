@@ -1,12 +1,36 @@
-# Benchmarks: bench/run measures against rivals.
+# Benchmarks: bench/run measures against rivals, bench/check counts the hot loops' instructions.
 
 BENCH_PROGRAMS := build/bench/stopwatch build/bench/relay
-BENCH_SOURCES := bench/stopwatch.c bench/relay.c
+BENCH_SOURCES := bench/stopwatch.c bench/relay.c bench/hot.c bench/hot_copy.c
 
-build/bench/%: build/host/obj/bench/%.o
+$(BENCH_PROGRAMS): build/bench/%: build/host/obj/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,LD host,$@)
 	$(Q)$(CC_host) $(LDFLAGS_host) -o $@ $<
+
+LDFLAGS_hot := -pthread -Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset,--wrap=memcmp,--wrap=bcmp
+HOT_ARCHIVES := sdk_native sdk postgres_common arrow base nanoarrow
+HOT_OBJECTS := $(addprefix build/hot/obj/,bench/hot.o bench/hot_copy.o host/worker/channel.o tests/support/pgscript.o)
+
+$(eval $(call variant_rules,hot))
+$(foreach a,$(HOT_ARCHIVES),$(eval $(call archive_rule,hot,$(a),$(call objects_of,hot,$(call \
+    sources_of,$(a))))))
+
+build/hot/hot: $(HOT_OBJECTS) $(call archives,hot,$(HOT_ARCHIVES))
+	@mkdir -p $(@D)
+	$(call say,LD hot,$@)
+	$(Q)$(CC_hot) $(LDFLAGS_hot) -o $@ $(HOT_OBJECTS) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lm
+
+# The same with a decoder that takes a little more: what must not pass.
+build/hot/slower: connectors/postgres/common/codec_decode.c bench/slower.h build/hot/hot
+	$(call say,LD hot,$@)
+	$(Q)$(CC_hot) $(WARNINGS_hot) $(CPPFLAGS_all) $(CFLAGS_hot) $(LDFLAGS_hot) -include bench/slower.h -o $@ $< \
+	    $(HOT_OBJECTS) -Wl,--start-group $(call archives,hot,$(HOT_ARCHIVES)) -Wl,--end-group -lm
+
+.PHONY: bench-check
+## bench-check: instructions of the hot loops beside bench/baseline.json; ACCEPT=1 makes them the new baseline
+bench-check: build/hot/hot
+	@CLANG='$(CLANG)' $(PYTHON) bench/check $(if $(ACCEPT),--accept) $<
 
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS)

@@ -31,13 +31,13 @@ need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no t
 test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
 ## test: checks, unit, connector and end-to-end tests; T=name runs one
-test: test-programs bench-programs $(PROFILED_FILES)
+test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower
 	$(call need_chosen,$(NATIVE_TESTS) $(E2E_TESTS))
 	@tools/run-tests $(if $(T),,tools/check) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(call \
 	    chosen,$(E2E_TESTS))
 
 ## e2e: the end-to-end tests alone; T=name runs one
-e2e: build bench-programs $(PROFILED_FILES) $(TEST_GUEST_FILES)
+e2e: build bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
 
 ## types: the type matrix on every installed PostgreSQL, and docs/types.md from it
