@@ -14,5 +14,5 @@ int rb_cmd_worker(const struct rb_cli *cli)
     }
     char stub_path[PATH_MAX];
     rb_env_stub_path(stub_path, sizeof stub_path);
-    return rb_worker_main(cli->link_fd, stub_path[0] != 0 ? stub_path : NULL);
+    return rb_worker_main(cli->link_fd, cli->board_fd, stub_path[0] != 0 ? stub_path : NULL);
 }

@@ -27,6 +27,7 @@ static const struct option long_options[] = {
     {"aot-dir", required_argument, NULL, 'A'},
     {"connectors", required_argument, NULL, 'C'},
     {"link-fd", required_argument, NULL, 'f'},
+    {"board-fd", required_argument, NULL, 'b'},
     {"state", required_argument, NULL, 'S'},
     {"limit", required_argument, NULL, 'n'},
     {NULL, 0, NULL, 0},
@@ -103,15 +104,15 @@ static int parse_streams(const struct rb_command *command, struct rb_cli *ret, c
     return 0;
 }
 
-static int parse_fd(const struct rb_command *command, struct rb_cli *ret, const char *text)
+static int parse_fd(const struct rb_command *command, int *ret_fd, const char *text)
 {
     char *end;
     errno = 0;
     long fd = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != 0 || fd < 0 || fd > 65535) {
-        return usage(command, "--link-fd takes a number, not", text);
+        return usage(command, "--link-fd and --board-fd take a number, not", text);
     }
-    ret->link_fd = (int)fd;
+    *ret_fd = (int)fd;
     return 0;
 }
 
@@ -164,7 +165,9 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         ret->connector_dirs = value;
         return 0;
     case 'f':
-        return parse_fd(command, ret, value);
+        return parse_fd(command, &ret->link_fd, value);
+    case 'b':
+        return parse_fd(command, &ret->board_fd, value);
     case 'S':
         ret->state_path = value;
         return 0;
@@ -181,6 +184,7 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
     ret->command = command->name;
     ret->log_level = RB_LOG_WARN;
     ret->link_fd = -1;
+    ret->board_fd = -1;
     ret->limit = LIMIT_DEFAULT;
     opterr = 0;
     optind = 1;

@@ -27,7 +27,7 @@ struct rb_cli {
     const char *connector_dirs; /* NULL: the default search path */
     const char *state_path;     /* --state; NULL: ./state.db */
     int limit;                  /* --limit */
-    int link_fd;
+    int link_fd, board_fd;      /* -1: not given */
     char **operands;
     int n_operands;
     char *streams_text; /* owns what `streams` points to */

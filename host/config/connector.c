@@ -62,6 +62,7 @@ static int fill_spec(struct rb_doc *doc, const struct rb_connector_section *sect
         .secrets = config.secrets,
         .n_secrets = config.n_secrets,
         .memory_max_bytes = manifest->max_memory_bytes,
+        .limits = manifest->limits,
     };
     use->config_json = config.json;
     rb_grants_apply(doc, manifest, &config, &permissions, section->section, &use->spec);

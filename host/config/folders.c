@@ -15,7 +15,7 @@ struct folder {
     bool write;
 };
 
-static struct folder read_one(struct rb_doc *doc, const struct rb_yaml *node)
+static void read_one(struct rb_doc *doc, const struct rb_yaml *node, struct folder *ret)
 {
     static const struct rb_field fields[] = {
         {.name = "path",
@@ -24,16 +24,14 @@ static struct folder read_one(struct rb_doc *doc, const struct rb_yaml *node)
          .required = true},
         {.name = "write", .kind = RB_FIELD_BOOL, .offset = offsetof(struct folder, write)},
     };
-    struct folder folder = {.path = NULL, .write = false};
     if (node->kind == RB_YAML_MAPPING) {
-        rb_fields_read(doc, node, "a folder", fields, sizeof fields / sizeof fields[0], &folder);
+        rb_fields_read(doc, node, "a folder", fields, sizeof fields / sizeof fields[0], ret);
     } else if (node->kind == RB_YAML_SCALAR && node->text[0] != 0) {
-        folder.path = node->text;
+        ret->path = node->text;
     } else {
         rb_doc_mistake(doc, node, NULL, "folders: a folder is expected, not %s",
                        rb_doc_show(doc, node));
     }
-    return folder;
 }
 
 static const struct rb_manifest_folder *find(const struct rb_manifest *manifest,
@@ -71,8 +69,9 @@ static void apply_one(struct rb_doc *doc, const struct rb_manifest *manifest,
                       struct rb_spec_preopen *preopens)
 {
     const struct rb_manifest_folder *wish = find(manifest, node->key);
-    struct folder folder = read_one(doc, node);
+    struct folder folder = {.path = NULL, .write = false};
     struct stat st;
+    read_one(doc, node, &folder);
     if (folder.path == NULL) {
         return;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -165,17 +166,51 @@ static int read_roles(struct rb_manifest *m, yyjson_val *root, struct rb_error *
     return 0;
 }
 
+/* A number, or the text of a size or a duration. False for anything else that is there. */
+static bool read_limit(yyjson_val *limits, const char *key, bool is_duration, uint64_t *ret)
+{
+    yyjson_val *v = yyjson_obj_get(limits, key);
+    const char *text = yyjson_get_str(v);
+    int64_t micros = 0;
+    if (v == NULL || yyjson_is_null(v)) {
+        return true;
+    }
+    if (yyjson_is_uint(v) && !is_duration) {
+        *ret = yyjson_get_uint(v);
+        return true;
+    }
+    if (text == NULL || (is_duration ? !rb_scalar_micros(text, &micros) || micros < 0
+                                     : !rb_scalar_size(text, ret))) {
+        return false;
+    }
+    *ret = is_duration ? (uint64_t)micros / 1000 : *ret;
+    return true;
+}
+
 static int read_limits(struct rb_manifest *m, yyjson_val *root, struct rb_error *err)
 {
-    yyjson_val *memory = yyjson_obj_get(yyjson_obj_get(root, "limits"), "max_memory");
-    if (yyjson_is_uint(memory)) {
-        m->max_memory_bytes = yyjson_get_uint(memory);
-    } else if (yyjson_is_str(memory)) {
-        if (!rb_scalar_size(yyjson_get_str(memory), &m->max_memory_bytes)) {
-            return refuse(err, m->manifest_path, "limits.max_memory is not a size");
+    const struct {
+        const char *key;
+        bool is_duration;
+        uint64_t *to;
+    } limits[] = {
+        {"max_memory", false, &m->max_memory_bytes},
+        {"max_sockets", false, &m->limits.sockets},
+        {"max_log_lines", false, &m->limits.log_lines},
+        {"max_log_bytes", false, &m->limits.log_bytes},
+        {"max_state_keys", false, &m->limits.state_keys},
+        {"max_state_bytes", false, &m->limits.state_bytes},
+        {"max_call", true, &m->limits.call_ms},
+        {"max_cpu", true, &m->limits.cpu_ms},
+    };
+    yyjson_val *object = yyjson_obj_get(root, "limits");
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (!read_limit(object, limits[i].key, limits[i].is_duration, limits[i].to)) {
+            char what[96];
+            (void)snprintf(what, sizeof what, "limits.%s is not a %s", limits[i].key,
+                           limits[i].is_duration ? "duration" : "size");
+            return refuse(err, m->manifest_path, what);
         }
-    } else if (memory != NULL && !yyjson_is_null(memory)) {
-        return refuse(err, m->manifest_path, "limits.max_memory is not a size");
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "host/link/spec.h"
 
 /* A folder that a connector asks for, by the path under which it will see it. */
 struct rb_manifest_folder {
@@ -29,7 +30,8 @@ struct rb_manifest {
     size_t n_env_vars;
     const struct rb_manifest_folder *folders;
     size_t n_folders;
-    uint64_t max_memory_bytes; /* 0: the pipeline's */
+    uint64_t max_memory_bytes;    /* 0: the pipeline's; likewise */
+    struct rb_spec_limits limits; /* of these */
     bool is_source, is_destination, is_transform;
     const char *const *sync_modes; /* of the source role */
     size_t n_sync_modes;

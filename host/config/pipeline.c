@@ -97,6 +97,13 @@ static const struct rb_field resource_fields[] = {
     {RESOURCE(checkpoint_interval_rows, RB_FIELD_COUNT)},
     {RESOURCE(checkpoint_interval_seconds, RB_FIELD_COUNT)},
     {RESOURCE(max_retries, RB_FIELD_INT), .min = 0, .max = 100},
+    {RESOURCE(max_sockets, RB_FIELD_COUNT), .min = 1, .max = RB_SPEC_SOCKETS_MAX},
+    {RESOURCE(max_log_lines, RB_FIELD_COUNT), .min = 1, .max = 1000000},
+    {RESOURCE(max_log_bytes, RB_FIELD_SIZE), .min = KB, .max = GB},
+    {RESOURCE(max_state_keys, RB_FIELD_COUNT), .min = 1, .max = 1000000},
+    {RESOURCE(max_state_bytes, RB_FIELD_SIZE), .min = KB, .max = 16 * GB},
+    {FIELD(struct rb_resources, max_call_ms, "max_call", RB_FIELD_MS), .max = 365 * DAY_MS},
+    {FIELD(struct rb_resources, max_cpu_ms, "max_cpu", RB_FIELD_MS), .max = 365 * DAY_MS},
 };
 
 static const struct rb_field timeout_fields[] = {
@@ -127,6 +134,11 @@ static struct rb_pipeline *pipeline_new(const char *path)
                                          .parallelism = 1,
                                          .max_connections = 8,
                                          .max_retries = 3,
+                                         .max_sockets = RB_SPEC_SOCKETS_MAX,
+                                         .max_log_lines = 10000,
+                                         .max_log_bytes = 16 * MB,
+                                         .max_state_keys = 10000,
+                                         .max_state_bytes = 64 * MB,
                                          .compression = RB_COMPRESSION_NONE};
     p->timeouts = (struct rb_timeouts){.connect_ms = 10000, .idle_ms = 60000, .lock_ms = 10000};
     return p;

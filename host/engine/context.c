@@ -198,6 +198,23 @@ int rb_context_lanes(const struct rb_pipeline *pipeline)
     return resources->parallelism < most ? resources->parallelism : most;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The manifest's limits and the pipeline's: the smaller one wins. */
+static void limit(struct rb_spec_limits *limits, const struct rb_resources *resources)
+{
+    limits->sockets = smaller(limits->sockets, resources->max_sockets);
+    limits->log_lines = smaller(limits->log_lines, resources->max_log_lines);
+    limits->log_bytes = smaller(limits->log_bytes, resources->max_log_bytes);
+    limits->state_keys = smaller(limits->state_keys, resources->max_state_keys);
+    limits->state_bytes = smaller(limits->state_bytes, resources->max_state_bytes);
+    limits->call_ms = smaller(limits->call_ms, (uint64_t)resources->max_call_ms);
+    limits->cpu_ms = smaller(limits->cpu_ms, (uint64_t)resources->max_cpu_ms);
+}
+
 void rb_context_worker_spec(const struct rb_pipeline *pipeline,
                             const struct rb_engine_options *options, int lanes,
                             struct rb_connector_spec *ret_specs, struct rb_worker_spec *ret)
@@ -209,6 +226,9 @@ void rb_context_worker_spec(const struct rb_pipeline *pipeline,
     }
     ret_specs[n++] = pipeline->destination.spec;
     const struct rb_resources *resources = &pipeline->resources;
+    for (size_t i = 0; i < n; i++) {
+        limit(&ret_specs[i].limits, resources);
+    }
     *ret = (struct rb_worker_spec){
         .pipeline = pipeline->name,
         .connectors = ret_specs,

@@ -109,9 +109,12 @@ struct rb_observer {
 
 /* A worker process that was started before it was known what for: starting one takes as long as
  * reading the document, opening the state and all else that a run begins with. */
+struct rb_board; /* host/link/board.h */
+
 struct rb_early_worker {
     int pid;
-    int fd; /* the supervisor's end of the link; -1: there is none (any more) */
+    int fd;                 /* the supervisor's end of the link; -1: there is none (any more) */
+    struct rb_board *board; /* owned while fd is */
 };
 
 /* Without one, in case of failure, the run starts its own. */

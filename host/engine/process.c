@@ -19,6 +19,7 @@ enum {
     WORKER_LINK_FD = 3,
     COMPILER_ERROR_MAX = 4096, /* bytes kept of what the compiler says */
     COMPILER_PATHS_MAX = 32,
+    KEPT_MAX = 2,          /* descriptors that a child keeps */
     ENVIRONMENT_MAX = 256, /* variables that a child gets */
 };
 
@@ -52,7 +53,7 @@ static void filter_environment(char *ret_entries[ENVIRONMENT_MAX + 1])
 
 /* Only async-signal-safe calls between fork and exec. */
 static _Noreturn void exec_child(const char *path, const char *const argv[], char *const env[],
-                                 int keep_fd, int target_fd)
+                                 const int keep_fds[], int n_keep, int target_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -61,14 +62,20 @@ static _Noreturn void exec_child(const char *path, const char *const argv[], cha
     if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0) {
         _exit(127);
     }
-    /* dup2 to the same number would leave close-on-exec set. */
-    int duplicate = fcntl(keep_fd, F_DUPFD, 100);
-    if (duplicate < 0 || dup2(duplicate, target_fd) < 0) {
-        _exit(127);
+    /* dup2 to the same number would leave close-on-exec set, and to another's would close it. */
+    int duplicates[KEPT_MAX];
+    for (int i = 0; i < n_keep; i++) {
+        duplicates[i] = fcntl(keep_fds[i], F_DUPFD, 100);
+    }
+    for (int i = 0; i < n_keep; i++) {
+        if (duplicates[i] < 0 || dup2(duplicates[i], target_fd + i) < 0) {
+            _exit(127);
+        }
     }
     /* Whatever the caller has open (a pager's pipe, a lock) is none of the child's. */
-    int first = (target_fd == WORKER_LINK_FD) ? WORKER_LINK_FD + 1 : STDERR_FILENO + 1;
-    syscall(SYS_close_range, (unsigned)first, ~0U, 0U);
+    int first = target_fd + n_keep;
+    syscall(SYS_close_range, (unsigned)(first > STDERR_FILENO ? first : STDERR_FILENO + 1), ~0U,
+            0U);
     /* execve does not change what its prototype lets it (POSIX, exec, rationale). */
     union {
         const char *const *in;
@@ -78,28 +85,46 @@ static _Noreturn void exec_child(const char *path, const char *const argv[], cha
     _exit(127);
 }
 
-int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
-                            struct rb_error *err)
+static int fork_worker(const char *self_path, int link_fd, int board_fd, pid_t *ret_pid,
+                       struct rb_error *err)
 {
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-        return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
-    }
-    const char *argv[] = {"rapidbyte", "worker", "--link-fd", "3", NULL};
+    const char *argv[] = {"rapidbyte", "worker", "--link-fd", "3", "--board-fd", "4", NULL};
     char *env[ENVIRONMENT_MAX + 1];
     filter_environment(env);
     pid_t pid = fork();
     if (pid == 0) {
-        exec_child(self_path, argv, env, fds[1], WORKER_LINK_FD);
+        const int kept[KEPT_MAX] = {link_fd, board_fd}; /* as 3 and 4 */
+        exec_child(self_path, argv, env, kept, KEPT_MAX, WORKER_LINK_FD);
     }
-    int fork_errno = errno;
-    close(fds[1]);
     if (pid < 0) {
-        close(fds[0]);
-        return rb_error_set_errno(err, RB_EIO, "WORKER_START", fork_errno, "starting the worker");
+        return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "starting the worker");
     }
     *ret_pid = pid;
+    return RB_OK;
+}
+
+int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
+                            struct rb_board **ret_board, struct rb_error *err)
+{
+    int fds[2];
+    int board_fd = -1;
+    struct rb_board *board = NULL;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
+    }
+    int status = rb_board_new(&board, &board_fd, err);
+    status = status != 0 ? status : fork_worker(self_path, fds[1], board_fd, ret_pid, err);
+    if (board_fd >= 0) {
+        close(board_fd);
+    }
+    close(fds[1]);
+    if (status != 0) {
+        close(fds[0]);
+        rb_board_free(board);
+        return status;
+    }
     *ret_fd = fds[0];
+    *ret_board = board;
     return RB_OK;
 }
 
@@ -107,7 +132,7 @@ void rb_early_worker_start(struct rb_early_worker *ret, const char *self_path)
 {
     pid_t pid = 0;
     *ret = (struct rb_early_worker){.fd = -1};
-    if (rb_process_start_worker(self_path, &pid, &ret->fd, NULL) == 0) {
+    if (rb_process_start_worker(self_path, &pid, &ret->fd, &ret->board, NULL) == 0) {
         ret->pid = pid;
     }
 }
@@ -119,6 +144,8 @@ void rb_early_worker_release(struct rb_early_worker *worker)
     if (worker->fd >= 0) {
         close(worker->fd);
         worker->fd = -1;
+        rb_board_free(worker->board);
+        worker->board = NULL;
         rb_process_kill(worker->pid, &status, &peak);
     }
 }
@@ -179,7 +206,7 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_child(self_path, argv, env, pipe_fds[1], STDERR_FILENO);
+        exec_child(self_path, argv, env, &pipe_fds[1], 1, STDERR_FILENO);
     }
     int fork_errno = errno;
     close(pipe_fds[1]);

@@ -8,14 +8,16 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "host/link/board.h"
 
 /* Both get what of the environment concerns their libraries (LD_*, SSL_CERT_*, RES_OPTIONS, …), not
  * the operator's other variables. */
 
-/* Starts `<self> worker --link-fd <n>` with one end of a socket pair; *ret_fd is the other, the
- * caller's. Its standard input and output are /dev/null: a guest has no say there. */
+/* Starts `<self> worker --link-fd <n> --board-fd <m>` with a board, which is the caller's, too
+ * (rb_board_free), and one end of a socket pair; *ret_fd is the other, the caller's. Its standard
+ * input and output are /dev/null: a guest has no say there. */
 int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
-                            struct rb_error *err);
+                            struct rb_board **ret_board, struct rb_error *err);
 
 /* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end, or until a signal waits in signal_fd
  * (-1: none), where it is left: RB_ECANCELLED. RB_ECONNECTOR with what it wrote to standard error.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -15,8 +16,9 @@
 #include "host/engine/ready.h"
 #include "host/engine/session_state.h"
 #include "host/engine/view.h"
+#include "host/link/board.h"
 
-enum { FRAMES_AT_ONCE = 64 };
+enum { FRAMES_AT_ONCE = 64, OVERRUN_MAX = 256 };
 
 struct pending {
     uint64_t id; /* 0: free */
@@ -41,8 +43,11 @@ struct rb_session {
     struct pending pending[RB_SESSION_PENDING_MAX];
     struct rb_cancel_registry cancels;
     struct rb_net_allow *allow; /* of all connectors */
-    struct rb_state *state;
-    const char *pipeline; /* borrowed from the spec */
+    struct rb_session_store store;
+    struct rb_board *board;
+    const char *connectors[RB_UNIT_STAGES_MAX]; /* their names, by their place in the spec */
+    size_t n_connectors;
+    char overrun[OVERRUN_MAX]; /* the limit of time that ended the worker; "": none */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
     void (*checkpoint)(void *user, uint64_t id, const char *json, size_t len);
@@ -67,6 +72,39 @@ static void free_pending(struct pending *pending)
     memset(pending, 0, sizeof *pending);
 }
 
+/* Whose code ran when the worker died: "connector 'a'", "connector 'a' or 'b'", or just "connector"
+ * when it was none's. */
+static void write_suspects(const struct rb_session *session, char *out, size_t cap)
+{
+    size_t len = (size_t)snprintf(out, cap, "connector");
+    size_t n = 0;
+    for (size_t i = 0; i < session->n_connectors && len < cap; i++) {
+        if (atomic_load(&session->board->running[i]) != 0) {
+            len += (size_t)snprintf(out + len, cap - len, "%s'%s'", n++ > 0 ? " or " : " ",
+                                    session->connectors[i]);
+        }
+    }
+}
+
+static void describe_death(struct rb_session *session, int status)
+{
+    if (session->overrun[0] != 0) {
+        rb_error_set(&session->death, RB_ECONNECTOR, "TIME_LIMIT", "%s", session->overrun);
+        rb_error_set_hint(&session->death,
+                          "raise the limit in resources, if its manifest has none that is smaller");
+        return;
+    }
+    char how[128], who[256];
+    rb_process_describe(status, how, sizeof how);
+    write_suspects(session, who, sizeof who);
+    rb_error_set(&session->death, RB_ECONNECTOR, "WORKER_CRASHED", "%s crashed: its process %s",
+                 who, how);
+    rb_error_set_hint(
+        &session->death,
+        "nothing half-done is visible; run again, and look at the connector's log with "
+        "--log-level debug if it happens again");
+}
+
 static void bury(struct rb_session *session, bool by_us)
 {
     if (session->is_dead) {
@@ -80,14 +118,7 @@ static void bury(struct rb_session *session, bool by_us)
     }
     session->peak_bytes = peak;
     session->is_dead = true;
-    char how[128];
-    rb_process_describe(status, how, sizeof how);
-    rb_error_set(&session->death, RB_ECONNECTOR, "WORKER_CRASHED",
-                 "connector crashed: its process %s", how);
-    rb_error_set_hint(
-        &session->death,
-        "nothing half-done is visible; run again, and look at the connector's log with "
-        "--log-level debug if it happens again");
+    describe_death(session, status);
     rb_cancel_send(&session->cancels);
 }
 
@@ -104,6 +135,27 @@ static void on_log(struct rb_session *session, const struct rb_link_frame *frame
                   yyjson_get_str(yyjson_obj_get(root, "connector")),
                   yyjson_get_str(yyjson_obj_get(root, "stream")), text != NULL ? text : "");
     yyjson_doc_free(doc);
+}
+
+/* Said by a worker about to end. Names are looked up, so that nothing of it is shown unseen. */
+static void on_limit(struct rb_session *session, const struct rb_link_frame *frame)
+{
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = yyjson_read(frame->json, frame->len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *name = rb_view_str(root, "connector");
+    bool cpu = yyjson_equals_str(yyjson_obj_get(root, "limit"), "max_cpu");
+    size_t i = 0;
+    while (i < session->n_connectors &&
+           (name == NULL || strcmp(session->connectors[i], name) != 0)) {
+        i++;
+    }
+    double secs = (double)yyjson_get_uint(yyjson_obj_get(root, "ms")) / 1000.0;
+    const char *export_name = rb_view_str(root, "export");
+    snprintf(session->overrun, sizeof session->overrun,
+             "connector '%s' took more than %.3g s%s in %.32s (%s)",
+             i < session->n_connectors ? session->connectors[i] : "?", secs, cpu ? " of CPU" : "",
+             export_name != NULL && strncmp(export_name, "rb_", 3) == 0 ? export_name : "a call",
+             cpu ? "max_cpu" : "max_call");
 }
 
 static void on_progress(struct rb_session *session, const struct rb_link_frame *frame)
@@ -174,8 +226,10 @@ static int on_frame(struct rb_session *session, const struct rb_link_frame *fram
     case RB_LINK_STATE_GET:
     case RB_LINK_STATE_PUT:
     case RB_LINK_STATE_CAS:
-        return rb_session_state_answer(&session->link, session->state, session->pipeline, frame,
-                                       err);
+        return rb_session_state_answer(&session->link, &session->store, frame, err);
+    case RB_LINK_LIMIT:
+        on_limit(session, frame);
+        return RB_OK;
     case RB_LINK_CANCEL_PACKET:
         rb_cancel_note(&session->cancels, frame->json, frame->len);
         return RB_OK;
@@ -307,10 +361,19 @@ static int failure(const struct rb_session *session, struct rb_error *err)
     return session->death.status;
 }
 
-/* Who may get cancel packets. The names live as long as the pipeline. */
+/* Who may get cancel packets, and what else is the connectors'. Names live as long as the pipeline.
+ */
 static int take_grants(struct rb_session *session, const struct rb_worker_spec *spec)
 {
     size_t n = 0;
+    session->n_connectors = session->store.n_quotas = spec->n_connectors;
+    for (size_t i = 0; i < spec->n_connectors; i++) {
+        const struct rb_connector_spec *connector = &spec->connectors[i];
+        session->connectors[i] = connector->id;
+        session->store.quotas[i].connector = connector->id;
+        session->store.quotas[i].keys = connector->limits.state_keys;
+        session->store.quotas[i].bytes = connector->limits.state_bytes;
+    }
     for (size_t i = 0; i < spec->n_connectors; i++) {
         n += spec->connectors[i].n_allow;
     }
@@ -330,14 +393,16 @@ static int take_grants(struct rb_session *session, const struct rb_worker_spec *
     return RB_OK;
 }
 
-static int take_worker(const struct rb_session_options *options, pid_t *ret_pid, int *ret_fd,
-                       struct rb_error *err)
+static int take_worker(const struct rb_session_options *options, struct rb_session *session,
+                       int *ret_fd, struct rb_error *err)
 {
     struct rb_early_worker *early = options->early_worker;
     if (early == NULL || early->fd < 0) {
-        return rb_process_start_worker(options->self_path, ret_pid, ret_fd, err);
+        return rb_process_start_worker(options->self_path, &session->pid, ret_fd, &session->board,
+                                       err);
     }
-    *ret_pid = early->pid;
+    session->pid = early->pid;
+    session->board = early->board;
     *ret_fd = early->fd;
     early->fd = -1;
     return RB_OK;
@@ -352,8 +417,8 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     }
     session->signal_fd = options->signal_fd;
     session->deadline_ms = options->deadline_ms;
-    session->state = options->state;
-    session->pipeline = options->spec->pipeline;
+    session->store.state = options->state;
+    session->store.pipeline = options->spec->pipeline;
     session->observer = options->observer;
     session->progress = options->progress;
     session->checkpoint = options->checkpoint;
@@ -363,8 +428,9 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     int status = take_grants(session, options->spec);
     status = status != 0 ? status : rb_worker_spec_encode(options->spec, &spec);
     status = status != 0 ? rb_error_set(err, status, "WORKER_START", "encoding the worker's task")
-                         : take_worker(options, &session->pid, &fd, err);
+                         : take_worker(options, session, &fd, err);
     if (status != 0) {
+        rb_board_free(session->board);
         rb_buf_release(&spec);
         free(session->allow);
         free(session);
@@ -419,6 +485,7 @@ void rb_session_end(struct rb_session *session, int64_t *ret_peak_bytes)
     if (session->link_open) {
         rb_link_release(&session->link);
     }
+    rb_board_free(session->board);
     free(session->allow);
     free(session);
 }

@@ -23,7 +23,7 @@ static const char *const export_names[RB_GUEST_EXPORT_COUNT] = {
 
 const char *rb_guest_export_name(enum rb_guest_export which)
 {
-    return export_names[which];
+    return which < RB_GUEST_EXPORT_COUNT ? export_names[which] : "rb_close";
 }
 
 static int64_t now_ns(void)
@@ -98,8 +98,10 @@ static int outcome(struct rb_guest *guest, WasmEdge_Result result, const char *w
 
 static int instantiate(struct rb_guest *guest, struct rb_error *err)
 {
+    rb_guest_enter(guest);
     WasmEdge_Result result = rb_wasmedge.ExecutorInstantiate(guest->executor, &guest->instance,
                                                              guest->store, guest->module->ast);
+    rb_guest_leave(guest);
     int status = outcome(guest, result, "its start function", err);
     if (status != 0) {
         return status;
@@ -116,7 +118,9 @@ static int instantiate(struct rb_guest *guest, struct rb_error *err)
     if (!initialize) {
         return 0;
     }
+    rb_guest_enter(guest);
     result = rb_wasmedge.ExecutorInvoke(guest->executor, initialize, NULL, 0, NULL, 0);
+    rb_guest_leave(guest);
     return outcome(guest, result, "_initialize", err);
 }
 
@@ -213,8 +217,10 @@ static int invoke(struct rb_guest *guest, const WasmEdge_FunctionInstanceContext
     for (uint32_t i = 0; i < n_args; i++) {
         params[i] = rb_wasmedge.ValueGenI32((int32_t)args[i]);
     }
+    rb_guest_enter(guest);
     WasmEdge_Result result =
         rb_wasmedge.ExecutorInvoke(guest->executor, function, params, n_args, returns, n_returns);
+    rb_guest_leave(guest);
     return outcome(guest, result, name, err);
 }
 

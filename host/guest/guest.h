@@ -9,6 +9,7 @@
 #ifndef RB_HOST_GUEST_GUEST_H
 #define RB_HOST_GUEST_GUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +71,8 @@ struct rb_guest_options {
     struct rb_broker *broker; /* this instance's way to the network */
     const struct rb_guest_ops *ops;
     void *user; /* passed to ops */
+    atomic_uint
+        *running; /* one more while the guest's own code runs, imports left out; NULL: none */
 };
 
 struct rb_guest_preopen {
@@ -100,6 +103,7 @@ enum rb_guest_export {
     RB_GUEST_EXPORT_COUNT,
 };
 
+/* RB_GUEST_EXPORT_COUNT: rb_close. */
 const char *rb_guest_export_name(enum rb_guest_export which);
 
 struct rb_guest;

@@ -64,6 +64,21 @@ struct rb_guest {
     bool dead;                  /* trapped or cancelled: nothing is called any more */
 };
 
+/* Around the guest's own code, for rb_guest_options.running. */
+static inline void rb_guest_enter(const struct rb_guest *guest)
+{
+    if (guest->options.running) {
+        atomic_fetch_add_explicit(guest->options.running, 1, memory_order_relaxed);
+    }
+}
+
+static inline void rb_guest_leave(const struct rb_guest *guest)
+{
+    if (guest->options.running) {
+        atomic_fetch_sub_explicit(guest->options.running, 1, memory_order_relaxed);
+    }
+}
+
 /* memory.c */
 
 /* [offset, offset + len) of the guest's memory as it is now; NULL when it does not lie in it. Valid

@@ -45,7 +45,9 @@ static WasmEdge_Result call_import(void *data, const WasmEdge_CallingFrameContex
     if (!import->keeps_error && guest->last_error.status != 0) {
         rb_error_clear(&guest->last_error);
     }
+    rb_guest_leave(guest);
     int32_t result = import->fn(guest, args);
+    rb_guest_enter(guest);
     if (guest->stop.status != 0) {
         return WasmEdge_Result_Terminate;
     }

@@ -135,7 +135,7 @@ int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, cons
 static bool is_known_type(unsigned type)
 {
     return (type >= RB_LINK_INIT && type <= RB_LINK_CLOSE) ||
-           (type >= RB_LINK_READY && type <= RB_LINK_CANCEL_PACKET);
+           (type >= RB_LINK_READY && type <= RB_LINK_LIMIT);
 }
 
 /* 0 and what is still missing of the frame, 0 when it is whole. */

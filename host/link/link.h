@@ -47,6 +47,9 @@ enum rb_link_type {
     RB_LINK_STATE_CAS =
         40, /* {scope,connector,stream,key,expected,value}; expected null: insert if absent */
     RB_LINK_CANCEL_PACKET = 41, /* {key,address,packet}: hex; packet "" takes key's back */
+    RB_LINK_LIMIT =
+        42, /* {connector,export,limit,ms}: a call took more than "max_call" or "max_cpu"
+               lets it; the worker's last message, for only its end stops a guest */
 };
 
 struct rb_link {

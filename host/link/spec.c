@@ -72,6 +72,16 @@ static void encode_connector(struct rb_json *json, const struct rb_connector_spe
     encode_bytes(json, "secrets", c->secrets, c->n_secrets);
     encode_grants(json, c);
     rb_json_member_u64(json, "memory_max_bytes", c->memory_max_bytes);
+    rb_json_key(json, "limits");
+    rb_json_begin_object(json);
+    rb_json_member_u64(json, "sockets", c->limits.sockets);
+    rb_json_member_u64(json, "log_lines", c->limits.log_lines);
+    rb_json_member_u64(json, "log_bytes", c->limits.log_bytes);
+    rb_json_member_u64(json, "state_keys", c->limits.state_keys);
+    rb_json_member_u64(json, "state_bytes", c->limits.state_bytes);
+    rb_json_member_u64(json, "call_ms", c->limits.call_ms);
+    rb_json_member_u64(json, "cpu_ms", c->limits.cpu_ms);
+    rb_json_end_object(json);
     rb_json_end_object(json);
 }
 

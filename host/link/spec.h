@@ -32,6 +32,17 @@ struct rb_spec_preopen {
     bool writable;
 };
 
+/* Of one connector; 0: none. */
+struct rb_spec_limits {
+    uint64_t sockets;     /* open at a time, of one instance */
+    uint64_t log_lines;   /* messages of one call */
+    uint64_t log_bytes;   /* of one call */
+    uint64_t state_keys;  /* of the pipeline, when this connector adds one */
+    uint64_t state_bytes; /* keys and values, likewise */
+    uint64_t call_ms;     /* wall time of one call of an export; of a unit's, all of it */
+    uint64_t cpu_ms;      /* of one call */
+};
+
 /* One connector of the pipeline, as the operator granted it. */
 struct rb_connector_spec {
     enum rb_role role;
@@ -52,7 +63,8 @@ struct rb_connector_spec {
     const struct rb_spec_preopen *preopens;
     size_t n_preopens;
     uint64_t memory_max_bytes; /* the manifest's limit; 0: none but the run's budget */
-    int tls_mode;              /* enum rb_tls_mode */
+    struct rb_spec_limits limits;
+    int tls_mode; /* enum rb_tls_mode */
     bool tls_forbidden;
     bool wasi_sockets;
 };
@@ -83,6 +95,7 @@ struct rb_worker_spec {
 enum {
     RB_SPEC_ITEMS_MAX = 4096, /* of each array but the connectors, which are RB_UNIT_STAGES_MAX */
     RB_SPEC_LANES_MAX = 256,
+    RB_SPEC_SOCKETS_MAX = 16, /* that any connector may have open at a time */
 };
 
 /* RB_ENOMEM when `ret` may not hold it. */

@@ -72,6 +72,17 @@ static void decode_preopens(struct rb_link_decoder *d, yyjson_val *object,
     c->n_preopens = n;
 }
 
+static void decode_limits(struct rb_link_decoder *d, yyjson_val *v, struct rb_spec_limits *limits)
+{
+    limits->sockets = rb_link_decode_u64(d, v, "sockets");
+    limits->log_lines = rb_link_decode_u64(d, v, "log_lines");
+    limits->log_bytes = rb_link_decode_u64(d, v, "log_bytes");
+    limits->state_keys = rb_link_decode_u64(d, v, "state_keys");
+    limits->state_bytes = rb_link_decode_u64(d, v, "state_bytes");
+    limits->call_ms = rb_link_decode_u64(d, v, "call_ms");
+    limits->cpu_ms = rb_link_decode_u64(d, v, "cpu_ms");
+}
+
 static void decode_connector(struct rb_link_decoder *d, yyjson_val *v, struct rb_connector_spec *c)
 {
     c->role = (enum rb_role)decode_word(d, v, "role", rb_link_role_names, 3);
@@ -91,6 +102,7 @@ static void decode_connector(struct rb_link_decoder *d, yyjson_val *v, struct rb
     c->env = rb_link_decode_secrets(d, v, "env", RB_SPEC_ITEMS_MAX, &c->n_env);
     decode_preopens(d, v, c);
     c->memory_max_bytes = rb_link_decode_u64(d, v, "memory_max_bytes");
+    decode_limits(d, yyjson_obj_get(v, "limits"), &c->limits);
 }
 
 static void decode_connectors(struct rb_link_decoder *d, yyjson_val *root,

@@ -49,6 +49,7 @@ struct rb_net_grant {
     const char *tls_key;
     const char *const *secrets; /* secrets[id - 1] */
     size_t n_secrets;
+    size_t max_sockets;         /* open at a time; 0: RB_BROKER_SOCKETS_MAX */
     int64_t connect_timeout_ms; /* 0: none */
     int64_t idle_timeout_ms;    /* longest wait for a send to make progress, for authentication to
                                  * end, and for a dead peer to be noticed (keep-alives,

@@ -45,7 +45,9 @@ int rb_table_find_connected(struct rb_broker *broker, int handle, struct rb_sock
 int rb_table_add(struct rb_broker *broker, int fd, struct rb_socket **ret_socket,
                  struct rb_error *err)
 {
-    for (size_t i = 0; i < RB_BROKER_SOCKETS_MAX && broker->n_opened < INT_MAX; i++) {
+    size_t max = broker->grant.max_sockets;
+    max = max == 0 || max > RB_BROKER_SOCKETS_MAX ? RB_BROKER_SOCKETS_MAX : max;
+    for (size_t i = 0; i < max && broker->n_opened < INT_MAX; i++) {
         struct rb_socket *socket = &broker->sockets[i];
         if (socket->handle == 0) {
             *socket = (struct rb_socket){.handle = ++broker->n_opened, .fd = fd};
@@ -54,8 +56,10 @@ int rb_table_add(struct rb_broker *broker, int fd, struct rb_socket **ret_socket
         }
     }
     close(fd);
-    return rb_error_set(err, RB_ECONNECTOR, "SOCKET_LIMIT",
-                        "a connector may have %d sockets open at a time", RB_BROKER_SOCKETS_MAX);
+    rb_error_set(err, RB_ECONNECTOR, "SOCKET_LIMIT",
+                 "a connector may have %zu sockets open at a time", max);
+    rb_error_set_hint(err, "resources.max_sockets, or limits.max_sockets of its manifest");
+    return RB_ECONNECTOR;
 }
 
 int rb_table_check_peer(const struct rb_broker *broker, int fd, bool by_name, struct rb_error *err)

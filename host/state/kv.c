@@ -66,6 +66,39 @@ int rb_state_kv_get(struct rb_state *state, const char *pipeline, int scope, con
                : rb_error_set(err, status, "TOO_LARGE", "%d bytes of state do not fit", len);
 }
 
+int rb_state_kv_usage(struct rb_state *state, const char *pipeline, struct rb_state_usage *ret,
+                      struct rb_error *err)
+{
+    RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+    rb_state_query_init(&query, state, rb_sql_kv_usage);
+    rb_state_query_text(&query, ":pipeline", pipeline);
+    int status = rb_state_query_step(&query, err);
+    if (status <= 0) {
+        return status;
+    }
+    *ret = (struct rb_state_usage){.keys = sqlite3_column_int64(query.stmt, 0),
+                                   .bytes = sqlite3_column_int64(query.stmt, 1)};
+    return 0;
+}
+
+int rb_state_kv_size(struct rb_state *state, const char *pipeline, int scope, const char *owner,
+                     const char *key, size_t key_len, int64_t *ret, struct rb_error *err)
+{
+    struct key k = {pipeline, scope, owner, key, key_len};
+    int status = check_limits(&k, 0, err);
+    if (status != 0) {
+        return status;
+    }
+    RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+    query_key(&query, state, rb_sql_kv_size, &k);
+    status = rb_state_query_step(&query, err);
+    if (status < 0) {
+        return status;
+    }
+    *ret = status == 0 ? 0 : sqlite3_column_int64(query.stmt, 0);
+    return 0;
+}
+
 int rb_state_kv_put(struct rb_state *state, const char *pipeline, int scope, const char *owner,
                     const char *key, size_t key_len, const void *value, size_t value_len,
                     struct rb_error *err)

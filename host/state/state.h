@@ -77,6 +77,15 @@ int rb_state_reset(struct rb_state *state, const char *pipeline, const char *str
 /* Connectors' own keys. `scope` as the contract's (0 pipeline, 1 stream, 2 connector instance);
  * `owner` is "" for 0, the stream for 1, the connector's role and id for 2. get: 0, or 1 not found;
  * cas: 0 set, 1 differs (expected NULL: insert if absent). */
+struct rb_state_usage {
+    int64_t keys, bytes; /* bytes of keys and values */
+};
+/* Of all keys of the pipeline; reads them all. */
+int rb_state_kv_usage(struct rb_state *state, const char *pipeline, struct rb_state_usage *ret,
+                      struct rb_error *err);
+/* Bytes of one key with its value; 0 when it is not there. */
+int rb_state_kv_size(struct rb_state *state, const char *pipeline, int scope, const char *owner,
+                     const char *key, size_t key_len, int64_t *ret, struct rb_error *err);
 int rb_state_kv_get(struct rb_state *state, const char *pipeline, int scope, const char *owner,
                     const char *key, size_t key_len, struct rb_buf *ret_value,
                     struct rb_error *err);

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "host/link/board.h"
 #include "host/link/link.h"
 #include "host/link/spec.h"
 #include "host/worker/budget.h"
@@ -15,6 +16,7 @@ enum {
 
 struct rb_context {
     struct rb_link *link;
+    struct rb_board *board; /* NULL: none */
     const struct rb_worker_spec *spec;
     struct rb_budget budget;
     struct rb_requests requests;

@@ -188,3 +188,9 @@ int rb_control_start(struct rb_control *control, uint64_t id, yyjson_val *messag
     atomic_store(&control->busy, true);
     return rb_instance_submit(control->stage.instance, run_call, control, err);
 }
+
+bool rb_control_overrun(struct rb_control *control, struct rb_instance_overrun *ret)
+{
+    struct rb_instance *instance = control->stage.instance;
+    return instance != NULL && rb_instance_overrun(instance, ret);
+}

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "host/worker/context.h"
+#include "host/worker/instance.h"
 
 struct rb_control;
 
@@ -16,6 +17,8 @@ int rb_control_new(struct rb_context *context, const struct rb_connector_spec *s
  * while another runs, RB_EPROTOCOL: then there is no RESULT. */
 int rb_control_start(struct rb_control *control, uint64_t id, yyjson_val *message,
                      struct rb_error *err);
+/* As rb_instance_overrun. */
+bool rb_control_overrun(struct rb_control *control, struct rb_instance_overrun *ret);
 /* As rb_instance_stop and rb_instance_free. */
 void rb_control_stop(struct rb_control *control, void (*ended)(void *user), void *user);
 void rb_control_free(struct rb_control *control);

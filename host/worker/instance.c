@@ -1,6 +1,7 @@
 #include "host/worker/instance.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,11 @@ struct rb_instance {
     struct rb_guest *guest;
     struct rb_buf info;
     unsigned number; /* of this guest, in the keys of cancel packets */
+
+    /* Of the call that runs, for who watches the limits. */
+    atomic_llong call_start_ns; /* 0: none runs */
+    atomic_llong call_cpu_ns;   /* the thread's, at its start */
+    atomic_int call_export;
 
     pthread_t thread;
     bool has_thread;
@@ -66,6 +72,8 @@ static void send_cancel_packet(void *user, int handle, const void *address, size
     }
 }
 
+_Static_assert((int)RB_SPEC_SOCKETS_MAX == (int)RB_BROKER_SOCKETS_MAX, "one maximum, two layers");
+
 static const struct rb_broker_ops broker_ops = {.cancel_packet = send_cancel_packet};
 
 static void drop_guest(struct rb_instance *instance)
@@ -91,6 +99,7 @@ static int make_broker(struct rb_instance *instance, struct rb_error *err)
         .tls_key = spec->tls_key,
         .secrets = spec->secrets,
         .n_secrets = spec->n_secrets,
+        .max_sockets = (size_t)spec->limits.sockets,
         .connect_timeout_ms = run->connect_timeout_ms,
         .idle_timeout_ms = run->idle_timeout_ms,
     };
@@ -119,6 +128,9 @@ static int make_guest(struct rb_instance *instance, struct rb_error *err)
         .broker = instance->broker,
         .ops = instance->ops,
         .user = instance->user,
+        .running = instance->context->board == NULL
+                       ? NULL
+                       : &instance->context->board->running[spec - run->connectors],
     };
     return rb_guest_new(&options, &instance->guest, err);
 }
@@ -161,6 +173,45 @@ static int encode_with_context(const struct rb_instance *instance, const char *j
     return r;
 }
 
+static void begin_call(struct rb_instance *instance, enum rb_guest_export which)
+{
+    struct timespec cpu;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    atomic_store(&instance->call_export, (int)which);
+    atomic_store(&instance->call_cpu_ns, (long long)cpu.tv_sec * 1000000000 + cpu.tv_nsec);
+    atomic_store(&instance->call_start_ns, rb_clock_ns());
+}
+
+bool rb_instance_overrun(struct rb_instance *instance, struct rb_instance_overrun *ret)
+{
+    const struct rb_spec_limits *limits = &instance->spec->limits;
+    long long start = atomic_load(&instance->call_start_ns);
+    long long cpu_start = atomic_load(&instance->call_cpu_ns);
+    if (start == 0) {
+        return false;
+    }
+    *ret = (struct rb_instance_overrun){
+        .connector = instance->spec->id,
+        .export = rb_guest_export_name((enum rb_guest_export)atomic_load(&instance->call_export)),
+        .limit = "max_call",
+        .limit_ms = limits->call_ms};
+    if (limits->call_ms != 0 && (uint64_t)(rb_clock_ns() - start) / 1000000 > limits->call_ms) {
+        return true;
+    }
+    clockid_t clock;
+    struct timespec cpu;
+    if (limits->cpu_ms == 0 || pthread_getcpuclockid(instance->thread, &clock) != 0 ||
+        clock_gettime(clock, &cpu) != 0) {
+        return false;
+    }
+    ret->limit = "max_cpu";
+    ret->limit_ms = limits->cpu_ms;
+    long long used = (long long)cpu.tv_sec * 1000000000 + cpu.tv_nsec - cpu_start;
+    /* A call that ended meanwhile had its own start. */
+    return used / 1000000 > (long long)limits->cpu_ms &&
+           atomic_load(&instance->call_start_ns) == start;
+}
+
 int rb_instance_open(struct rb_instance *instance, struct rb_instance_timings *ret_timings,
                      struct rb_error *err)
 {
@@ -175,10 +226,12 @@ int rb_instance_open(struct rb_instance *instance, struct rb_instance_timings *r
         return rb_error_set(err, r, "OPEN_CONTEXT", "the configuration is too large");
     }
     r = make_broker(instance, err);
+    begin_call(instance, RB_GUEST_OPEN); /* its start function, too */
     r = r != 0 ? r : make_guest(instance, err);
     r = r != 0 ? r
                : rb_guest_call(instance->guest, RB_GUEST_OPEN, rb_buf_str(&context), context.len,
                                &instance->info, err);
+    atomic_store(&instance->call_start_ns, 0);
     if (r != 0) {
         drop_guest(instance);
         return r;
@@ -228,7 +281,9 @@ int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, c
         json = rb_buf_str(&request);
         len = request.len;
     }
+    begin_call(instance, which);
     int r = rb_guest_call(instance->guest, which, json, len, ret_data, err);
+    atomic_store(&instance->call_start_ns, 0);
     if (r == RB_ECONNECTOR || r == RB_ECANCELLED) {
         drop_guest(instance);
     }
@@ -239,7 +294,9 @@ int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
 {
     int r = 0;
     if (instance->guest != NULL && !atomic_load(&instance->context->cancelled)) {
+        begin_call(instance, RB_GUEST_EXPORT_COUNT);
         r = rb_guest_close(instance->guest, err);
+        atomic_store(&instance->call_start_ns, 0);
     }
     drop_guest(instance);
     return r;

@@ -33,6 +33,17 @@ void rb_instance_free(struct rb_instance *instance);
 int rb_instance_submit(struct rb_instance *instance, void (*job)(void *user), void *job_user,
                        struct rb_error *err);
 
+/* A call that takes longer than the operator or the manifest lets it. */
+struct rb_instance_overrun {
+    const char *connector;
+    const char *export;
+    const char *limit; /* "max_call", "max_cpu" */
+    uint64_t limit_ms;
+};
+
+/* From any thread, while the instance is not freed: whether the call that runs is over a limit. */
+bool rb_instance_overrun(struct rb_instance *instance, struct rb_instance_overrun *ret);
+
 /* What making an instance took; zero when it was there. */
 struct rb_instance_timings {
     double open_secs; /* load, instantiate and rb_open */

@@ -124,6 +124,17 @@ void rb_lane_cancel(struct rb_lane *lane)
     }
 }
 
+bool rb_lane_overrun(struct rb_lane *lane, struct rb_instance_overrun *ret)
+{
+    for (size_t i = 0; i < lane->n; i++) {
+        struct rb_instance *instance = lane->slots[i].stage.instance;
+        if (instance != NULL && rb_instance_overrun(instance, ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void rb_lane_stop(struct rb_lane *lane, void (*ended)(void *user), void *user)
 {
     for (size_t i = 0; i < lane->n; i++) {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "host/worker/context.h"
+#include "host/worker/instance.h"
 
 struct rb_lane;
 
@@ -21,6 +22,8 @@ size_t rb_lane_count_stages(const struct rb_lane *lane);
 int rb_lane_start(struct rb_lane *lane, uint64_t unit, yyjson_val *message, struct rb_error *err);
 /* Wakes every stage that waits for another. */
 void rb_lane_cancel(struct rb_lane *lane);
+/* As rb_instance_overrun, of any of its stages. */
+bool rb_lane_overrun(struct rb_lane *lane, struct rb_instance_overrun *ret);
 /* As rb_instance_stop, for every stage. */
 void rb_lane_stop(struct rb_lane *lane, void (*ended)(void *user), void *user);
 /* After the stop. NULL is allowed. */

@@ -204,7 +204,9 @@ int rb_stage_reset(struct rb_stage *stage, uint64_t unit, const char *stream_nam
     stage->ended = false;
     stage->at_part = false;
     stage->recv_status = 0;
-    stage->n_logs = 0;
+    stage->log_lines = 0;
+    stage->log_bytes = 0;
+    stage->log_full = false;
     rb_buf_clear(&stage->end_json);
     rb_buf_clear(&stage->checkpoint);
     rb_buf_clear(&stage->stream_name);

@@ -19,10 +19,6 @@
 #include "host/worker/instance.h"
 #include "host/worker/progress.h"
 
-enum {
-    RB_STAGE_LOGS_MAX = 10000, /* messages of one call; the rest is dropped, and that is said */
-};
-
 /* What went one way through a stage in this unit. */
 struct rb_flow {
     uint64_t rows;
@@ -57,7 +53,9 @@ struct rb_stage {
     int recv_status;          /* why there is no next batch; 0: there may be one */
     struct rb_error recv_err;
     struct rb_buf checkpoint; /* the last Checkpoint of kind source */
-    unsigned n_logs;
+    uint64_t log_lines;       /* over a limit they are dropped, and that is said once */
+    uint64_t log_bytes;
+    bool log_full;
 };
 
 /* Its instance is made with it. All borrowed but the stage itself, which must not move. */

@@ -45,21 +45,31 @@ static void send_log(struct rb_stage *stage, int level, const char *text, size_t
     }
 }
 
+static void say_full(struct rb_stage *stage, const char *what, uint64_t max)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "more than %llu %s of log messages; the rest is dropped",
+                     (unsigned long long)max, what);
+    stage->log_full = true;
+    send_log(stage, LOG_LEVEL_WARN, text, (size_t)n);
+}
+
 void rb_stage_log(void *user, int level, const char *text, size_t len)
 {
     struct rb_stage *stage = user;
-    if (level > stage->context->spec->log_level || stage->n_logs > RB_STAGE_LOGS_MAX) {
+    const struct rb_spec_limits *limits = &stage->spec->limits;
+    if (level > stage->context->spec->log_level || stage->log_full) {
         return;
     }
-    if (stage->n_logs++ == RB_STAGE_LOGS_MAX) {
-        char dropped[96];
-        int n =
-            snprintf(dropped, sizeof dropped,
-                     "more than %d log messages; the rest of them is dropped", RB_STAGE_LOGS_MAX);
-        send_log(stage, LOG_LEVEL_WARN, dropped, (size_t)n);
-        return;
+    stage->log_lines++;
+    stage->log_bytes += len;
+    if (limits->log_lines != 0 && stage->log_lines > limits->log_lines) {
+        say_full(stage, "lines", limits->log_lines);
+    } else if (limits->log_bytes != 0 && stage->log_bytes > limits->log_bytes) {
+        say_full(stage, "bytes", limits->log_bytes);
+    } else {
+        send_log(stage, level, text, len);
     }
-    send_log(stage, level, text, len);
 }
 
 static int write_base64(struct rb_json *json, const char *key, const void *data, size_t len)

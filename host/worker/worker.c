@@ -20,6 +20,7 @@
 #include "host/worker/summary.h"
 
 enum {
+    WATCH_MS = 100, /* between two looks at the time that calls take */
     ARENAS_MAX = 2, /* glibc's default of 8 per core kept 287 MB of freed batches */
 };
 
@@ -193,13 +194,65 @@ static int on_frame(struct worker *worker, const struct rb_link_frame *frame)
     }
 }
 
+static bool find_overrun(struct worker *worker, struct rb_instance_overrun *ret)
+{
+    for (size_t i = 0; i < RB_UNIT_STAGES_MAX; i++) {
+        if (worker->controls[i] != NULL && rb_control_overrun(worker->controls[i], ret)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < RB_SPEC_LANES_MAX; i++) {
+        if (worker->lanes[i] != NULL && rb_lane_overrun(worker->lanes[i], ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Compiled code can't be interrupted: the process ends with it, and the supervisor starts another
+ * for the streams that are left. */
+static void watch_limits(struct worker *worker)
+{
+    struct rb_instance_overrun overrun;
+    if (!find_overrun(worker, &overrun)) {
+        return;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(4096);
+    struct rb_json json;
+    rb_json_init(&json, &text);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "connector", overrun.connector);
+    rb_json_member_str(&json, "export", overrun.export);
+    rb_json_member_str(&json, "limit", overrun.limit);
+    rb_json_member_u64(&json, "ms", overrun.limit_ms);
+    rb_json_end_object(&json);
+    if (rb_json_finish(&json) == 0) {
+        (void)rb_link_send(&worker->link, RB_LINK_LIMIT, 0, rb_buf_str(&text), text.len, NULL);
+    }
+    _exit(RB_WORKER_EXIT_LIMIT);
+}
+
+static bool has_time_limits(const struct rb_worker_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_connectors; i++) {
+        if (spec->connectors[i].limits.call_ms != 0 || spec->connectors[i].limits.cpu_ms != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 0: go on. */
 static int serve_once(struct worker *worker)
 {
+    int timeout_ms = has_time_limits(&worker->spec.spec) ? WATCH_MS : -1;
     struct pollfd fds[] = {{.fd = worker->link.fd, .events = POLLIN},
                            {.fd = worker->ended_fd, .events = POLLIN}};
-    if (poll(fds, 2, -1) < 0) {
+    if (poll(fds, 2, timeout_ms) < 0) {
         return errno == EINTR ? 0 : RB_EIO;
+    }
+    if (timeout_ms >= 0) {
+        watch_limits(worker);
     }
     if (fds[1].revents != 0) {
         uint64_t n;
@@ -328,9 +381,10 @@ static void take_over_process(void)
     mallopt(M_ARENA_MAX, ARENAS_MAX);
 }
 
-int rb_worker_main(int link_fd, const char *llvm_stub_path)
+int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path)
 {
     take_over_process();
+    struct rb_board *board = rb_board_open(board_fd);
     /* While the supervisor still reads the document. If it fails, it fails again when it is asked
      * for. */
     (void)rb_guest_runtime_load(false, llvm_stub_path, NULL);
@@ -340,6 +394,7 @@ int rb_worker_main(int link_fd, const char *llvm_stub_path)
         free(worker);
         return RB_WORKER_EXIT_FAULT;
     }
+    worker->context.board = board;
     worker->context.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int code = RB_WORKER_EXIT_FAULT;

@@ -10,11 +10,13 @@ enum {
     RB_WORKER_EXIT_CLOSED = 0,   /* asked to, after rb_close everywhere */
     RB_WORKER_EXIT_FAULT = 1,    /* it could not start (READY said why), or the link was broken */
     RB_WORKER_EXIT_ORPHANED = 2, /* the supervisor is gone */
+    RB_WORKER_EXIT_LIMIT = 3,    /* a call was over its time; LIMIT said which */
 };
 
 /* Serves the link until CLOSE or a fault; returns the process's exit code. Takes over `link_fd`,
- * and the process: its signals, its memory allocator, and its life, which ends at once (_exit) when
- * the supervisor is gone. Writes nothing to standard output and error. */
-int rb_worker_main(int link_fd, const char *llvm_stub_path);
+ * `board_fd` (host/link/board.h; -1: none), and the process: its signals, its memory allocator, and
+ * its life, which ends at once (_exit) when the supervisor is gone. Writes nothing to standard
+ * output and error. */
+int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path);
 
 #endif

@@ -200,6 +200,6 @@ unlike "$stderr" $'\x1b' "what a connector says does not steer the terminal"
 # A worker that crashes before it comes to a stream would do so for ever.
 crashing crash_at_open "[again, good]"
 run_is 6 "a crash at each start" timeout 20 "$RAPIDBYTE" run "$p"
-like "$stderr" "stream 'again': connector crashed" "a crash at each start: what is said"
+like "$stderr" "stream 'again': connector 'crash-transform' crashed" "a crash at each start: what is said"
 is "$(outcome)" "failed|6" "a crash at each start: the run is recorded"
 done_testing

@@ -35,6 +35,13 @@ static void test_defaults(void **ctx)
     assert_int_equal(p->resources.max_connections, 8);
     assert_int_equal(p->resources.compression, RB_COMPRESSION_NONE);
     assert_int_equal(p->resources.max_retries, 3);
+    assert_int_equal(p->resources.max_sockets, 16);
+    assert_int_equal(p->resources.max_log_lines, 10000);
+    assert_int_equal(p->resources.max_log_bytes, 16 << 20);
+    assert_int_equal(p->resources.max_state_keys, 10000);
+    assert_int_equal(p->resources.max_state_bytes, 64 << 20);
+    assert_int_equal(p->resources.max_call_ms, 0);
+    assert_int_equal(p->resources.max_cpu_ms, 0);
     assert_int_equal(p->timeouts.connect_ms, 10000);
     assert_int_equal(p->timeouts.statement_ms, 0);
     assert_int_equal(p->timeouts.idle_ms, 60000);
@@ -73,6 +80,8 @@ static void test_resources_and_timeouts(void **ctx)
         "  max_inflight_bytes: 2mb\n  max_record_bytes: 4096\n  parallelism: 3\n"
         "  max_connections: 5\n  compression: zstd\n  checkpoint_interval_bytes: 0\n"
         "  checkpoint_interval_rows: 0\n  checkpoint_interval_seconds: 0\n  max_retries: 0\n"
+        "  max_sockets: 2\n  max_log_lines: 5\n  max_log_bytes: 2kb\n  max_state_keys: 7\n"
+        "  max_state_bytes: 3kb\n  max_call: 2m\n  max_cpu: 500ms\n"
         "timeouts: { connect: 500ms, statement: 2m, idle: 1h, lock: 0, run: 1d }\n");
     assert_string_equal(p->state_path, "/var/lib/x.db");
     assert_int_equal(p->resources.max_memory_bytes, 1 << 30);
@@ -84,6 +93,13 @@ static void test_resources_and_timeouts(void **ctx)
     assert_int_equal(p->resources.max_connections, 5);
     assert_int_equal(p->resources.compression, RB_COMPRESSION_ZSTD);
     assert_int_equal(p->resources.max_retries, 0);
+    assert_int_equal(p->resources.max_sockets, 2);
+    assert_int_equal(p->resources.max_log_lines, 5);
+    assert_int_equal(p->resources.max_log_bytes, 2048);
+    assert_int_equal(p->resources.max_state_keys, 7);
+    assert_int_equal(p->resources.max_state_bytes, 3072);
+    assert_int_equal(p->resources.max_call_ms, 120000);
+    assert_int_equal(p->resources.max_cpu_ms, 500);
     assert_int_equal(p->timeouts.connect_ms, 500);
     assert_int_equal(p->timeouts.statement_ms, 120000);
     assert_int_equal(p->timeouts.idle_ms, 3600000);

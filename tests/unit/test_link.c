@@ -125,7 +125,7 @@ static void test_malformed_frames(void **state)
     expect_malformed(UINT32_MAX, RB_LINK_LOG, 0, 0);
     expect_malformed(0, 0, 0, 0);
     expect_malformed(0, RB_LINK_CLOSE + 1, 0, 0);
-    expect_malformed(0, RB_LINK_CANCEL_PACKET + 1, 0, 0);
+    expect_malformed(0, RB_LINK_LIMIT + 1, 0, 0);
     expect_malformed(0, RB_LINK_LOG, 1, 0);
     expect_malformed(0, RB_LINK_LOG, 0, 1);
 }

@@ -29,7 +29,8 @@ static const struct rb_connector_spec connectors[] = {
      .n_env = 1,
      .preopens = preopens,
      .n_preopens = 1,
-     .memory_max_bytes = 65536},
+     .memory_max_bytes = 65536,
+     .limits = {1, 2, 3, 4, 5, 6, 7}},
     {.role = RB_ROLE_DESTINATION,
      .id = "dest",
      .version = "1",
@@ -63,10 +64,14 @@ static const char golden[] =
     "\"tls_mode\":5,\"tls_forbidden\":false,\"tls_root_cert\":\"/ca.pem\",\"tls_cert\":null,"
     "\"tls_key\":null,\"wasi_sockets\":false,\"env\":[\"TEFORz1D\"],\"preopens\":[{"
     "\"guest_path\":\"/data\",\"host_path\":\"/srv/data\",\"writable\":true}],"
-    "\"memory_max_bytes\":65536},{\"role\":\"destination\",\"id\":\"dest\",\"version\":\"1\","
+    "\"memory_max_bytes\":65536,\"limits\":{\"sockets\":1,\"log_lines\":2,\"log_bytes\":3,"
+    "\"state_keys\":4,\"state_bytes\":5,\"call_ms\":6,\"cpu_ms\":7}},{\"role\":\"destination\","
+    "\"id\":\"dest\",\"version\":\"1\","
     "\"wasm_path\":\"d.wasm\",\"wasm_sha256\":null,\"config_json\":\"{}\",\"secrets\":[],"
     "\"allow\":[],\"tls_mode\":0,\"tls_forbidden\":true,\"tls_root_cert\":null,\"tls_cert\":null,"
-    "\"tls_key\":null,\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0}],"
+    "\"tls_key\":null,\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0,"
+    "\"limits\":{\"sockets\":0,\"log_lines\":0,\"log_bytes\":0,\"state_keys\":0,"
+    "\"state_bytes\":0,\"call_ms\":0,\"cpu_ms\":0}}],"
     "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
     "\"max_inflight_batches\":16,\"max_inflight_bytes\":16777216,\"compression\":\"zstd\","
     "\"aot_dir\":\"/"
@@ -95,6 +100,7 @@ static void test_spec_round_trip(void **state)
     assert_string_equal(c[0].env[0], env[0]);
     assert_string_equal(c[0].allow[1].host, "10.0.0.0/8");
     assert_true(c[0].preopens[0].writable);
+    assert_memory_equal(&c[0].limits, &connectors[0].limits, sizeof c[0].limits);
     assert_null(c[1].wasm_sha256);
     assert_int_equal(c[1].role, RB_ROLE_DESTINATION);
     RB_CLEANUP(rb_buf_release) struct rb_buf again = RB_BUF_INIT(65536);
