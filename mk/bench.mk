@@ -1,7 +1,7 @@
 # Benchmarks: bench/run measures against rivals, bench/check counts the hot loops' instructions.
 
 BENCH_PROGRAMS := build/bench/stopwatch build/bench/relay
-BENCH_SOURCES := bench/stopwatch.c bench/relay.c bench/hot.c bench/hot_copy.c
+BENCH_SOURCES := bench/stopwatch.c bench/relay.c bench/hot.c bench/hot_loops.c bench/hot_copy.c
 
 $(BENCH_PROGRAMS): build/bench/%: build/host/obj/bench/%.o
 	@mkdir -p $(@D)
@@ -10,7 +10,7 @@ $(BENCH_PROGRAMS): build/bench/%: build/host/obj/bench/%.o
 
 LDFLAGS_hot := -pthread -Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset,--wrap=memcmp,--wrap=bcmp
 HOT_ARCHIVES := sdk_native sdk postgres_common arrow base nanoarrow
-HOT_OBJECTS := $(addprefix build/hot/obj/,bench/hot.o bench/hot_copy.o host/worker/channel.o tests/support/pgscript.o)
+HOT_OBJECTS := $(addprefix build/hot/obj/,bench/hot.o bench/hot_loops.o bench/hot_copy.o host/worker/channel.o tests/support/pgscript.o)
 
 $(eval $(call variant_rules,hot))
 $(foreach a,$(HOT_ARCHIVES),$(eval $(call archive_rule,hot,$(a),$(call objects_of,hot,$(call \
@@ -39,6 +39,25 @@ bench-programs: $(BENCH_PROGRAMS)
 bench: build bench-programs
 	@bench/run $(if $(N),--rows $(N)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(APPEND),--append) \
 	    $(if $(WAYS),--ways $(WAYS)) $(W)
+
+# The guests' loops natively and in wasm, for their time.
+HOT_LIBS := $(call archives,hot,$(HOT_ARCHIVES))
+build/hot/timed: $(filter-out %/hot_copy.o,$(HOT_OBJECTS)) $(HOT_LIBS)
+	$(call say,LD hot,$@)
+	$(Q)$(CC_hot) -pthread -o $@ $(filter %.o,$^) -Wl,--start-group $(HOT_LIBS) -Wl,--end-group -lm
+build/hot/connectors/source_hot.wasm: $(call objects_of,guest,bench/hot_guest.c bench/hot_loops.c $(call \
+    sources_of,postgres_common)) $(GUEST_WHOLE) $(GUEST_LINKED)
+	@mkdir -p $(@D)
+	$(call say,WASM,$@)
+	$(Q)$(CC_guest) $(GUEST_LDFLAGS) -o $@ $(filter %.o,$^) \
+	    -Wl,--whole-archive $(GUEST_WHOLE) -Wl,--no-whole-archive $(GUEST_LINKED)
+build/hot/connectors/source_hot.manifest.json: bench/source_hot.manifest.json build/hot/connectors/source_hot.wasm
+	$(Q)$(PYTHON) tools/stamp-manifest $< build/hot/connectors/source_hot.wasm $@
+
+.PHONY: bench-native
+## bench-native: the guests' loops in WebAssembly beside the same built natively, by time
+bench-native: build build/hot/timed build/hot/connectors/source_hot.manifest.json
+	@$(PYTHON) bench/native
 
 # The connectors with their functions' names, for profiles.
 PROFILED := source_postgres dest_postgres

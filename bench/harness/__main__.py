@@ -174,6 +174,7 @@ def arguments():
     parser.add_argument("--out", default=f"{ways.BUILD}/bench.json")
     parser.add_argument("--ways", type=lambda s: s.split(","), default=[])
     parser.add_argument("--profile", metavar="FOLDER")
+    parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("workloads", nargs="*")
     return parser.parse_args()
@@ -199,6 +200,10 @@ def main():
     if options.list:
         for workload in all_workloads():
             print(f"{workload.name:<18}{workload.says}\n{'':<18}" + ", ".join(w.name for w in workload.ways))
+        return
+    if options.markdown:
+        with open(options.out, encoding="utf-8") as f:
+            print(report.markdown(json.load(f)))
         return
     chosen = choose(options)
     demand_release()

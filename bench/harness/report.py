@@ -125,6 +125,36 @@ def table(name, entry):
     return "\n".join(lines)
 
 
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def markdown(report):
+    """The report as docs/performance.md has it."""
+    m = report["machine"]
+    lines = [f"Commit {m['commit']}; {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, PostgreSQL {m['postgresql']}.", "",
+             "| workload | figure | median | 95 % | at most | |", "|---|---|---|---|---|---|"]
+    for name, entry in report["workloads"].items():
+        for t in entry["summary"]["targets"]:
+            between = " – ".join(f"{v:.3f}" for v in t["interval"]) if t["interval"] else ""
+            goal = f"; goal {t['goal']:g}" if t["goal"] is not None else ""
+            lines.append(f"| {name} | {cell(t['text'])} | {t['found']:.3f} | {between} | {t['limit']:g}{goal} | "
+                         f"{'held' if t['held'] else '**missed**'} |")
+    for name, entry in report["workloads"].items():
+        lines += ["", f"**{name}**: {entry['says']}; {entry['rows']:,} rows, {len(entry['rounds'])} rounds", "",
+                  "| | runs | wall s | min – max | first / this | 95 % | client CPU s | first / this | server CPU s | peak MiB |",
+                  "|---|---|---|---|---|---|---|---|---|---|"]
+        ratio = {(r["base"], r["metric"]): r for r in entry["summary"]["ratios"]}
+        for way, f in entry["summary"]["ways"].items():
+            wall, cpu = ratio.get((way, "wall")), ratio.get((way, "cpu"))
+            between = " – ".join(f"{v:.3f}" for v in wall["interval"]) if wall and wall["interval"] else ""
+            lines.append(
+                f"| {cell(f['label'])} | {f['runs']} | {f['wall']:.3f} | {f['wall_min']:.3f} – {f['wall_max']:.3f} | "
+                f"{wall['median'] if wall else 1:.3f} | {between} | {f['cpu']:.3f} | {cpu['median'] if cpu else 1:.2f} | "
+                f"{f['server_cpu']:.2f} | {f['peak_bytes'] / (1 << 20):.1f} |")
+    return "\n".join(lines)
+
+
 def machine_lines(name, entry):
     for way, f in entry["summary"]["ways"].items():
         yield "@@BENCH_JSON@@" + json.dumps({"workload": name, "way": way, "rows": entry["rows"], **f})
