@@ -18,8 +18,9 @@ static struct rb_column columns[] = {
     {.name = id, .form = RB_FORM_NATIVE},
     {.name = tags, .form = RB_FORM_TEXT},
 };
-static const struct rb_columns two = {.items = columns, .n = 2}, none = {0};
-static const struct rb_table table = {.schema = schema, .name = name, .has_xmin = true};
+static const struct rb_columns two = {.items = columns, .n = 2}, one = {.items = columns, .n = 1},
+                               none = {0};
+static struct rb_table table = {.schema = schema, .name = name, .has_xmin = true};
 
 static void expect_copy(const struct rb_columns *chosen, const char *where, const char *range,
                         const char *cursor, const char *expected)
@@ -42,6 +43,38 @@ static void copy_names_its_columns(void **state)
     expect_copy(
         &none, "", "", "",
         "COPY (SELECT FROM \"my shop\".\"Order\"\"s\" WHERE TRUE) TO STDOUT (FORMAT binary)");
+}
+
+static void a_table_as_it_is_is_copied_by_name(void **state)
+{
+    (void)state;
+    bool was_filtered = table.row_security;
+    table.copies = true;
+    expect_copy(&one, "", "", "",
+                "COPY \"my shop\".\"Order\"\"s\" ( \"id\") TO STDOUT (FORMAT binary)");
+    /* Whatever COPY cannot say of a table. */
+    expect_copy(
+        &two, "", "", "",
+        "COPY (SELECT \"id\", \"tags\"::pg_catalog.text FROM \"my shop\".\"Order\"\"s\" WHERE "
+        "TRUE) TO STDOUT (FORMAT binary)");
+    static const char *const queries[][3] = {{"a", "", ""}, {"", "0,1", ""}, {"", "", "c > 1"}};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct rb_buf sql = RB_BUF_INIT(10000);
+        struct rb_select select = {.table = &table,
+                                   .columns = &one,
+                                   .where = queries[i][0],
+                                   .range = queries[i][1],
+                                   .cursor = queries[i][2]};
+        assert_int_equal(rb_select_copy(&select, &sql, NULL), 0);
+        assert_int_equal(strncmp(rb_buf_str(&sql), "COPY (SELECT", 12), 0);
+        rb_buf_release(&sql);
+    }
+    table.row_security = true;
+    expect_copy(&one, "", "", "",
+                "COPY (SELECT \"id\" FROM \"my shop\".\"Order\"\"s\" WHERE TRUE) TO STDOUT "
+                "(FORMAT binary)");
+    table.row_security = was_filtered;
+    table.copies = false;
 }
 
 static void copy_joins_its_conditions(void **state)
@@ -167,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy_names_its_columns),
+        cmocka_unit_test(a_table_as_it_is_is_copied_by_name),
         cmocka_unit_test(copy_joins_its_conditions),
         cmocka_unit_test(range_is_two_numbers),
         cmocka_unit_test(first_run_reads_all),

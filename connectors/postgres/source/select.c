@@ -76,8 +76,32 @@ static int put_columns(const struct rb_columns *columns, struct rb_buf *ret, str
     return 0;
 }
 
+static bool is_whole_table(const struct rb_select *select)
+{
+    for (size_t i = 0; i < select->columns->n; i++) {
+        if (select->columns->items[i].form == RB_FORM_TEXT) {
+            return false;
+        }
+    }
+    /* Under row security COPY would become a query by itself; so it is one that says so. */
+    return select->table->copies && !select->table->row_security && select->columns->n > 0 &&
+           !*select->where && !*select->range && !*select->cursor && !select->order;
+}
+
+static int copy_table(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
+{
+    int r = no_memory(rb_buf_append_str(ret, "COPY "), err);
+    r = r < 0 ? r : rb_quote_qualified(ret, select->table->schema, select->table->name, err);
+    r = r < 0 ? r : no_memory(rb_buf_append_str(ret, " ("), err);
+    r = r < 0 ? r : put_columns(select->columns, ret, err);
+    return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
+}
+
 int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
 {
+    if (is_whole_table(select)) {
+        return copy_table(select, ret, err);
+    }
     int r = no_memory(rb_buf_append_str(ret, "COPY (SELECT"), err);
     r = r < 0 ? r : put_columns(select->columns, ret, err);
     r = r < 0 ? r : rb_select_from(select->table, select->where, ret, err);

@@ -21,6 +21,7 @@ enum {
     T_XMIN,
     T_FILENODE,
     T_PRIMARY_KEY,
+    T_COPIES,
     T_COUNT
 };
 
@@ -85,6 +86,7 @@ static int read_table(const struct rb_query_result *rows, size_t row, const char
         .may_use_schema = rb_query_bool(rows, row, T_USAGE),
         .row_security = rb_query_bool(rows, row, T_ROW_SECURITY),
         .divisible = rb_query_bool(rows, row, T_DIVISIBLE),
+        .copies = rb_query_bool(rows, row, T_COPIES),
         .has_xmin = rb_query_bool(rows, row, T_XMIN),
         .estimated_rows = rb_query_int(rows, row, T_ROWS, -1),
         .estimated_bytes = rb_query_int(rows, row, T_BYTES, -1),

@@ -20,6 +20,7 @@ struct rb_table {
     bool may_use_schema;     /* the role has USAGE */
     bool row_security;       /* rows are filtered for this role */
     bool divisible;          /* one heap: TID ranges are possible */
+    bool copies;             /* COPY takes it by name, not only as a query */
     bool has_xmin;           /* every row has its transaction's number */
     int64_t estimated_rows;  /* -1: not known */
     int64_t estimated_bytes; /* likewise */

@@ -17,7 +17,10 @@ SELECT c.oid,
           FROM pg_index i
          CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-         WHERE i.indrelid = c.oid AND i.indisprimary AND k.position <= i.indnkeyatts)
+         WHERE i.indrelid = c.oid AND i.indisprimary AND k.position <= i.indnkeyatts),
+       -- COPY takes the table by name: its rows are its own, and none of its columns is generated.
+       c.relkind = 'r' AND NOT c.relhassubclass
+           AND NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> '')
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
