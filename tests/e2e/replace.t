@@ -9,6 +9,9 @@ p=$TAP_DIR/p.yaml
 write_mode=replace
 src_sql "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 1000) g"
 
+pg_as_owner mkdir "$PG_DIR/tablespace"
+pg_sql "CREATE TABLESPACE other LOCATION '$PG_DIR/tablespace'"
+
 # A table with everything: it is the same after a replace, as pg_dump and the catalogue see it.
 dst_sql <<'SQL' || bail "the table can't be made"
 CREATE ROLE reader; CREATE ROLE intern; CREATE ROLE keeper;
@@ -17,10 +20,13 @@ CREATE TABLE raw.parent (id int PRIMARY KEY); INSERT INTO raw.parent SELECT gene
 CREATE TABLE raw.users (id int PRIMARY KEY, name text DEFAULT 'none', serial bigserial, ident bigint GENERATED ALWAYS AS IDENTITY,
     gen int GENERATED ALWAYS AS (id * 2) STORED, CONSTRAINT positive CHECK (id > 0),
     CONSTRAINT of_parent FOREIGN KEY (id) REFERENCES raw.parent, CONSTRAINT late UNIQUE (name) DEFERRABLE INITIALLY DEFERRED)
-    WITH (fillfactor = 70, autovacuum_enabled = false);
+    WITH (fillfactor = 70, autovacuum_enabled = false, toast.autovacuum_vacuum_threshold = 77) TABLESPACE other;
+ALTER TABLE raw.users CLUSTER ON users_pkey, REPLICA IDENTITY USING INDEX users_pkey, FORCE ROW LEVEL SECURITY, ALTER name SET COMPRESSION pglz;
 CREATE INDEX a23456789012345678901234567890123456789012345678901234567890123 ON raw.users (name);
 CREATE INDEX b23456789012345678901234567890123456789012345678901234567890123 ON raw.users (name);
 CREATE UNIQUE INDEX partial_one ON raw.users (lower(name)) WHERE id > 5;
+ALTER INDEX raw.partial_one ALTER COLUMN 1 SET STATISTICS 33; ALTER TABLE raw.users ADD CONSTRAINT apart EXCLUDE USING btree (ident WITH =);
+CREATE INDEX elsewhere ON raw.users (serial) WITH (fillfactor = 55) TABLESPACE other; COMMENT ON SEQUENCE raw.users_ident_seq IS 'sequence';
 CREATE STATISTICS raw.st ON id, name FROM raw.users; ALTER STATISTICS raw.st SET STATISTICS 50;
 ALTER TABLE raw.users ALTER name SET STATISTICS 77, ALTER name SET (n_distinct = 5), ALTER name SET STORAGE external;
 CREATE FUNCTION raw.tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
@@ -39,6 +45,9 @@ GRANT SELECT ON raw.v2 TO reader; CREATE MATERIALIZED VIEW raw.m AS SELECT * FRO
 ALTER TABLE raw.users OWNER TO keeper;
 DO $$ BEGIN PERFORM setval('raw.users_ident_seq', 42); END $$;
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO intern; ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO intern;
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE raw.second (id int, name text) USING heap2; ALTER TABLE raw.second REPLICA IDENTITY FULL;
+CREATE TABLE raw.third (id int UNIQUE, name text); ALTER TABLE raw.third REPLICA IDENTITY NOTHING;
 SQL
 
 # Without what differs by its random name only.
@@ -48,24 +57,77 @@ everything() {
         SELECT last_value, is_called FROM raw.users_ident_seq; SELECT stxname, stxstattarget FROM pg_statistic_ext"
 }
 
-STREAMS='- { name: users }' pipeline "$p"
+STREAMS='- { name: users }
+- { name: second, table: users }
+- { name: third, table: users }' pipeline "$p"
 everything >"$TAP_DIR/before"
 for method in "a first time" "a second time"; do
     run_is 0 "replace, $method" "$RAPIDBYTE" run "$p"
     everything >"$TAP_DIR/after"
     is "$(diff "$TAP_DIR/before" "$TAP_DIR/after")" "" "replace, $method: all that belongs to the table is there"
-    is "$(dst_sql 'SELECT count(*), sum(id) FROM raw.users')" "1000|500500" "replace, $method: the rows"
+    is "$(dst_sql 'SELECT count(*), sum(id) FROM raw.users; SELECT count(*) FROM raw.second; SELECT count(*) FROM raw.third' | paste -sd' ')" \
+        "1000|500500 1000 1000" "replace, $method: the rows"
 done
 
 # Whom ALTER DEFAULT PRIVILEGES names could not read the old table; the new one neither.
 is "$(dst_sql "SELECT has_table_privilege('intern', 'raw.users', 'SELECT')")" f "default privileges open no table that was closed"
 
 # What can't be kept is refused by name, before anything is loaded.
+STREAMS='- { name: users }' pipeline "$p"
 dst_sql 'CREATE POLICY elsewhere ON raw.parent USING (EXISTS (SELECT FROM raw.users u WHERE u.id = parent.id))'
 run_is 5 "a policy of another table reads it" "$RAPIDBYTE" run "$p"
 like "$stderr" 'policy elsewhere' "the policy is named"
+like "$stderr" 'replace_method: truncate' "and what to do"
 dst_sql 'SET client_min_messages = warning; DROP SCHEMA raw CASCADE; DROP SCHEMA _rapidbyte CASCADE; ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM intern;
     ALTER DEFAULT PRIVILEGES REVOKE SELECT ON SEQUENCES FROM intern'
+
+# refused <statements> <what is named>: for a table raw.users that they make.
+refused() {
+    dst_sql "SET client_min_messages = error; DROP SCHEMA IF EXISTS raw CASCADE; CREATE SCHEMA raw; SET search_path = raw; CREATE TABLE other (id int PRIMARY KEY); $1" >/dev/null || bail "$1"
+    run "$RAPIDBYTE" check "$p"
+    like "$stdout" "can't be replaced by a new one, which would not keep: .*$2" "refused by name: $2"
+}
+users='CREATE TABLE users (id int PRIMARY KEY, name text)'
+refused "$users; CREATE TABLE part () INHERITS (users)" 'its inheritance'
+refused "CREATE TABLE base (id int); CREATE TABLE users (name text) INHERITS (base)" 'its inheritance'
+refused "CREATE TABLE base (id int, name text) PARTITION BY LIST (id); CREATE TABLE users PARTITION OF base DEFAULT" 'its inheritance'
+refused "CREATE TABLE users (id int, name text) PARTITION BY LIST (id)" 'it is not a plain table'
+refused "CREATE TYPE shape AS (id int, name text); CREATE TABLE users OF shape" 'it is not a plain table'
+refused "$users; CREATE RULE r AS ON DELETE TO users DO INSTEAD NOTHING" 'rule r on table raw.users'
+refused "$users; CREATE TABLE child (id int REFERENCES users)" 'constraint child_id_fkey on table raw.child'
+refused "CREATE TABLE users (id int PRIMARY KEY REFERENCES users, name text)" 'constraint users_id_fkey on table raw.users'
+refused "$users; CREATE MATERIALIZED VIEW m AS SELECT * FROM users" 'rule _RETURN on materialized view raw.m'
+refused "$users; CREATE FUNCTION f() RETURNS users LANGUAGE sql AS 'SELECT NULL::raw.users'" 'function raw.f\(\)'
+refused "$users; CREATE TABLE rows (r users)" 'column r of table raw.rows'
+refused "CREATE TABLE users (id int REFERENCES other, name text); ALTER TABLE users DISABLE TRIGGER ALL" 'disabled triggers of foreign key users_id_fkey'
+refused "$users; ALTER EXTENSION plpgsql ADD TABLE users" 'its place in extension plpgsql'
+dst_sql 'ALTER EXTENSION plpgsql DROP TABLE raw.users'
+refused "$users; CREATE PUBLICATION pub FOR TABLE users" 'publication of table raw.users in publication pub'
+dst_sql 'DROP PUBLICATION pub'
+refused "$users; CREATE PUBLICATION pub FOR ALL TABLES" 'publication pub of all tables'
+dst_sql 'DROP PUBLICATION pub'
+if (($(pg_sql 'SHOW server_version_num') >= 150000)); then
+    refused "$users; CREATE PUBLICATION pub FOR TABLES IN SCHEMA raw" 'publication of schema raw in publication pub'
+    dst_sql 'DROP PUBLICATION pub'
+fi
+refused "$users; CREATE SUBSCRIPTION sub CONNECTION 'dbname=src' PUBLICATION pub WITH (connect = false); SET allow_system_table_mods = on;
+    INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'users'::regclass, 'r' FROM pg_subscription" 'its subscription'
+dst_sql 'ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub'
+
+# A role that may not do what a swap takes is told before anything is loaded.
+dst_sql "SET client_min_messages = error; DROP SCHEMA raw CASCADE; DROP SCHEMA IF EXISTS _rapidbyte CASCADE; CREATE SCHEMA raw; CREATE ROLE loader LOGIN; GRANT CREATE ON DATABASE dst TO loader;
+    GRANT ALL ON SCHEMA raw TO loader, keeper; SET ROLE loader; CREATE TABLE raw.users (id int, name text); RESET ROLE;
+    GRANT SELECT ON raw.users TO keeper; SET ROLE keeper; CREATE VIEW raw.v AS SELECT * FROM raw.users"
+sed -i '/database: dst/s/user: postgres, password: postgres/user: loader, password: x/' "$p"
+run_is 4 "a view of another role's" "$RAPIDBYTE" run "$p"
+like "$stderr" "only by a member of: keeper, whose view raw.v reads it" "its owner is named"
+dst_sql 'DROP VIEW raw.v; ALTER TABLE raw.users OWNER TO keeper; GRANT ALL ON raw.users TO loader'
+run_is 4 "a table of another role's" "$RAPIDBYTE" run "$p"
+like "$stderr" "only by a member of: keeper, whose it is" "its owner is named, too"
+dst_sql 'GRANT keeper TO loader'
+run_is 0 "a table of a role that the loader is a member of" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*), (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'raw.users'::regclass) FROM raw.users")" "1000|keeper" "it is as it was, with the rows"
+dst_sql 'SET client_min_messages = error; DROP SCHEMA raw CASCADE; DROP SCHEMA _rapidbyte CASCADE'
 
 # An index made while the rows are loaded is not lost.
 src_sql "CREATE VIEW slow AS SELECT g AS id, repeat('x', 3000) || CASE WHEN g = 30 THEN pg_sleep(3)::text ELSE '' END AS pad FROM generate_series(1, 40) g"
@@ -77,10 +139,10 @@ for ((i = 0; i < 100; i++)); do
     [[ $(dst_sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY \"\\_rapidbyte\"%' AND state = 'active'") == 0 ]] || break
     sleep 0.1
 done
-dst_sql 'CREATE INDEX made_meanwhile ON raw.slow (id)'
+dst_sql 'CREATE INDEX made_meanwhile ON raw.slow (id); CREATE STATISTICS raw.made_as_well ON id, pad FROM raw.slow'
 wait "$pid"
 is "$?" 0 "replace of a table that gets an index meanwhile" || diag "$(cat "$TAP_DIR/out")"
-like "$(cat "$TAP_DIR/out")" 'made_meanwhile' "it was seen"
+like "$(cat "$TAP_DIR/out")" 'made_meanwhile, statistics object made_as_well' "it was seen"
 is "$(dst_sql "SELECT to_regclass('raw.made_meanwhile') IS NOT NULL, count(*) FROM raw.slow")" "t|40" "the index is there, and the rows"
 
 # Units side by side into a table that lacks a column.

@@ -24,6 +24,14 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
     const char *oid = old->oid;
     int status = rb_dest_query(dest, rb_sql_swap_blockers, &oid, 1, &r, err);
     const char *blockers = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
+    const char *forbidden = status == 0 ? rb_query_text(&r, 0, 1) : NULL;
+    if (blockers == NULL && forbidden != NULL) {
+        status = rb_error_set(err, RB_EPERM, "SWAP_FORBIDDEN",
+                              "table \"%s\" can be replaced by a new one only by a member of: %s",
+                              table, forbidden);
+        rb_error_set_hint(err, "load as a member of that role, or set replace_method: truncate, "
+                               "which keeps the table");
+    }
     if (blockers == NULL) {
         return status;
     }
@@ -42,8 +50,16 @@ int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
         return rb_target_create(dest, RB_DEST_LEDGER_SCHEMA, staging, columns, primary_key, err);
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    if (rb_buf_printf(&sql, "CREATE TABLE " RB_DEST_LEDGER_SCHEMA ".%s (LIKE %s INCLUDING ALL)",
-                      staging, old->relation) < 0) {
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result options;
+    rb_query_result_init(&options);
+    const char *oid = old->oid;
+    int status = rb_dest_query(dest, rb_sql_swap_options, &oid, 1, &options, err);
+    const char *more = status == 0 ? rb_query_text(&options, 0, 0) : NULL;
+    if (status < 0) {
+        return status;
+    }
+    if (rb_buf_printf(&sql, "CREATE TABLE " RB_DEST_LEDGER_SCHEMA ".%s (LIKE %s INCLUDING ALL)%s",
+                      staging, old->relation, more != NULL ? more : "") < 0) {
         return no_memory(err);
     }
     return rb_query_exec(dest->conn, rb_buf_str(&sql), err);

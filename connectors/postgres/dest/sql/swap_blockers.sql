@@ -1,4 +1,4 @@
--- What a swap of the table ($1) could not keep, in words.
+-- What a swap of the table ($1) could not keep, in words; and whose member the role must be for it, and is not.
 WITH t AS (SELECT c.* FROM pg_class c WHERE c.oid = $1::oid),
 d AS (
     SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS what
@@ -24,8 +24,24 @@ d AS (
     WHERE d.deptype <> 'i'
     UNION SELECT 'it is not a plain table' FROM t WHERE relkind <> 'r' OR relpersistence <> 'p' OR reloftype <> 0
     UNION SELECT 'its inheritance' FROM t JOIN pg_inherits i ON t.oid IN (i.inhrelid, i.inhparent)
-    UNION SELECT 'its replica identity' FROM t WHERE relreplident <> 'd'
-    UNION SELECT 'its tablespace' FROM t WHERE reltablespace <> 0
+    -- A publication that names the table is found above. Whoever subscribed would miss the rows, or get them as another table's.
+    UNION SELECT format('publication %I of all tables', p.pubname) FROM t, pg_publication p WHERE p.puballtables
+    UNION SELECT pg_describe_object(d.classid, d.objid, 0)
+    FROM t JOIN pg_depend d ON d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+        AND d.refclassid = 'pg_namespace'::regclass AND d.refobjid = t.relnamespace
+    UNION SELECT 'its subscription' FROM t JOIN pg_subscription_rel s ON s.srrelid = t.oid
+    UNION SELECT format('disabled triggers of foreign key %I', k.conname)
+    FROM t JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgisinternal AND g.tgenabled <> 'O' JOIN pg_constraint k ON k.oid = g.tgconstraint
+    UNION SELECT format('its place in extension %I', x.extname)
+    FROM t JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    JOIN pg_extension x ON x.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
     UNION SELECT 'a security label' FROM t JOIN pg_seclabel s ON s.classoid = 'pg_class'::regclass AND s.objoid = t.oid
+), f AS (
+    SELECT format('%I, whose it is', pg_get_userbyid(relowner)) AS what FROM t WHERE NOT pg_has_role(relowner, 'USAGE')
+    UNION
+    SELECT DISTINCT format('%I, whose view %s reads it', pg_get_userbyid(v.relowner), v.oid::regclass)
+    FROM t JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+    JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+    WHERE NOT pg_has_role(v.relowner, 'USAGE')
 )
-SELECT string_agg(what, ', ' ORDER BY what) FROM d
+SELECT (SELECT string_agg(what, ', ' ORDER BY what) FROM d), (SELECT string_agg(what, ', ' ORDER BY what) FROM f)

@@ -1,9 +1,10 @@
 -- Statements, to be run once the old table is gone, that give indexes (with the constraints they serve), identity
--- sequences and statistics objects of the new table ($2) the names they had on the old one ($1). Asked for while both exist.
+-- sequences and statistics objects of the new table ($2) the names they had on the old one ($1), and say of the table what is said
+-- by the names of indexes. Asked for while both exist.
 WITH i AS (
-    SELECT i.indrelid, x.relname, i.indexrelid, x.relnamespace,
+    SELECT i.indrelid, x.relname, i.indexrelid, x.relnamespace, i.indisclustered, i.indisreplident,
         md5(concat_ws('|', x.relam, i.indisunique, i.indisprimary, i.indisexclusion, i.indoption, i.indclass, i.indcollation,
-            pg_get_expr(i.indpred, i.indrelid), x.reloptions,
+            pg_get_expr(i.indpred, i.indrelid), x.reloptions, to_jsonb(i) -> 'indnullsnotdistinct',
             (SELECT string_agg(pg_get_indexdef(i.indexrelid, k, false), '|' ORDER BY k)
              FROM generate_series(1, i.indnatts) k))) AS signature
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid IN ($1::oid, $2::oid)
@@ -23,6 +24,15 @@ WITH i AS (
 SELECT s FROM (
     SELECT 1 AS at, format('ALTER INDEX %s RENAME TO %I', b.indexrelid::regclass, a.relname) AS s
     FROM numbered a JOIN numbered b USING (signature, nth) WHERE a.indrelid = $1::oid AND b.indrelid = $2::oid
+    UNION ALL
+    SELECT 0, format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', b.indexrelid::regclass, c.attnum, c.attstattarget)
+    FROM numbered a JOIN numbered b USING (signature, nth) JOIN pg_attribute c ON c.attrelid = a.indexrelid AND c.attstattarget >= 0
+    WHERE a.indrelid = $1::oid AND b.indrelid = $2::oid
+    UNION ALL
+    SELECT 2, format(m.s, $2::oid::regclass, relname)
+    FROM i CROSS JOIN LATERAL (VALUES (indisclustered, 'ALTER TABLE %s CLUSTER ON %I'),
+        (indisreplident, 'ALTER TABLE %s REPLICA IDENTITY USING INDEX %I')) m (is_so, s)
+    WHERE indrelid = $1::oid AND m.is_so
     UNION ALL
     -- LIKE takes the comments of checks and of indexes along, of the constraints that indexes serve it does not.
     SELECT 2, format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, $2::oid::regclass, obj_description(k.oid, 'pg_constraint'))

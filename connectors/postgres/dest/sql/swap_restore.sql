@@ -1,5 +1,5 @@
 -- Statements that give the new table ($2) what LIKE did not take over from the old one ($1), to be run while both
--- exist and the new one has its final name: owner, storage parameters, comments, statistics targets, grants, sequences.
+-- exist and the new one has its final name: owner, storage parameters, comments, statistics targets, grants, sequences, replica identity.
 -- The new table's own grants are those of ALTER DEFAULT PRIVILEGES: whom they name must not read what the old one did not show.
 WITH o AS (SELECT * FROM pg_class WHERE oid = $1::oid), n AS (SELECT $2::oid AS oid)
 SELECT s FROM (
@@ -9,6 +9,14 @@ SELECT s FROM (
         (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
          FROM unnest(o.reloptions) r))
     FROM o, n WHERE o.reloptions IS NOT NULL
+    UNION ALL
+    SELECT 2, format('ALTER TABLE %s SET (%s)', n.oid::regclass,
+        (SELECT string_agg(format('toast.%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
+         FROM unnest(toast.reloptions) r))
+    FROM o JOIN pg_class toast ON toast.oid = o.reltoastrelid, n WHERE toast.reloptions IS NOT NULL
+    UNION ALL
+    SELECT 2, format('ALTER TABLE %s REPLICA IDENTITY %s', n.oid::regclass, CASE o.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
+    FROM o, n WHERE o.relreplident IN ('f', 'n')
     UNION ALL
     SELECT 2, format('COMMENT ON TABLE %s IS %L', n.oid::regclass, obj_description(o.oid, 'pg_class'))
     FROM o, n WHERE obj_description(o.oid, 'pg_class') IS NOT NULL
@@ -49,6 +57,12 @@ SELECT s FROM (
     FROM o, n, pg_depend d, pg_class q, pg_attribute c
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
         AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
+    UNION ALL
+    SELECT 7, format('COMMENT ON SEQUENCE %s IS %L', pg_get_serial_sequence(n.oid::regclass::text, c.attname), obj_description(d.objid, 'pg_class'))
+    FROM o, n, pg_depend d, pg_class q, pg_attribute c
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
+        AND obj_description(d.objid, 'pg_class') IS NOT NULL
     UNION ALL
     SELECT DISTINCT 8, format('REVOKE ALL ON SEQUENCE %s FROM %s', pg_get_serial_sequence(n.oid::regclass::text, c.attname),
         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
