@@ -132,7 +132,7 @@ worker=$(worker_of "$RUN_PID")
 kill -KILL "$RUN_PID" "$worker"
 finish
 launch "$RAPIDBYTE" run "$p"
-wait_until "$PATIENCE_S" session dst "wait_event = 'transactionid'" || bail "the next run does not wait for the receipt"
+ok "the next run waits for the receipt" wait_until 10 session dst "wait_event = 'transactionid'"
 open_gate dst
 finish
 is "$status" 0 "the next run finds that the part was committed after all"
