@@ -26,7 +26,7 @@ NATIVE_TESTS := $(UNIT_TESTS) $(CONNECTOR_TESTS)
 chosen = $(if $(T),$(filter %/test_$(T:test_%=%).c %/$(T:%.t=%).t,$(1)),$(1))
 need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no test named "$(T)")))
 
-.PHONY: test e2e types sanitize coverage mutants bench-connector-postgres fresh test-programs
+.PHONY: test e2e types concurrency sanitize coverage mutants bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
 test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
@@ -39,6 +39,10 @@ test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slo
 ## e2e: the end-to-end tests alone; T=name runs one
 e2e: build bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
+
+## concurrency: writers, 1,000 runs and racing engines for minutes; SEED=n (default: the time)
+concurrency: build
+	@LONG=1 SEED=$${SEED:-$$(date +%s)} TEST_TIMEOUT_S=3600 tools/run-tests tests/e2e/concurrency.t
 
 ## types: the type matrix on every installed PostgreSQL, and docs/types.md from it
 types: build
