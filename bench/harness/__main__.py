@@ -111,6 +111,7 @@ def in_turn(candidates, number, rounds):
 def run_workload(server, workload, candidates, old_rounds, folder):
     started = time.monotonic()
     say(f"{workload.name}: seeding {workload.rows:,} rows")
+    server.reset()
     workload.seed(server)
     say(f"{workload.name}: seeded in {time.monotonic() - started:.0f} s; warming up, contents by text")
     for way in candidates:
@@ -135,6 +136,7 @@ def profile_workload(server, workload, way, folder, out):
     if not shutil.which("perf"):
         raise Refused("perf is not installed (./setup --bench)")
     connectors = f"{ways.BUILD}/profile/connectors"
+    server.reset()
     workload.seed(server)
     environment = {**way.environment, "RAPIDBYTE_CONNECTOR_DIR": connectors}
     os.environ["RAPIDBYTE_CONNECTOR_DIR"] = connectors
@@ -195,6 +197,16 @@ def choose(options):
     return chosen
 
 
+def measure_workload(server, workload, old, options):
+    """Its entry in the report."""
+    if options.append and old and old["rows"] != workload.rows:
+        raise Refused(f"{options.out} has it with {old['rows']:,} rows: nothing to append to")
+    old_rounds = old["rounds"] if options.append and old else []
+    rounds = run_workload(server, workload, usable(workload, options.ways), old_rounds, os.environ["BENCH_DIR"])
+    return {"says": workload.says, "rows": workload.rows, "rounds": rounds,
+            "summary": report.summarise(workload, rounds)}
+
+
 def main():
     options = arguments()
     if options.list:
@@ -218,20 +230,21 @@ def main():
     say("at most about " + str(round(sum(w.seconds * 1.2 + 60 for w in chosen) / 60)) + " min: "
         + ", ".join(w.name for w in chosen))
     started = time.monotonic()
+    refused = 0
     for workload in chosen:
-        old = full["workloads"].get(workload.name)
-        if options.append and old and old["rows"] != workload.rows:
-            raise Refused(f"{options.out} has {workload.name} with {old['rows']:,} rows: nothing to append to")
-        old_rounds = old["rounds"] if options.append and old else []
-        rounds = run_workload(server, workload, usable(workload, options.ways), old_rounds,
-                              os.environ["BENCH_DIR"])
-        entry = {"says": workload.says, "rows": workload.rows, "rounds": rounds,
-                 "summary": report.summarise(workload, rounds)}
+        try:
+            entry = measure_workload(server, workload, full["workloads"].get(workload.name), options)
+        except Refused as e:
+            refused += 1
+            say(f"bench: {workload.name}: no figures: {e}")
+            continue
         full["workloads"][workload.name] = entry
         report.save(options.out, full)
         print(report.table(workload.name, entry) + "\n", flush=True)
         for line in report.machine_lines(workload.name, entry):
             print(line, flush=True)
+    if refused:
+        raise Refused(f"{refused} of {len(chosen)} workloads have no figures: see above")
     say(f"done in {time.monotonic() - started:.0f} s: {options.out}")
 
 

@@ -18,6 +18,13 @@ class Server:
             self.postmaster = int(f.readline())
         self.version = self.sql("postgres", "SHOW server_version").split()[0]
 
+    def reset(self):
+        """Databases src and dst, empty."""
+        for name in ("src", "dst", "many"):
+            self.sql("postgres", f"DROP DATABASE IF EXISTS {name}")
+        for name in ("src", "dst"):
+            self.sql("postgres", f"CREATE DATABASE {name}")
+
     def psql(self, database, *arguments):
         """psql over TCP, as a rival uses it."""
         return [f"{self.bin}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
