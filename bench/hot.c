@@ -61,7 +61,7 @@ static struct rb_double_peer peer;
 static struct rb_conn *conn;
 
 /* The answer to COPY, a message for each row. */
-static void prepare_receive(struct rb_hot *f)
+static void prepare_read(struct rb_hot *f)
 {
     static const struct rb_conn_config config = {.host = "db",
                                                  .port = 5432,
@@ -70,6 +70,7 @@ static void prepare_receive(struct rb_hot *f)
                                                  .application_name = "a",
                                                  .max_record_bytes = RB_HOT_RECORD_MAX};
     struct rb_error err = {0};
+    rb_hot_prepare_decode(f);
     rb_double_peer_init(&peer);
     rb_double_set_net(&rb_double_peer_net, &peer);
     rb_double_set_tls_mode(RB_TLS_DISABLE);
@@ -87,25 +88,40 @@ static void prepare_receive(struct rb_hot *f)
     rb_hot_demand(rb_copy_out_begin(conn, "COPY", &err) == 0, err.message);
 }
 
-/* Messages out of the bytes that were received. */
-LOOP int64_t loop_receive(struct rb_hot *f)
+/* As the source reads a table: what was received to columns, and the next message, which receives.
+ */
+LOOP int64_t loop_read(struct rb_hot *f)
 {
     struct rb_error err = {0};
-    const uint8_t *data = NULL;
-    size_t len = 0;
-    int64_t rows = -1;
+    int64_t before = rb_decoder_rows(f->pushed);
     int r = 0;
-    (void)f;
     while (r == 0) {
+        const uint8_t *data = NULL;
+        size_t used = 0, len = rb_copy_out_received(conn, &data);
+        r = len > 0 ? rb_decoder_push_messages(f->pushed, data, len, &used, &err) : 0;
+        rb_hot_demand(r >= 0, err.message);
+        rb_copy_out_skip(conn, used);
+        if (r == RB_DECODER_FULL) {
+            rb_decoder_clear(f->pushed);
+            r = 0;
+            continue;
+        }
         r = rb_copy_out_next(conn, &data, &len, &err);
         rb_hot_demand(r >= 0, err.message);
-        rows++;
+        while (r == 0 && len > 0) {
+            rb_hot_demand(rb_decoder_push(f->pushed, data, len, &used, &err) >= 0, err.message);
+            if (used < len) {
+                rb_decoder_clear(f->pushed);
+            }
+            data += used;
+            len -= used;
+        }
     }
-    return rows;
+    return rb_decoder_rows(f->pushed) - before;
 }
 
 static const struct rb_hot_loop more_loops[] = {
-    {"receive", loop_receive, prepare_receive},
+    {"read", loop_read, prepare_read},
     {"ipc_check", loop_ipc_check, NULL},
     {"channel", loop_channel, NULL},
     {NULL, NULL, NULL},

@@ -33,6 +33,7 @@ static int hot_discover(void *self, struct rb_json_value request, struct rb_json
             }
             rb_log(RB_LOG_INFO, "%s %s %.3f", loop->name, tables[t], best * 1e9);
         }
+        rb_hot_release(&hot);
     }
     return RB_OK;
 }

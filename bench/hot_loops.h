@@ -30,7 +30,8 @@ struct rb_hot {
     struct rb_buf copy;             /* the stream, with header and trailer */
     size_t rows[RB_HOT_ROWS + 1];   /* where each row begins in it, and the last one ends */
     struct rb_decoder *decoder;     /* has the batch */
-    struct rb_decoder *pushed;      /* loop_decode's own */
+    struct rb_buf messages;         /* the rows, each in its CopyData message */
+    struct rb_decoder *pushed;      /* of loops that decode */
     const struct ArrowArray *batch; /* one full batch */
     struct rb_buf ipc;              /* the same */
     struct rb_ipc_encoder encoder;
@@ -54,10 +55,12 @@ struct rb_hot_loop {
 };
 extern const struct rb_hot_loop rb_hot_loops[];
 
-/* False: there is no table of that name (narrow, typed, floats). Never released. */
+/* False: there is no table of that name (narrow, typed, floats). */
 bool rb_hot_init(struct rb_hot *hot, const char *table);
-/* COPY's bytes to columns, a row a message, as the server sends them. */
+void rb_hot_release(struct rb_hot *hot);
 int64_t loop_decode(struct rb_hot *f);
+int64_t loop_push(struct rb_hot *f);
+/* For loop_decode and loop_push: a decoder whose columns have grown. */
 void rb_hot_prepare_decode(struct rb_hot *f);
 int64_t loop_ipc_encode(struct rb_hot *f);
 int64_t loop_ipc_decode(struct rb_hot *f);
