@@ -76,6 +76,15 @@ is "$(state_sql "$db" 'SELECT outcome FROM runs ORDER BY id' | paste -sd ' ')" "
 same u "supervisor killed: the stream that was loaded is not doubled"
 same t "supervisor killed: the other one is exact"
 
+# A query that sends nothing, and whose supervisor and worker are gone.
+fresh
+STREAMS='- { name: t, where: id > 0 AND pg_sleep(40) IS NULL }' pipeline "$p"
+launch "$RAPIDBYTE" run "$p"
+wait_until "$PATIENCE_S" session src "wait_event = 'PgSleep'" || bail "the query does not begin"
+kill -KILL "$RUN_PID"
+ok "supervisor killed: its query at the source ends, too" wait_until 4 no_sessions
+finish
+
 # Killed while COMMIT runs: whether the old server process gets it done or the new run does, once.
 fresh
 dst_sql 'CREATE SCHEMA raw; CREATE TABLE raw.t (id integer PRIMARY KEY, pad text)'
