@@ -101,6 +101,7 @@ static int confine(const struct compilation *work, char *dirs, struct rb_error *
 static int prepare(const struct compilation *work, struct rb_error *err)
 {
     int status = rb_guest_runtime_load(true, NULL, err);
+    rb_guest_clean_cache(work->aot_dir);
     if (status != 0 || work->cli->no_os_sandbox) {
         return status;
     }

@@ -7,12 +7,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "host/engine/session.h"
 
 enum {
@@ -76,6 +78,8 @@ static _Noreturn void exec_child(const char *path, const char *const argv[], cha
     int first = target_fd + n_keep;
     syscall(SYS_close_range, (unsigned)(first > STDERR_FILENO ? first : STDERR_FILENO + 1), ~0U,
             0U);
+    /* Without the supervisor nobody wants what it does. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* execve does not change what its prototype lets it (POSIX, exec, rationale). */
     union {
         const char *const *in;
@@ -99,6 +103,14 @@ static int fork_worker(const char *self_path, int link_fd, int board_fd, pid_t *
     if (pid < 0) {
         return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "starting the worker");
     }
+    RB_FAULT_PEER(pid);
+    int status = RB_FAULT(WORKER_SPAWNED, err);
+    if (status != 0) {
+        int how;
+        int64_t peak;
+        rb_process_kill(pid, &how, &peak);
+        return status;
+    }
     *ret_pid = pid;
     return RB_OK;
 }
@@ -112,7 +124,8 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "making a socket pair");
     }
-    int status = rb_board_new(&board, &board_fd, err);
+    int status = RB_FAULT(WORKER_SPAWN, err);
+    status = status != 0 ? status : rb_board_new(&board, &board_fd, err);
     status = status != 0 ? status : fork_worker(self_path, fds[1], board_fd, ret_pid, err);
     if (board_fd >= 0) {
         close(board_fd);
@@ -215,6 +228,7 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
         return rb_error_set_errno(err, RB_EIO, "COMPILER_START", fork_errno,
                                   "starting the compiler");
     }
+    RB_FAULT_MARK(COMPILER_SPAWNED);
     char text[COMPILER_ERROR_MAX];
     bool stopped = read_all(pipe_fds[0], signal_fd, text);
     close(pipe_fds[0]);

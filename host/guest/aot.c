@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "host/crypto/digest.h"
 #include "host/guest/cpu.h"
 #include "host/guest/internal.h"
@@ -327,18 +328,19 @@ int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error
     if (status <= 0) {
         return status == 0 ? 1 : status;
     }
-    uint8_t random[8];
-    char suffix[17];
-    if ((status = rb_random(random, sizeof random, err)) != 0) {
+    char name[RB_GUEST_SCRATCH_NAME_MAX];
+    if ((status = rb_guest_scratch_name(name, err)) != 0) {
         return status;
     }
-    rb_hex(random, sizeof random, suffix);
     if (make_key(sha256, key) != 0 || entry_path(aot_dir, key, &path, err) != 0 ||
-        rb_buf_printf(&scratch, "%s/new-%s.so", aot_dir, suffix) != 0) {
+        rb_buf_printf(&scratch, "%s/%s.so", aot_dir, name) != 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
-    status = run_compiler(&wasm, wasm_path, rb_buf_str(&scratch), err);
+    status = RB_FAULT(AOT_COMPILE, err);
+    status = status != 0 ? status : run_compiler(&wasm, wasm_path, rb_buf_str(&scratch), err);
+    status = status != 0 ? status : RB_FAULT(AOT_COMPILED, err);
     int e = status == 0 ? seal(rb_buf_str(&scratch), key) : 0;
+    status = status != 0 ? status : RB_FAULT(AOT_SEALED, err);
     if (status == 0 && e == 0 && rename(rb_buf_str(&scratch), rb_buf_str(&path)) != 0) {
         e = errno;
     }
@@ -348,6 +350,7 @@ int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error
     }
     if (status != 0) {
         (void)unlink(rb_buf_str(&scratch));
+        return status;
     }
-    return status;
+    return RB_FAULT(AOT_RENAMED, err);
 }

@@ -139,6 +139,8 @@ int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error
 /* Makes the cache's folder and those above it, for its owner alone; rb_guest_compile does, too.
  * RB_EIO; RB_EPERM when it is there and others may write to it. */
 int rb_guest_make_cache(const char *aot_dir, struct rb_error *err);
+/* Removes what compilers of this host that were killed have left unfinished there. */
+void rb_guest_clean_cache(const char *aot_dir);
 /* 1: a verified entry is there; 0: none. Needs no runtime loaded. */
 int rb_guest_is_compiled(const char *wasm_path, const char *aot_dir, struct rb_error *err);
 

@@ -111,6 +111,8 @@ int rb_guest_register_imports(struct rb_guest *guest, struct rb_error *err);
 /* imports.c, imports_net.c: module "rapidbyte" */
 extern const struct rb_guest_import rb_guest_core_imports[];
 extern const struct rb_guest_import rb_guest_net_imports[];
+/* tests/faults, of the test variant alone */
+extern const struct rb_guest_import rb_guest_fault_imports[];
 
 /* module.c */
 
@@ -136,6 +138,13 @@ int rb_guest_aot_find(const char *wasm_sha256, const char *aot_dir, struct rb_bu
                       struct rb_error *err);
 /* RB_ECONNECTOR when there is no such file or it is not WebAssembly; its sha-256 otherwise. */
 int rb_guest_check_module(const char *wasm_path, char ret_sha256[65], struct rb_error *err);
+
+/* aot_clean.c */
+
+enum { RB_GUEST_SCRATCH_NAME_MAX = 64 };
+
+/* What this process calls a file of the cache that is not whole yet, without ".so". */
+int rb_guest_scratch_name(char ret[RB_GUEST_SCRATCH_NAME_MAX], struct rb_error *err);
 
 /* result.c */
 
