@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
@@ -77,12 +79,14 @@ void rb_run_stream_record(struct rb_run *run, struct rb_stream_run *stream)
     };
     struct rb_error failure;
     rb_error_clear(&failure);
+    RB_FAULT_MARK(STREAM_RECORD);
     if (rb_state_stream_end(run->state, run->report->run_id, &record, &failure) != 0) {
         /* The destination has committed (or not), and its ledger knows; the next run takes it from
          * there. */
         rb_error_prefix(&failure, "recording stream '%s'", stream->stream->name);
         rb_run_fail(run, RB_FAULT_ENGINE, &failure);
     }
+    RB_FAULT_MARK(STREAM_RECORDED);
 }
 
 static int write_publish(const struct rb_run *run, const struct rb_stream_run *stream,
@@ -122,8 +126,10 @@ static int write_publish(const struct rb_run *run, const struct rb_stream_run *s
     return rb_json_finish(&json);
 }
 
-static int publish(struct rb_run *run, struct rb_stream_run *stream, struct rb_error *err)
+/* `user`: the stream; NULL: the load ends. */
+static int publish_once(struct rb_run *run, void *user, struct rb_error *err)
 {
+    const struct rb_stream_run *stream = user;
     RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
     int status = write_publish(run, stream, &request);
     if (status != 0) {
@@ -133,11 +139,25 @@ static int publish(struct rb_run *run, struct rb_stream_run *stream, struct rb_e
                            request.len, NULL, err);
 }
 
+static int publish(struct rb_run *run, struct rb_stream_run *stream, struct rb_error *err)
+{
+    char what[RB_ERROR_MESSAGE_MAX];
+    snprintf(what, sizeof what, "publishing stream '%s'",
+             stream != NULL ? stream->stream->name : "");
+    return rb_run_again(run, stream != NULL ? what : "ending the load", publish_once, stream, err);
+}
+
 void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream)
 {
     struct rb_error failure;
     rb_error_clear(&failure);
-    if (stream->n_units > 1 && publish(run, stream, &failure) != 0) {
+    int status = RB_OK;
+    if (stream->n_units > 1) {
+        status = RB_FAULT(PUBLISH_CALL, &failure);
+        status = status != 0 ? status : publish(run, stream, &failure);
+        status = status != 0 ? status : RB_FAULT(PUBLISH_ANSWERED, &failure);
+    }
+    if (status != 0) {
         rb_run_stream_fail(run, stream, RB_FAULT_DESTINATION, &failure);
         return;
     }
@@ -151,5 +171,10 @@ void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream)
 
 int rb_run_end_load(struct rb_run *run, struct rb_error *err)
 {
-    return run->destination_ledgers ? publish(run, NULL, err) : RB_OK;
+    if (!run->destination_ledgers) {
+        return RB_OK;
+    }
+    int status = RB_FAULT(END_LOAD_CALL, err);
+    status = status != 0 ? status : publish(run, NULL, err);
+    return status != 0 ? status : RB_FAULT(END_LOAD_ANSWERED, err);
 }

@@ -1,8 +1,10 @@
 #include "host/engine/retry.h"
 
+#include "base/fault.h"
+
 #include <string.h>
 
-bool rb_retry_allowed(const struct rb_error *error)
+bool rb_retry_may_pass(const struct rb_error *error)
 {
     static const char *const final_classes[] = {"22", "23", "42", "28"};
     for (size_t i = 0; i < sizeof final_classes / sizeof *final_classes; i++) {
@@ -10,10 +12,13 @@ bool rb_retry_allowed(const struct rb_error *error)
             return false;
         }
     }
-    if (error->commit_state == RB_COMMIT_AFTER_UNKNOWN) {
-        return false;
-    }
-    return error->retryable && error->safe_to_retry;
+    return error->retryable;
+}
+
+bool rb_retry_allowed(const struct rb_error *error)
+{
+    return rb_retry_may_pass(error) && error->safe_to_retry &&
+           error->commit_state != RB_COMMIT_AFTER_UNKNOWN;
 }
 
 int64_t rb_retry_delay_ms(const struct rb_error *error, int attempt, uint32_t random)
@@ -29,5 +34,6 @@ int64_t rb_retry_delay_ms(const struct rb_error *error, int attempt, uint32_t ra
         delay_ms = RB_RETRY_DELAY_MAX_MS;
     }
     int64_t spread = delay_ms / 2;
-    return delay_ms - spread / 2 + (spread > 0 ? (int64_t)(random % (uint64_t)spread) : 0);
+    delay_ms = delay_ms - spread / 2 + (spread > 0 ? (int64_t)(random % (uint64_t)spread) : 0);
+    return RB_FAULT_HASTEN(delay_ms);
 }

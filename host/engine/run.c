@@ -1,6 +1,8 @@
 /* The life of a run: lock, begin, plan, units, end. */
 #include "host/engine/run.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -231,6 +233,18 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
     return RB_OK;
 }
 
+static int begin(struct rb_run *run, void *user, struct rb_error *err)
+{
+    enum rb_fault_side *side = user;
+    return rb_run_begin(run, side, err);
+}
+
+static int plan(struct rb_run *run, void *user, struct rb_error *err)
+{
+    (void)user;
+    return rb_run_plan(run, err);
+}
+
 /* Everything that one worker process does. *ret_side: whose failure it was. */
 static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
@@ -242,11 +256,11 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
     status = rb_run_open(run, ret_side, err);
     status = status != 0 ? status : rb_run_expand(run, ret_side, err);
     if (status == 0) {
-        status = rb_run_begin(run, ret_side, err);
+        status = rb_run_again(run, "beginning the load", begin, ret_side, err);
     }
     if (status == 0 && is_left(run)) {
         *ret_side = RB_FAULT_SOURCE;
-        status = rb_run_plan(run, err);
+        status = rb_run_again(run, "planning", plan, NULL, err);
     }
     if (status == 0) {
         *ret_side = RB_FAULT_ENGINE;
@@ -296,6 +310,7 @@ static void run_sessions(struct rb_run *run)
             side = RB_FAULT_DESTINATION;
             status = rb_run_end_load(run, &error);
         }
+        RB_FAULT_MARK(SESSION_END);
         rb_session_end(run->session, &run->report->peak_worker_bytes);
         run->session = NULL;
         if (status == 0) {
@@ -360,12 +375,14 @@ static void record_end(struct rb_run *run)
     (void)rb_json_finish(&json);
     struct rb_error failure;
     rb_error_clear(&failure);
+    RB_FAULT_MARK(RUN_END);
     if (rb_state_run_end(run->state, report->run_id, outcome, report->exit_code,
                          report->failed ? rb_buf_str(&text) : NULL, NULL, &failure) != 0) {
         rb_error_prefix(&failure, "recording the run");
         rb_run_fail(run, RB_FAULT_ENGINE, &failure);
         report->exit_code = exit_code_of(report);
     }
+    RB_FAULT_MARK(RUN_END_RECORDED);
 }
 
 /* State, lock and the run's record, before anything moves. */
@@ -377,6 +394,7 @@ static int prepare(struct rb_run *run, struct rb_error *err)
         return status;
     }
     int locked = rb_state_lock(run->state, pipeline->name, err);
+    locked = locked < 0 ? locked : RB_FAULT(LOCK_TAKEN, err);
     if (locked < 0) {
         return locked;
     }
@@ -386,9 +404,10 @@ static int prepare(struct rb_run *run, struct rb_error *err)
         rb_run_note(run, "the last run of '%s' did not end by itself; it is recorded as crashed",
                     pipeline->name);
     }
-    return status != 0 ? status
-                       : rb_state_run_begin(run->state, pipeline->name, run->report->load_id,
-                                            pipeline->path, &run->report->run_id, err);
+    status = status != 0 ? status
+                         : rb_state_run_begin(run->state, pipeline->name, run->report->load_id,
+                                              pipeline->path, &run->report->run_id, err);
+    return status != 0 ? status : RB_FAULT(RUN_RECORDED, err);
 }
 
 void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
@@ -416,7 +435,9 @@ void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_op
     }
     record_end(&run);
     if (run.state != NULL) {
+        RB_FAULT_MARK(LOCK_RELEASE);
         (void)rb_state_unlock(run.state, pipeline->name, NULL);
+        RB_FAULT_MARK(LOCK_RELEASED);
     }
     rb_run_release(&run);
 }

@@ -83,6 +83,11 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err);
 int rb_run_check_folders(const struct rb_pipeline *pipeline,
                          const struct rb_engine_options *options, const struct rb_worker_spec *spec,
                          struct rb_error *err);
+/* again.c: a step that changes nothing by being done again (begin, plan, publish), until it does
+ * not fail, or fails for good, or resources.max_retries is used up. `what` is for people. */
+int rb_run_again(struct rb_run *run, const char *what,
+                 int (*step)(struct rb_run *run, void *user, struct rb_error *err), void *user,
+                 struct rb_error *err);
 /* Adds `fault` as the run's, unless there is one already. */
 void rb_run_fail(struct rb_run *run, enum rb_fault_side side, const struct rb_error *error);
 void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum rb_fault_side side,

@@ -568,6 +568,17 @@ int rb_session_await(struct rb_session *session, uint64_t id, struct rb_buf *ret
     }
 }
 
+int rb_session_wait(struct rb_session *session, int64_t ms, struct rb_error *err)
+{
+    int64_t until_ms = rb_clock_ms() + ms;
+    int status = RB_OK;
+    while (status == RB_OK && rb_clock_ms() < until_ms) {
+        status = session->is_dead || session->stop_sent ? failure(session, err)
+                                                        : pump(session, until_ms, err);
+    }
+    return status;
+}
+
 int rb_session_await_any(struct rb_session *session, int64_t timeout_ms, uint64_t *ret_id,
                          struct rb_buf *ret, struct rb_error *err)
 {

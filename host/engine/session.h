@@ -71,6 +71,8 @@ int rb_session_post_unit(struct rb_session *session, const char *json, size_t le
  * RB_ETIMEOUT (the run's deadline), RB_ECONNECTOR (the worker is gone; the message says how). */
 int rb_session_await(struct rb_session *session, uint64_t id, struct rb_buf *ret,
                      struct rb_error *err);
+/* Serves the link for `ms` milliseconds; fails when the worker dies or the run is stopped. */
+int rb_session_wait(struct rb_session *session, int64_t ms, struct rb_error *err);
 /* Waits for any posted unit, at most timeout_ms (< 0: none). 0: *ret_id and its payload; 1:
  * timeout_ms passed. Failures as above; what had come back before the failure is given out first.
  */
