@@ -22,6 +22,7 @@ include mk/guests.mk
 include mk/bench.mk
 include mk/tests.mk
 include mk/fuzz.mk
+include mk/faults.mk
 include mk/checks.mk
 
 .PHONY: build demo install clean help

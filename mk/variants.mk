@@ -79,7 +79,7 @@ $(foreach f,$(SQL_FOLDERS),$(eval $(call sql_rules,$(f))))
 sources_of = $(if $(filter nanoarrow,$(1)),$(NANOARROW_SOURCES),$(filter-out %/main.c,$(sort $(wildcard \
     $(FOLDER_$(1))/*.c))) $(if $(filter $(FOLDER_$(1)),$(SQL_FOLDERS)),build/gen/$(FOLDER_$(1))/sql.c))
 # objects_of <variant> <sources>
-objects_of = $(patsubst %.c,build/$(1)/obj/%.o,$(patsubst build/%,%,$(if $(filter guest,$(1)),$(filter-out \
+objects_of = $(patsubst %.c,build/$(1)/obj/%.o,$(patsubst build/%,%,$(if $(filter guest%,$(1)),$(filter-out \
     %_native.c,$(2)),$(2))))
 # archives <variant> <names>: those that have a source.
 archives = $(foreach a,$(2),$(if $(strip $(call sources_of,$(a))),build/$(1)/lib/$(a).a))
@@ -115,7 +115,7 @@ define archive_rule
 build/$(1)/lib/$(2).a: $(3) $(call stale,build/$(1)/lib/$(2).a,$(3))
 	@mkdir -p $$(@D)
 	$$(call say,AR $(1),$(2))
-	$$(Q)rm -f $$@ && $$(AR_$(if $(filter guest,$(1)),guest,host)) rcs $$@ $$(filter %.o,$$^)
+	$$(Q)rm -f $$@ && $$(AR_$(if $(filter guest%,$(1)),guest,host)) rcs $$@ $$(filter %.o,$$^)
 	$$(call note,$(3))
 endef
 $(foreach v,$(VARIANTS),$(foreach a,$(ARCHIVES_$(v)),$(if $(strip $(call sources_of,$(a))),$(eval $(call \

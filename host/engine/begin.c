@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
@@ -69,6 +70,7 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
         int status = rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
                                              ledger_load != NULL ? ledger_load : "",
                                              spec->cursor_field, NULL, ledger, err);
+        status = status != 0 ? status : RB_FAULT(CURSOR_TAKEN, err);
         if (status != 0) {
             return status;
         }
@@ -214,8 +216,11 @@ int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_err
         return rb_error_set(err, status, "BEGIN", "writing the request of rb_begin");
     }
     *ret_side = RB_FAULT_DESTINATION;
-    status = rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_begin", rb_buf_str(&request),
-                             request.len, &data, err);
+    status = RB_FAULT(BEGIN_CALL, err);
+    status = status != 0 ? status
+                         : rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_begin",
+                                           rb_buf_str(&request), request.len, &data, err);
+    status = status != 0 ? status : RB_FAULT(BEGIN_ANSWERED, err);
     if (status != 0) {
         return status;
     }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 #include "host/link/spec.h"
@@ -146,7 +147,10 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
     if (status != 0) {
         return rb_error_set(err, status, "PLAN", "writing the request of rb_plan");
     }
-    status = rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_plan", rb_buf_str(&request),
-                             request.len, &data, err);
+    status = RB_FAULT(PLAN_CALL, err);
+    status = status != 0 ? status
+                         : rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_plan",
+                                           rb_buf_str(&request), request.len, &data, err);
+    status = status != 0 ? status : RB_FAULT(PLAN_ANSWERED, err);
     return status != 0 ? status : take_answer(run, &data, err);
 }

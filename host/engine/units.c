@@ -1,6 +1,7 @@
 /* The units of every stream over the lanes, in the order of the document. */
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/engine/retry.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
@@ -98,7 +99,10 @@ static int start_unit(struct rb_schedule *schedule, struct lane *lane, struct rb
         return rb_error_set(err, status, "UNIT", "writing a unit of stream '%s'",
                             stream->stream->name);
     }
-    status = rb_session_post_unit(run->session, rb_buf_str(&text), text.len, &lane->id, err);
+    status = RB_FAULT(UNIT_POST, err);
+    status = status != 0
+                 ? status
+                 : rb_session_post_unit(run->session, rb_buf_str(&text), text.len, &lane->id, err);
     if (status != 0) {
         return status;
     }
@@ -108,6 +112,7 @@ static int start_unit(struct rb_schedule *schedule, struct lane *lane, struct rb
     lane->unit = unit;
     lane->progress = (struct rb_session_progress){.records_read = 0};
     rb_run_tell(run, stream);
+    RB_FAULT_MARK(UNIT_POSTED);
     return RB_OK;
 }
 
@@ -395,6 +400,7 @@ int rb_run_units(struct rb_run *run, struct rb_error *err)
         int got = rb_session_await_any(run->session, wait_ms, &id, &payload, &failure);
         struct lane *lane = got == 0 ? lane_of(&schedule, id) : NULL;
         if (lane != NULL) {
+            RB_FAULT_MARK(UNIT_RESULT);
             end_unit(&schedule, lane, &payload);
         }
         status = got < 0 ? got : RB_OK;

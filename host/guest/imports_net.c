@@ -1,4 +1,5 @@
 /* Module "rapidbyte", the network: docs/protocol.md, "Network". All of it is the broker's. */
+#include "base/fault.h"
 #include "host/guest/internal.h"
 
 static int number(uint64_t arg)
@@ -49,10 +50,10 @@ static int32_t net_authenticate(struct rb_guest *guest, const uint64_t *args)
         return -1;
     }
     struct rb_error err = {0};
-    return done(guest,
-                rb_broker_authenticate_postgres(guest->options.broker, number(args[0]),
-                                                (uint32_t)args[2], user, (size_t)args[4], &err),
-                &err);
+    int status = rb_broker_authenticate_postgres(guest->options.broker, number(args[0]),
+                                                 (uint32_t)args[2], user, (size_t)args[4], &err);
+    status = status != 0 ? status : RB_FAULT(NET_AUTHENTICATED, &err);
+    return done(guest, status, &err);
 }
 
 static int32_t net_send(struct rb_guest *guest, const uint64_t *args)

@@ -7,7 +7,12 @@
 #include "host/guest/internal.h"
 #include "host/guest/wasi.h"
 
+#ifdef RB_FAULTS
+static const struct rb_guest_import *const ours[] = {rb_guest_core_imports, rb_guest_net_imports,
+                                                     rb_guest_fault_imports};
+#else
 static const struct rb_guest_import *const ours[] = {rb_guest_core_imports, rb_guest_net_imports};
+#endif
 static const struct rb_guest_import *const wasi[] = {rb_wasi_core_imports, rb_wasi_fd_imports,
                                                      rb_wasi_path_imports, rb_wasi_poll_imports,
                                                      rb_wasi_sock_imports};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/guest/internal.h"
 
 enum { SHARED_MAX = 16 }; /* modules that are found again; others are loaded anew */
@@ -60,6 +61,7 @@ static int load(const struct rb_guest *guest, WasmEdge_ASTModuleContext **ret_as
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf path = RB_BUF_INIT(PATH_MAX);
     int status = find_code(&guest->options, &path, err);
+    status = status != 0 ? status : RB_FAULT(AOT_FOUND, err);
     if (status != 0) {
         return status;
     }

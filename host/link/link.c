@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 
 enum {
     HEADER_BYTES = 16,
@@ -106,6 +107,15 @@ static int send_parts(const struct rb_link *link, struct iovec iov[2], struct rb
     return 0;
 }
 
+#ifdef RB_FAULTS
+/* Among the fault points of frames: the worker's follow the supervisor's. */
+static int frame_index(enum rb_link_type type)
+{
+    return (int)type < RB_LINK_READY ? (int)type - RB_LINK_INIT
+                                     : (int)type - RB_LINK_READY + RB_LINK_CLOSE;
+}
+#endif
+
 int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, const char *json,
                  size_t len, struct rb_error *err)
 {
@@ -114,6 +124,10 @@ int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, cons
                             "a message of %zu bytes between supervisor and worker is over the "
                             "limit of %d",
                             len, RB_LINK_PAYLOAD_MAX);
+    }
+    int r = RB_FAULT_AT(LINK_SEND_INIT, frame_index(type), err);
+    if (r != 0) {
+        return r;
     }
     uint8_t header[HEADER_BYTES] = {0};
     rb_store_le32(header, (uint32_t)len);
@@ -127,7 +141,7 @@ int rb_link_send(struct rb_link *link, enum rb_link_type type, uint64_t id, cons
                            {.iov_base = payload.out, .iov_len = len}};
 
     pthread_mutex_lock(&link->send_lock);
-    int r = send_parts(link, iov, err);
+    r = send_parts(link, iov, err);
     pthread_mutex_unlock(&link->send_lock);
     return r;
 }
@@ -235,6 +249,10 @@ int rb_link_recv(struct rb_link *link, int64_t timeout_ms, struct rb_link_frame 
         if (r != 0) {
             return r;
         }
+    }
+    int r = RB_FAULT_AT(LINK_RECV_INIT, frame_index((enum rb_link_type)link->in.data[4]), err);
+    if (r != 0) {
+        return r;
     }
     link->in_whole = true;
     *ret_frame = (struct rb_link_frame){

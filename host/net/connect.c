@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "host/net/address.h"
 #include "host/net/allow.h"
 #include "host/net/resolve.h"
@@ -92,9 +93,11 @@ static int connect_one(const struct rb_broker *broker, const struct rb_net_addre
     socklen_t len = rb_address_to_sockaddr(address, &to);
     RB_CLEANUP(close_fd) int fd = -1;
     int r = rb_socket_open(to.ss_family, broker->grant.idle_timeout_ms, &fd, err);
+    r = r != 0 ? r : RB_FAULT(NET_CONNECT, err);
     if (r == 0) {
         r = rb_socket_connect(fd, &to, len, broker->cancel_fd, deadline, err);
     }
+    r = r != 0 ? r : RB_FAULT(NET_CONNECTED, err);
     if (r == 0) {
         r = rb_table_check_peer(broker, fd, by_name, err);
     }

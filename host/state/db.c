@@ -1,5 +1,7 @@
 #include "host/state/db.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <stdbool.h>
@@ -182,13 +184,18 @@ int rb_state_exec(struct rb_state *state, const char *sql, struct rb_error *err)
 
 int rb_state_tx_begin(struct rb_state *state, struct rb_error *err)
 {
-    return rb_state_exec(state, "BEGIN IMMEDIATE", err);
+    int status = RB_FAULT(STATE_BEGIN, err);
+    status = status != 0 ? status : rb_state_exec(state, "BEGIN IMMEDIATE", err);
+    RB_FAULT_MARK(STATE_BEGUN);
+    return status;
 }
 
 int rb_state_tx_end(struct rb_state *state, int status, struct rb_error *err)
 {
     if (status >= 0) {
-        int commit = rb_state_exec(state, "COMMIT", err);
+        int commit = RB_FAULT(STATE_COMMIT, err);
+        commit = commit != 0 ? commit : rb_state_exec(state, "COMMIT", err);
+        commit = commit != 0 ? commit : RB_FAULT(STATE_COMMITTED, err);
         if (commit == 0) {
             return status;
         }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "gen/host/state/sql.h"
 #include "host/state/db.h"
 #include "host/state/state.h"
@@ -182,6 +183,7 @@ static int open_db(struct rb_state *state, struct rb_error *err)
 int rb_state_open(const char *path, struct rb_state **ret_state, struct rb_error *err)
 {
     int status = check_folder(path, err);
+    status = status != 0 ? status : RB_FAULT(STATE_OPEN, err);
     if (status != 0) {
         return status;
     }
@@ -194,6 +196,7 @@ int rb_state_open(const char *path, struct rb_state **ret_state, struct rb_error
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
     status = open_db(state, err);
+    status = status != 0 ? status : RB_FAULT(STATE_OPENED, err);
     if (status != 0) {
         rb_state_close(state);
         return status;

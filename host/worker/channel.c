@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/worker/clock.h"
 
 struct rb_frame *rb_frame_new(enum rb_frame_kind kind, const void *data, size_t size)
@@ -129,8 +130,10 @@ static int wait_for_room(struct rb_channel *channel, const struct rb_frame *fram
 
 int rb_channel_send(struct rb_channel *channel, struct rb_frame *frame, struct rb_error *err)
 {
+    enum rb_frame_kind kind = frame->kind; /* it is another's once it is queued */
+    int r = RB_FAULT_AT(FRAME_SEND_DATA, kind, err);
     pthread_mutex_lock(&channel->lock);
-    int r = wait_for_room(channel, frame, err);
+    r = r != 0 ? r : wait_for_room(channel, frame, err);
     if (r == 0) {
         if (is_counted(frame)) {
             channel->n_batches++;
@@ -148,8 +151,10 @@ int rb_channel_send(struct rb_channel *channel, struct rb_frame *frame, struct r
     pthread_mutex_unlock(&channel->lock);
     if (r != 0) {
         free(frame);
+        return r;
     }
-    return r;
+    (void)kind; /* which only fault points ask for */
+    return RB_FAULT_AT(FRAME_QUEUED_DATA, kind, err);
 }
 
 /* With the lock held: the first frame, or NULL when the run was cancelled. */
@@ -207,6 +212,8 @@ int rb_channel_recv(struct rb_channel *channel, uint64_t unit, uint64_t seq,
         return set_cancelled(err);
     }
     int r = check_frame(frame, unit, seq, err);
+    int fault = RB_FAULT_AT(FRAME_RECV_DATA, frame->kind, err);
+    r = fault < 0 ? fault : r;
     if (r < 0) {
         rb_channel_drop(channel, frame);
         return r;

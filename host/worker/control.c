@@ -7,6 +7,7 @@
 #include "host/worker/clock.h"
 #include "host/worker/stage.h"
 #include "host/worker/summary.h"
+#include "host/worker/worker.h"
 
 enum { EXPORT_CLOSE = RB_GUEST_EXPORT_COUNT }; /* beside enum rb_guest_export */
 
@@ -135,7 +136,7 @@ static void run_call(void *user)
     struct rb_context *context = control->context;
     uint64_t id = control->id;
     atomic_store(&control->busy, false);
-    (void)rb_link_send(context->link, RB_LINK_RESULT, id, rb_buf_str(&text), text.len, NULL);
+    rb_worker_send_result(context->link, id, &text);
 }
 
 static int export_of(yyjson_val *name, unsigned *ret_export)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "host/link/text.h"
 #include "host/net/broker.h"
@@ -225,13 +226,15 @@ int rb_instance_open(struct rb_instance *instance, struct rb_instance_timings *r
     if (r != 0) {
         return rb_error_set(err, r, "OPEN_CONTEXT", "the configuration is too large");
     }
-    r = make_broker(instance, err);
+    r = RB_FAULT(INSTANCE_OPEN, err);
+    r = r != 0 ? r : make_broker(instance, err);
     begin_call(instance, RB_GUEST_OPEN); /* its start function, too */
     r = r != 0 ? r : make_guest(instance, err);
     r = r != 0 ? r
                : rb_guest_call(instance->guest, RB_GUEST_OPEN, rb_buf_str(&context), context.len,
                                &instance->info, err);
     atomic_store(&instance->call_start_ns, 0);
+    r = r != 0 ? r : RB_FAULT(INSTANCE_OPENED, err);
     if (r != 0) {
         drop_guest(instance);
         return r;
@@ -294,9 +297,11 @@ int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
 {
     int r = 0;
     if (instance->guest != NULL && !atomic_load(&instance->context->cancelled)) {
+        r = RB_FAULT(INSTANCE_CLOSE, err);
         begin_call(instance, RB_GUEST_EXPORT_COUNT);
-        r = rb_guest_close(instance->guest, err);
+        r = r != 0 ? r : rb_guest_close(instance->guest, err);
         atomic_store(&instance->call_start_ns, 0);
+        r = r != 0 ? r : RB_FAULT(INSTANCE_CLOSED, err);
     }
     drop_guest(instance);
     return r;

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "host/worker/clock.h"
 #include "host/worker/stage.h"
 #include "host/worker/summary.h"
+#include "host/worker/worker.h"
 
 struct slot {
     struct rb_lane *lane;
@@ -161,12 +163,6 @@ void rb_lane_free(struct rb_lane *lane)
     free(lane);
 }
 
-static void send_result(struct rb_context *context, uint64_t unit, const struct rb_buf *text)
-{
-    /* A lost supervisor is found out by the thread that reads. */
-    (void)rb_link_send(context->link, RB_LINK_RESULT, unit, rb_buf_str(text), text->len, NULL);
-}
-
 /* The last stage's thread: nothing of the lane is touched after n_running became 0, because the
  * next unit may begin. */
 static void stage_ends(struct rb_lane *lane)
@@ -200,7 +196,7 @@ static void stage_ends(struct rb_lane *lane)
     }
     lane->n_running = 0;
     pthread_mutex_unlock(&lane->lock);
-    send_result(context, unit, &text);
+    rb_worker_send_result(context->link, unit, &text);
 }
 
 /* Notes what the stage came to, before others can get to know, so that the first cause is the first
@@ -287,6 +283,7 @@ static void run_stage(void *user)
     struct rb_summary summary = {0};
     int r = run_export(slot, result, &err);
     r = r != 0 ? r : rb_summary_check(&slot->stage, &result->data, &summary, &err);
+    r = r != 0 ? r : RB_FAULT(STAGE_ENDED, &err);
     bool ok = note_outcome(slot, r, &err, r == 0 && summary.needs_no_rows);
     pass_on(slot, r, &err, summary.checksum[0] != 0 ? summary.checksum : NULL);
     if (!ok || r != 0) {
@@ -351,6 +348,10 @@ int rb_lane_start(struct rb_lane *lane, uint64_t unit, yyjson_val *message, stru
     if (busy) {
         return rb_error_set(err, RB_EINTERNAL, "BUSY", "the lane has a unit already");
     }
+    int fault = RB_FAULT(LANE_START, err);
+    if (fault != 0) {
+        return fault;
+    }
     lane->unit = unit;
     lane->satisfied = false;
     rb_unit_result_release(&lane->result);
@@ -373,5 +374,6 @@ int rb_lane_start(struct rb_lane *lane, uint64_t unit, yyjson_val *message, stru
          * waits for the result. */
         (void)rb_instance_submit(lane->slots[i].stage.instance, run_stage, &lane->slots[i], NULL);
     }
+    RB_FAULT_MARK(LANE_STARTED);
     return 0;
 }

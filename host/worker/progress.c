@@ -1,9 +1,10 @@
 #include "host/worker/progress.h"
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "host/worker/clock.h"
 
-static const int64_t interval_ns = 100 * 1000000;
+static const int64_t interval_ns = RB_FAULT_HASTEN(100 * 1000000);
 
 static void reset_count(struct rb_count *count)
 {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <yyjson.h>
 
+#include "base/fault.h"
 #include "host/guest/guest.h"
 #include "host/worker/confine.h"
 #include "host/worker/context.h"
@@ -353,6 +354,7 @@ static int serve(struct worker *worker)
     if ((r == 0 ? answer_ready(worker, &sandbox) : answer(worker, RB_LINK_READY, 0, &err)) != 0) {
         _exit(RB_WORKER_EXIT_ORPHANED);
     }
+    r = r != 0 ? r : RB_FAULT(WORKER_STARTED, NULL);
     if (r != 0) {
         return RB_WORKER_EXIT_FAULT;
     }
@@ -379,6 +381,14 @@ static void take_over_process(void)
     /* A supervisor that was gone before this has closed its end of the link, which is as good. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     mallopt(M_ARENA_MAX, ARENAS_MAX);
+}
+
+void rb_worker_send_result(struct rb_link *link, uint64_t id, const struct rb_buf *text)
+{
+    if (rb_link_send(link, RB_LINK_RESULT, id, rb_buf_str(text), text->len, NULL) != 0) {
+        /* The supervisor would wait for it as long as the worker lives. */
+        _exit(RB_WORKER_EXIT_ORPHANED);
+    }
 }
 
 int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path)

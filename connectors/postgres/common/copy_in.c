@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/common/copy_begin.h"
 #include "connectors/postgres/common/wire.h"
@@ -116,6 +117,7 @@ int rb_copy_in_end(struct rb_conn *conn, int64_t *ret_rows, struct rb_error *err
         r = send_message(conn, err);
     }
     r = r < 0 ? r : rb_wire_send(conn, copy_done, sizeof copy_done, err);
+    RB_FAULT_MARK(DEST_COPY_DONE_SENT);
     return r < 0 ? r : finish(conn, ret_rows, err);
 }
 

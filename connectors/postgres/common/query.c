@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "connectors/postgres/common/result.h"
 #include "connectors/postgres/common/wire.h"
 
@@ -80,9 +81,12 @@ int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affe
     if (r < 0) {
         return too_large(conn, r, err);
     }
-    r = rb_wire_flush(conn, err);
+    r = RB_FAULT(STATEMENT, err);
+    r = r < 0 ? r : rb_wire_flush(conn, err);
+    RB_FAULT_MARK(STATEMENT_SENT);
     int64_t affected = -1;
     r = r < 0 ? r : collect(conn, NULL, &affected, err);
+    r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
     if (r == 0) {
         *ret_affected = affected;
     }
@@ -169,8 +173,11 @@ static int run(struct rb_conn *conn, int status, struct rb_query_result *result,
         rb_result_clear(result);
     }
     int64_t affected = -1;
-    int r = rb_wire_flush(conn, err);
-    return r < 0 ? r : collect(conn, result, &affected, err);
+    int r = RB_FAULT(STATEMENT, err);
+    r = r < 0 ? r : rb_wire_flush(conn, err);
+    RB_FAULT_MARK(STATEMENT_SENT);
+    r = r < 0 ? r : collect(conn, result, &affected, err);
+    return r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
 }
 
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,

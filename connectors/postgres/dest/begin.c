@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -149,18 +150,23 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
                       struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
 {
     int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_CONNECTED, err);
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
     status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
+    status = status < 0 ? status : RB_FAULT(DEST_PIPELINE_LOCKED, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
     status = status < 0 ? status
                         : take_load(dest, offered, pipeline, streams, n_streams, unfinished,
                                     ret_dropped, err);
+    status = status < 0 ? status : RB_FAULT(DEST_LOAD_TAKEN, err);
     if (status == 0) {
         const char *resumed = rb_query_text(unfinished, 0, 0);
         status =
             void_gone(dest, resumed != NULL ? resumed : offered, pipeline, streams, n_streams, err);
     }
-    return status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMIT, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    return status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMITTED, err);
 }
 
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
 enum { PARAMS_MAX = 16 };
@@ -133,6 +134,7 @@ static void dest_close(void *self)
 {
     struct rb_dest *dest = self;
     if (dest != NULL) {
+        RB_FAULT_MARK(DEST_CLOSE);
         rb_conn_closep(&dest->conn);
         rb_content_release(&dest->content);
         free(dest);

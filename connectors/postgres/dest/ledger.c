@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/hash.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
@@ -41,7 +42,9 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
     bool exists = false;
     int status = rb_ledger_check(dest, &exists, err);
     if (status == 0 && !exists) {
-        status = rb_query_exec(dest->conn, rb_sql_ledger_create, err);
+        status = RB_FAULT(DEST_LEDGER_CREATE, err);
+        status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_ledger_create, err);
+        status = status < 0 ? status : RB_FAULT(DEST_LEDGER_CREATED, err);
         if (status < 0) {
             rb_dest_abort(dest);
         }
@@ -233,6 +236,7 @@ static int ask_ledger(struct rb_dest *dest, const struct rb_receipt *receipt, in
                       struct rb_error *err)
 {
     struct rb_receipt standing;
+    RB_FAULT_MARK(DEST_COMMIT_LOST);
     rb_conn_closep(&dest->conn);
     int found = receipt->context->load_id[0] == '\0' ? lost : rb_dest_connect(dest, NULL);
     if (found == 0) {
@@ -262,7 +266,11 @@ int rb_ledger_commit(struct rb_dest *dest, const struct rb_receipt *receipt, str
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result result;
     rb_query_result_init(&result);
-    int status = rb_query_run(dest->conn, "COMMIT", NULL, 0, RB_QUERY_TEXT, &result, err);
+    int status = RB_FAULT(DEST_COMMIT, err);
+    status = status < 0 ? status : rb_query_send(dest->conn, "COMMIT", NULL, 0, err);
+    RB_FAULT_MARK(DEST_COMMIT_SENT);
+    status = status < 0 ? status : rb_query_receive(dest->conn, &result, err);
+    status = status < 0 ? status : RB_FAULT(DEST_COMMITTED, err);
     if (status == 0) {
         /* COMMIT of a failed transaction is answered by ROLLBACK, without an error. */
         if (strcmp(result.tag, "COMMIT") == 0) {
@@ -302,6 +310,7 @@ int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t 
         status = rb_query_exec(dest->conn, sql, err);
         if (status == 0) {
             status = rb_dest_query(dest, rb_sql_staging_forget, &name, 1, NULL, err);
+            status = status < 0 ? status : RB_FAULT(DEST_LEFTOVER_DROPPED, err);
             dropped++;
         }
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/dest/load.h"
 
@@ -127,7 +128,9 @@ static int copy_rows(struct rb_loading *run, struct rb_error *err)
         if (status < 0) {
             return status;
         }
-        int pushed = rb_copy_in_push(run->dest->conn, err);
+        int pushed = RB_FAULT(DEST_COPY_DATA, err);
+        pushed = pushed < 0 ? pushed : rb_copy_in_push(run->dest->conn, err);
+        pushed = pushed < 0 ? pushed : RB_FAULT(DEST_COPY_DATA_SENT, err);
         run->load->flush_secs += rb_clock_secs() - encoded;
         if (pushed < 0) {
             return pushed;
@@ -144,13 +147,14 @@ static int copy_begin(struct rb_loading *run, const struct rb_statement *sql, st
         rb_buf_append(out, rb_copy_binary_header, sizeof rb_copy_binary_header) < 0) {
         status = no_memory(err);
     }
-    return status;
+    return status < 0 ? status : RB_FAULT(DEST_COPY_BEGUN, err);
 }
 
 /* status: of the rows; 0 when all of them are in the COPY. */
 static int copy_end(struct rb_loading *run, int status, int64_t *ret_rows, struct rb_error *err)
 {
     struct rb_conn *conn = run->dest->conn;
+    status = status < 0 ? status : RB_FAULT(DEST_COPY_DONE, err);
     if (status == 0 && rb_codec_append_trailer(rb_copy_in_buf(conn)) < 0) {
         status = no_memory(err);
     }
@@ -162,6 +166,7 @@ static int copy_end(struct rb_loading *run, int status, int64_t *ret_rows, struc
     }
     double start = rb_clock_secs();
     status = rb_copy_in_end(conn, ret_rows, err);
+    status = status < 0 ? status : RB_FAULT(DEST_COPY_ENDED, err);
     run->load->flush_secs += rb_clock_secs() - start;
     return status;
 }
@@ -327,6 +332,7 @@ static int load_rows(struct rb_loading *run, struct rb_load *load, struct rb_err
     status = status < 0 ? status : check_key_columns(run, err);
     if (status == 0 && run->indirect) {
         status = rb_temporary_create(run, err);
+        status = status < 0 ? status : RB_FAULT(DEST_TEMPORARY_CREATED, err);
     }
     if (status < 0) {
         return status;
@@ -345,6 +351,7 @@ static int load_rows(struct rb_loading *run, struct rb_load *load, struct rb_err
         check_count(load->rows, run->sent + run->rejects.n, "with the server or left out", err);
     if (status == 0 && run->indirect) {
         status = move_rows(run, err);
+        status = status < 0 ? status : RB_FAULT(DEST_MOVED, err);
     }
     load->rejected = run->rejects.n;
     return status;

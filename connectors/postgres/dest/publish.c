@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -81,14 +82,17 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     const char *staging = name;
     int64_t expected = rb_json_int(rb_json_at(request, "end", "records", NULL), -1);
     int status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_BEGUN, err);
     status = status < 0 ? status
                         : check_units(dest, stream, rb_json_get(request, "units"), receipt, err);
+    status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_CHECKED, err);
     if (status == 0 && expected >= 0 && expected != receipt->rows + receipt->rejected) {
         return rb_error_set(err, RB_EDATA, "VERIFY_MISMATCH",
                             "the source sent %lld rows, %lld are staged", (long long)expected,
                             (long long)(receipt->rows + receipt->rejected));
     }
     status = status < 0 ? status : rb_swap_publish(dest, stream, staging, err);
+    status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_SWAPPED, err);
     status = status < 0 || receipt->rejected == 0 ? status : publish_rejected(dest, stream, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);
@@ -96,7 +100,8 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     if (status == 1) {
         return rb_query_exec(dest->conn, "ROLLBACK", err); /* it has been published */
     }
-    return status < 0 ? status : rb_ledger_commit(dest, receipt, err);
+    status = status < 0 ? status : rb_ledger_commit(dest, receipt, err);
+    return status < 0 ? status : RB_FAULT(DEST_PUBLISHED, err);
 }
 
 static int end_load(struct rb_dest *dest, const char *load_id, const char *pipeline,
@@ -111,7 +116,9 @@ static int end_load(struct rb_dest *dest, const char *load_id, const char *pipel
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for names");
     }
     const char *params[] = {load_id, pipeline, has_document ? rb_buf_str(&streams) : NULL};
-    return rb_dest_query(dest, rb_sql_load_end, params, 3, NULL, err);
+    int status = RB_FAULT(DEST_END_LOAD, err);
+    status = status < 0 ? status : rb_dest_query(dest, rb_sql_load_end, params, 3, NULL, err);
+    return status < 0 ? status : RB_FAULT(DEST_END_LOAD_DONE, err);
 }
 
 static int publish_once(struct rb_dest *dest, const struct rb_stream_context *stream,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -136,9 +137,11 @@ static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_
     status = status < 0 ? status : rb_dest_query(dest, rb_sql_swap_rename, oids, 2, &rename, err);
     status = status < 0 ? status : rb_dest_run_each(dest, &restore, err);
     status = status < 0 ? status : rb_dest_run_each(dest, captured, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SWAP_RESTORED, err);
     status = status < 0 ? status
                         : run(dest, err, "DROP TABLE %s.%s RESTRICT", names->schema,
                               names->out_of_the_way);
+    status = status < 0 ? status : RB_FAULT(DEST_SWAP_DROPPED, err);
     return status < 0 ? status : rb_dest_run_each(dest, &rename, err);
 }
 
@@ -183,6 +186,7 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     rb_query_result_init(&captured);
     const char *old_oid = old->oid;
     int status = lock_old(dest, table, old, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SWAP_LOCKED, err);
     status =
         status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &fresh, err);
     status = status < 0 ? status : check_unchanged(dest, old, &fresh, table, names, err);
@@ -191,7 +195,9 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     status = status < 0 ? status
                         : run(dest, err, "ALTER TABLE %s RENAME TO %s", old->relation,
                               names->out_of_the_way);
+    status = status < 0 ? status : RB_FAULT(DEST_SWAP_RENAMED, err);
     status = status < 0 ? status : move_in(dest, staging, names, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SWAP_MOVED_IN, err);
     return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
 }
 
@@ -259,6 +265,7 @@ int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *contex
         }
         pause_between(attempt);
     }
+    status = status < 0 ? status : RB_FAULT(DEST_SWAPPED, &own);
     if (status < 0) {
         rb_error_prefix(&own, "replacing table \"%s\"", table);
         if (err != NULL) {

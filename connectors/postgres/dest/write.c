@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arrow/metadata.h"
+#include "base/fault.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -99,6 +100,7 @@ static int read_schema(struct unit *unit, struct rb_error *err)
     }
     status = status < 0 ? status
                         : rb_columns_from_schema(&unit->reader.decoder.schema, &unit->columns, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_READ, err);
     return status < 0 ? status : read_key(unit, err);
 }
 
@@ -138,8 +140,11 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
 {
     int status = 0;
     if (!unit->target.exists) {
-        status =
-            rb_target_create(unit->dest, schema, table, &unit->columns, unit->primary_key, err);
+        status = RB_FAULT(DEST_TABLE_CREATE, err);
+        status = status < 0 ? status
+                            : rb_target_create(unit->dest, schema, table, &unit->columns,
+                                               unit->primary_key, err);
+        status = status < 0 ? status : RB_FAULT(DEST_TABLE_CREATED, err);
         status =
             status < 0 ? status : rb_target_find(unit->dest, schema, table, &unit->target, err);
     }
@@ -156,6 +161,7 @@ static int stage_for_swap(struct unit *unit, struct rb_error *err)
     status = status < 0 ? status
                         : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
                                         unit->staging, err);
+    status = status < 0 ? status : RB_FAULT(DEST_STAGING_CREATED, err);
     return status < 0
                ? status
                : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, unit->staging, &unit->target, err);
@@ -174,14 +180,17 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
     int status =
         rb_query_exec(dest->conn, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746714)", err);
     status = status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SHARED_BEGUN, err);
     if (status == 0 && !staging.exists) {
         status = rb_dest_query(dest, rb_sql_staging_record, params, 4, NULL, err);
+        status = status < 0 ? status : RB_FAULT(DEST_SHARED_RECORDED, err);
         if (status == 0 && unit->target.exists) {
             status = rb_swap_check(dest, &unit->target, context->destination_table, err);
         }
         status = status < 0 ? status
                             : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
                                             name, err);
+        status = status < 0 ? status : RB_FAULT(DEST_SHARED_CREATED, err);
         status =
             status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
         /* Here, where one connection comes first: two could not add the same column. */
@@ -190,6 +199,7 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
                                         &staging, NULL, &unit->mapping, err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    status = status < 0 ? status : RB_FAULT(DEST_SHARED_COMMITTED, err);
     return status < 0 ? status
                       : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &unit->target, err);
 }
@@ -202,7 +212,7 @@ static int truncate(struct unit *unit, struct rb_error *err)
     if (status < 0) {
         rb_error_prefix(err, "replace_method: truncate");
     }
-    return status;
+    return status < 0 ? status : RB_FAULT(DEST_TRUNCATED, err);
 }
 
 /* Rows before the cursor are in the table that it was taken for. Another one gets all of them; if
@@ -248,6 +258,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
     bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
     int status = rb_dest_ensure_schema(dest, err);
+    status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
     status = status < 0 ? status : rb_dest_settle_types(dest, &unit->columns, err);
     status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     status = status < 0 ? status : check_moved(unit, err);
@@ -265,6 +276,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
         status = stage_shared(unit, err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : RB_FAULT(DEST_TRANSACTION_BEGUN, err);
     if (status == 0 && unit->swap) {
         status = stage_for_swap(unit, err);
     }
@@ -357,6 +369,7 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
         status = rb_swap_publish(unit->dest, unit->context, unit->staging, err);
     }
     status = status < 0 ? status : rb_ledger_record(unit->dest, &receipt, err);
+    status = status != 0 ? status : RB_FAULT(DEST_RECEIPT_WRITTEN, err);
     if (status != 0) {
         return status;
     }
@@ -420,6 +433,7 @@ static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct
         add_up(&unit->total, &load);
         status = verify(unit, ret_ended, err);
     }
+    status = status < 0 ? status : RB_FAULT(DEST_VERIFIED, err);
     return status < 0 ? status : finish(unit, &load, *ret_ended, err);
 }
 
@@ -433,7 +447,9 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
         if (status != 0 || ended) {
             break;
         }
-        status = rb_ledger_tell_part(unit->dest, unit->context, unit->number, err);
+        status = RB_FAULT(DEST_PART_COMMITTED, err);
+        status =
+            status < 0 ? status : rb_ledger_tell_part(unit->dest, unit->context, unit->number, err);
         unit->number++;
         unit->total.parts++;
         int next = status < 0 ? status : rb_batch_reader_next(&unit->reader, err);
@@ -508,6 +524,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     struct rb_dest *dest = self;
     int status = check_policies(context, err);
     status = status < 0 ? status : rb_dest_connect(dest, err);
+    status = status < 0 ? status : RB_FAULT(DEST_WRITE_CONNECTED, err);
     if (status == 0 && (context->load_id[0] != '\0' || keeps_rejected(context))) {
         status = rb_ledger_ensure(dest, err);
     }

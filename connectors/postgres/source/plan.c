@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/stream.h"
@@ -150,8 +151,10 @@ static int begin(struct rb_source *source, const struct rb_stream_context *strea
     } else if (rb_conn_transaction(source->planner) != 'I') {
         r = rb_query_exec(source->planner, rb_sql_rollback, err);
     }
+    r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_CONNECTED, err);
     r = r < 0 ? r : rb_snapshot_identify(source->planner, ret, err);
     r = r < 0 ? r : rb_query_exec(source->planner, rb_sql_begin, err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_BEGUN, err);
     for (size_t i = 0; r == 0 && i < n_streams; i++) {
         if (rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]) < 0 &&
             !rb_conn_is_usable(source->planner)) {
@@ -161,7 +164,9 @@ static int begin(struct rb_source *source, const struct rb_stream_context *strea
             return lock_errors[i].status;
         }
     }
-    return r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_LOCKED, err);
+    r = r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
+    return r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
 }
 
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
@@ -190,6 +195,7 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         }
     }
     free(lock_errors);
+    r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
         rb_conn_closep(&source->planner);
         return r;

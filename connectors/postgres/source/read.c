@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "connectors/postgres/common/codec.h"
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/common/query.h"
@@ -61,6 +62,7 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
         rb_conn_set_max_record(source->reader, source->config.max_record_bytes);
     }
     source->connect_secs = rb_clock_secs() - start;
+    r = r < 0 ? r : RB_FAULT(SOURCE_CONNECTED, err);
     if (r < 0) {
         return r;
     }
@@ -74,7 +76,9 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
     if (r == 0 && !*ret->id) {
         r = rb_snapshot_identify(source->reader, ret, err);
     }
+    r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_IMPORT, err);
     r = r < 0 ? r : rb_snapshot_begin(source->reader, ret->id, err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_IMPORTED, err);
     if (r == 0) {
         source->reader_snapshot = *ret;
     }
@@ -115,7 +119,9 @@ static int emit(struct reading *reading, struct rb_error *err)
     const struct ArrowArray *batch = NULL;
     int r = rb_decoder_batch(reading->decoder, &batch, err);
     double start = rb_clock_secs();
+    r = r < 0 ? r : RB_FAULT(SOURCE_EMIT, err);
     r = r < 0 ? r : rb_batch_writer_emit(&reading->writer, batch, err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_EMITTED, err);
     if (r < 0 && err && strcmp(err->code, "BATCH_TOO_LARGE") == 0) {
         rb_error_set_hint(err, "raise resources.max_batch_bytes");
     }
@@ -167,6 +173,7 @@ static int end_part(struct reading *reading, struct rb_error *err)
     };
     int r = rb_cursor_part_end(&reading->stream.cursor, &reading->parts, &reading->snapshot, &read,
                                err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_PART_ENDED, err);
     reading->n_parts++;
     begin_part(reading);
     watch(reading, false);
@@ -257,9 +264,11 @@ static int receive_rows(struct reading *reading, struct rb_error *err)
         }
         r = rb_copy_out_next(reading->conn, &data, &len, err);
         if (r == 1) {
-            return check_end(reading, rows_before, err);
+            r = check_end(reading, rows_before, err);
+            return r < 0 ? r : RB_FAULT(SOURCE_COPY_ENDED, err);
         }
         r = r < 0 ? name_row(reading, r, err) : decode(reading, data, len, err);
+        r = r < 0 ? r : RB_FAULT(SOURCE_COPY_DATA, err);
         if (r < 0) {
             return r;
         }
@@ -284,7 +293,9 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
         return r;
     }
     rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&sql));
-    r = rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    r = RB_FAULT(SOURCE_COPY, err);
+    r = r < 0 ? r : rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_COPY_BEGUN, err);
     return r < 0 ? r : receive_rows(reading, err);
 }
 
@@ -292,7 +303,8 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
 static int emit_rest(struct reading *reading, struct rb_error *err)
 {
     bool any = rb_decoder_batch_rows(reading->decoder) > 0 || reading->writer.n_batches == 0;
-    return any ? emit(reading, err) : 0;
+    int r = any ? emit(reading, err) : 0;
+    return r < 0 ? r : RB_FAULT(SOURCE_LAST_EMITTED, err);
 }
 
 static bool wants_parts(const struct rb_stream_context *context)
@@ -360,6 +372,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
         r = rb_cursor_checkpoint(&reading->stream.cursor, conn, snapshot, context->stream_name,
                                  rb_decoder_rows(reading->decoder),
                                  rb_decoder_bytes(reading->decoder), err);
+        r = r < 0 ? r : RB_FAULT(SOURCE_CHECKPOINTED, err);
     }
     if (r < 0) {
         return r;
