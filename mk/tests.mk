@@ -28,7 +28,7 @@ need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no t
 
 .PHONY: test e2e types concurrency sanitize coverage mutants bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
-test-programs: build $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
+test-programs: build $(if $(filter-out faults%,$(T)),,build-faults) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
 ## test: checks, unit, connector and end-to-end tests; T=name runs one
 test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower
@@ -37,7 +37,7 @@ test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slo
 	    chosen,$(E2E_TESTS))
 
 ## e2e: the end-to-end tests alone; T=name runs one
-e2e: build bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(TEST_GUEST_FILES)
+e2e: build build-faults bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(TEST_GUEST_FILES)
 	@tools/run-tests $(call chosen,$(E2E_TESTS))
 
 ## concurrency: writers, 1,000 runs and racing engines for minutes; SEED=n (default: the time)

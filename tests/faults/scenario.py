@@ -1,0 +1,149 @@
+"""One scenario: a run with a fault, what shows after it, another run, and what must hold then."""
+import os
+import shutil
+
+from bench import CANCEL_LIMIT_MS, Broken
+
+OUTCOMES = {0: "ok", 130: "cancelled", 8: "partial", -9: "killed"}
+
+
+class Scenario:
+    def __init__(self, mode, kind, point, occurrence, max_retries=2):
+        self.mode, self.kind, self.point, self.occurrence, self.max_retries = mode, kind, point, occurrence, max_retries
+        self.outcome, self.broken, self.log = None, None, ""
+
+    @property
+    def name(self):
+        return f"{self.mode.name}:{self.kind}:{self.point}:{self.occurrence}:{self.max_retries}"
+
+    def fault(self):
+        fault = f"{self.kind}:{self.point}:{self.occurrence}:@"
+        return f"{self.mode.base};{fault}" if self.mode.base else fault
+
+
+def make_ready(bench, mode):
+    """A finished load, and something to do; then what is set apart from it. Returns the AOT folder."""
+    if bench.mode is not mode or not mode.prepare(bench):
+        mode.seed(bench)
+        bench.mode = mode
+        bench.write_document(mode)
+        if not mode.fresh:
+            run = bench.run(mode)
+            if run.status != 0:
+                raise Broken(f"the first load ended with {run.status}: {run.stderr}")
+        mode.prepare(bench)
+    bench.write_document(mode)
+    if mode.leave:
+        bench.run(mode, mode.leave)
+        bench.await_sessions()
+    if mode.lose_state:
+        shutil.rmtree(bench.path("state"))
+    if not mode.lose_aot:
+        return None
+    aot = bench.path("aot")
+    shutil.rmtree(aot, ignore_errors=True)
+    shutil.copytree(bench.aot_dir, aot)
+    os.unlink(os.path.join(aot, sorted(os.listdir(aot))[0]))
+    return aot
+
+
+def check_half(bench, mode, before, source, loads_before):
+    """After the fault: each stream as before, or as its receipt says. Returns the load that did not end, or None; and
+    whether one ended."""
+    bench.await_sessions()
+    loads, now = bench.loads(), bench.target()
+    new = {load: v for load, v in loads.items() if load not in loads_before or not loads_before[load][0]}
+    if len(new) > 1:
+        raise Broken(f"more than one load is new: {new}")
+    ended, receipts, parts = next(iter(new.values()), (False, {}, {}))
+    after = mode.after(before, source)
+    for table in mode.tables:
+        expected = after[table] if table in receipts else before.get(table)
+        if table in parts and table not in receipts:
+            expected = bench.first_rows(table, before[table][0] + parts[table])
+        if now.get(table) != expected:
+            raise Broken(f"{table} holds {now.get(table)}, not {expected}; before {before.get(table)}, source "
+                         f"{source[table]}, receipts {receipts}")
+    if ended and len(receipts) != len(mode.tables):
+        raise Broken(f"the load has ended without receipts: {receipts}")
+    return ended, now
+
+
+def check_signal(bench, run, entry):
+    if entry[3] != "int":
+        return
+    took = run.ended_ms - int(entry[1])
+    bench.limits["signal_ms"] = max(bench.limits["signal_ms"], took)
+    if took > CANCEL_LIMIT_MS:
+        raise Broken(f"{took:.0f} ms from the signal to the end")
+
+
+def check_cache(aot):
+    strange = [n for n in os.listdir(aot) if len(n) != 67 or not n.endswith(".so")]
+    if strange:
+        raise Broken(f"left in the cache: {strange}")
+
+
+def play(bench, scenario, during=None):
+    """during(bench): what happens to a run that waits at its point."""
+    mode = scenario.mode
+    aot = make_ready(bench, mode)
+    timeout = "1500ms" if scenario.kind == "hang" else None
+    bench.write_document(mode, scenario.max_retries, timeout)
+    before, source, loads_before = bench.target(), bench.source(), bench.loads()
+    bench.start(mode, scenario.fault(), aot)
+    if during:
+        during(bench)
+    run = bench.finish()
+    scenario.log += f"--- {scenario.name}: {run.status}\n{run.stderr}\n"
+    if run.status is None:
+        raise Broken("the run does not end")
+    entry = run.fired.get(1 if mode.base else 0)
+    if entry is None:
+        scenario.outcome = "missed"
+        recover(bench, mode, scenario, before, source, loads_before, run, aot)
+        return
+    scenario.outcome = OUTCOMES.get(run.status, "failed")
+    check_signal(bench, run, entry)
+    recover(bench, mode, scenario, before, source, loads_before, run, aot)
+
+
+def recover(bench, mode, scenario, before, source, loads_before, run, aot):
+    ended, half = check_half(bench, mode, before, source, loads_before)
+    if run.status == 0 and not ended:
+        raise Broken("the run says ok, but the load has not ended")
+    bench.write_document(mode)
+    again = bench.run(mode, aot_dir=aot)
+    scenario.log += f"--- again: {again.status}\n{again.stderr}\n"
+    if again.status != 0:
+        raise Broken(f"the next run ends with {again.status}")
+    expected = mode.after(half if ended else before, source)
+    now = bench.target()
+    if {t: now.get(t) for t in mode.tables} != expected:
+        raise Broken(f"after the next run: {now}, not {expected}")
+    unended = [load for load, v in bench.loads().items() if not v[0]]
+    if unended:
+        raise Broken(f"loads have not ended: {unended}")
+    bench.check_leftovers()
+    bench.check_state()
+    if aot:
+        check_cache(aot)
+
+
+def record(bench, mode):
+    """Point -> (how often, whether it has a peer) in a run of the mode without a fault of its own."""
+    aot = make_ready(bench, mode)
+    fault = "list:*:0:@"
+    run = bench.run(mode, f"{mode.base};{fault}" if mode.base else fault, aot)
+    if run.status != 0 and not mode.special:
+        raise Broken(f"a run of mode {mode.name} without a fault ends with {run.status}: {run.stderr}")
+    bench.await_sessions()
+    counts = {}
+    with open(os.path.join(bench.faults, "reached"), encoding="utf-8") as f:
+        for line in f:
+            point, pid, peer = line.split()
+            by_process = counts.setdefault(point, {})
+            n, had = by_process.get(pid, (0, True))
+            by_process[pid] = (n + 1, had and peer == "1")
+    bench.mode = None  # the run may not have ended well
+    return {p: max(v.values()) for p, v in counts.items()}
