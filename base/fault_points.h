@@ -57,6 +57,7 @@
     X(LINK_SEND_STATE_PUT, UNUSED, true)                                                           \
     X(LINK_SEND_STATE_CAS, UNUSED, true)                                                           \
     X(LINK_SEND_CANCEL_PACKET, LINK, true)                                                         \
+    X(LINK_SEND_LIMIT, UNUSED, true)             /* of a call that a guest does not end */       \
     X(LINK_RECV_INIT, LINK, true)                                                                  \
     X(LINK_RECV_CALL, LINK, true)                                                                  \
     X(LINK_RECV_UNIT, LINK, true)                                                                  \
@@ -73,6 +74,7 @@
     X(LINK_RECV_STATE_PUT, UNUSED, true)                                                           \
     X(LINK_RECV_STATE_CAS, UNUSED, true)                                                           \
     X(LINK_RECV_CANCEL_PACKET, LINK, true)                                                         \
+    X(LINK_RECV_LIMIT, UNUSED, true)             /* of a call that a guest does not end */       \
     X(WORKER_STARTED, WORKER, true)                                                                \
     X(AOT_FOUND, WORKER, true)                                                                    \
     X(INSTANCE_OPEN, WORKER, true)                                                                 \
