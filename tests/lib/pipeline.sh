@@ -11,13 +11,28 @@
 # write_mode, load_method, SOURCE_CONFIG and DEST_CONFIG (further members of config, each ending in a comma),
 # SOURCE_EXTRA and DEST_EXTRA (lines below source and destination), EXTRA (lines at the top level).
 
+# With PG_DST_BIN, dst is on a server of its own, of the version that is in that folder.
+
 databases() {
     pg_sql 'CREATE DATABASE src'
+    if [[ ${PG_DST_BIN:-} ]]; then
+        SOURCE_SERVER=$PG_NAME SOURCE_PORT=$PG_PORT
+        PG_BIN=$PG_DST_BIN pg_start destination || return 1
+        DEST_SERVER=destination DEST_PORT=$PG_PORT
+    fi
     pg_sql 'CREATE DATABASE dst'
+    export DST_SOCKET=$PG_SOCKET DST_PORT=$PG_PORT
+    [[ -z ${SOURCE_SERVER:-} ]] || pg_use "$SOURCE_SERVER"
 }
 
 src_sql() { PG_DATABASE=src pg_sql "$@"; }
-dst_sql() { PG_DATABASE=dst pg_sql "$@"; }
+dst_sql() {
+    if [[ ${DEST_SERVER:-} ]]; then
+        (pg_use "$DEST_SERVER" && PG_DATABASE=dst pg_sql "$@")
+    else
+        PG_DATABASE=dst pg_sql "$@"
+    fi
+}
 
 # indent <spaces>: standard input, indented; nothing for no input.
 indent() {
@@ -56,6 +71,14 @@ YAML
 content() {
     "$1" "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3; SET bytea_output = hex;
         SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0), coalesce(sum(hashtextextended(t::text, 7)), 0) FROM $2 AS t"
+}
+
+# failures <file>: what went wrong with which stream of the `run … --output json` just made, as a JSON object.
+failures() {
+    python3 -c '
+import json, sys
+answer = json.loads(sys.stdin.read() or "{}")
+print(json.dumps({s["name"]: s["error"]["message"] for s in answer.get("streams", []) if s.get("error")}))' <"$TAP_STDOUT" >"$1"
 }
 
 # same <table> <name>: public.<table> at the source is raw.<table> at the destination; not for two empty tables.

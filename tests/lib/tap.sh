@@ -191,6 +191,18 @@ wait_until() {
     done
 }
 
+# relay <command words>: counts and numbers the TAP lines that it prints; it must succeed.
+relay() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) pass "${line#ok }" ;;
+        'not ok '*) fail "${line#not ok }" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done < <("$@" || echo "not ok $*")
+}
+
 # bail <reason>: nothing more can be tested.
 bail() {
     printf 'Bail out! %s\n' "$*"

@@ -2,13 +2,20 @@
 """Random tables: made at the source, and compared with what arrived.
 
 usage: generate.py setup SEED N    N tables in database src, and the pipeline's list of streams
-       generate.py compare SEED    TAP lines without numbers: one for each table; a difference is told by its column
+       generate.py compare SEED METHOD   TAP lines without numbers: one for each table; what differs or was refused is told by
+                                         its column, and made smaller
+       generate.py shrink TABLE    the fewest columns and rows of the table that still don't arrive
+
+Smaller tables are called "shrunk"; shrink.yaml in this folder is a pipeline of that stream, $RAPIDBYTE runs it.
 
 Types, modifiers, nesting, values, NULL patterns and names depend on the seed alone. The server is
 the one of PG_BIN, PG_SOCKET and PG_PORT.
 """
+import glob
 import json
+import os
 import random
+import subprocess
 import sys
 
 import matrix
@@ -169,33 +176,119 @@ def setup(seed, count):
         print("- { name: " + json.dumps(table, ensure_ascii=False) + " }")
 
 
-def compare(seed):
-    with open("failures.json", encoding="utf-8") as text:
-        failed = json.load(text)
-    counts = "SELECT json_build_array(relname, (xpath('//c/text()', query_to_xml(format('SELECT count(*) AS c FROM %%I.%%I', " \
-        "nspname, relname), false, true, '')))[1]::text::int) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace " \
-        "WHERE relkind = 'r' AND nspname = '%s' ORDER BY relname"
+def text(value):
+    return "'" + value.replace("'", "''") + "'"
+
+
+def counts(database, schema):
+    sql = f"""SELECT json_build_array(relname, (xpath('//c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I',
+        nspname, relname), false, true, '')))[1]::text::int) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE relkind = 'r' AND nspname = '{schema}' ORDER BY relname"""
+    return dict(matrix.psql(database, sql))
+
+
+def differences(source, target, table):
+    for (t, column), left in source.items():
+        right = target.get((t, column))
+        if t == table and right != left:
+            yield f"column {column!r} of type {left[0][0]}: " + (
+                f"is {right and right[0]}" if not right or left[0] != right[0] else
+                f"{sorted(set(left[1]) - set(right[1]))[:2]} became {sorted(set(right[1]) - set(left[1]))[:2]}")
+
+
+def compare(seed, method):
+    with open("failures.json", encoding="utf-8") as file:
+        failed = json.load(file)
     source, target = matrix.side("src", "public"), matrix.side("dst", "raw")
-    rows, arrived = (dict(matrix.psql(*a)) for a in (("src", counts % "public"), ("dst", counts % "raw")))
+    rows, arrived = counts("src", "public"), counts("dst", "raw")
     values = 0
+    hopeless = []
     for table, n in rows.items():
         bad = [] if arrived.get(table) == n else [f"{n} rows became {arrived.get(table)}: {failed.get(table, '')}"]
-        for (t, column), left in source.items():
-            if t != table or table not in arrived:
-                continue
-            values += len(left[1])
-            right = target.get((t, column))
-            if right != left:
-                bad.append(f"column {column!r} of type {left[0][0]}: " + (
-                    f"is {right and right[0]}" if not right or left[0] != right[0] else
-                    f"{sorted(set(left[1]) - set(right[1]))[:2]} became {sorted(set(right[1]) - set(left[1]))[:2]}"))
-        print(f"{'not ok' if bad else 'ok'} seed {seed}, table {table!r}: {n} rows")
+        if table in arrived:
+            bad += differences(source, target, table)
+            values += sum(len(found) for (t, _), (_, found) in source.items() if t == table)
+        print(f"{'not ok' if bad else 'ok'} seed {seed}, table {table!r}: {n} rows, {method}")
         for problem in bad:
             print("# " + problem.replace("\n", " "))
+        hopeless += [table] if bad else []
     print(f"# seed {seed}: {len(rows)} tables, {values} values")
+    for table in hopeless[:3]:
+        shrink(table)
+
+
+class Shrinker:
+    """Tries parts of a table: some of its columns, some of its rows."""
+
+    def __init__(self, table):
+        self.table = table
+        self.columns = matrix.psql("src", f"""SELECT json_build_array(attname, format_type(atttypid, atttypmod), attnotnull)
+            FROM pg_attribute WHERE attrelid = {text(quoted(table))}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum""")
+        self.rows = matrix.psql("src", f"SELECT to_json(ctid::text) FROM {quoted(table)} ORDER BY ctid")
+        self.why = ""
+
+    def arrives(self, columns, rows):
+        names = ", ".join(quoted(c) for c, _, _ in columns)
+        chosen = ", ".join(text(r) for r in rows)
+        needed = "".join(f"ALTER TABLE shrunk ALTER {quoted(c)} SET NOT NULL;" for c, _, n in columns if n)
+        matrix.psql("src", f"""SET client_min_messages = error; DROP TABLE IF EXISTS shrunk;
+            CREATE TABLE shrunk AS SELECT {names} FROM {quoted(self.table)} WHERE ctid::text IN ({chosen or "''"}); {needed}""")
+        matrix.psql("dst", "SET client_min_messages = error; DROP SCHEMA IF EXISTS raw, _rapidbyte CASCADE")
+        for path in glob.glob("shrink.db*"):
+            os.remove(path)
+        done = subprocess.run([os.environ["RAPIDBYTE"], "run", "shrink.yaml", "--output", "json"], capture_output=True, check=False)
+        if done.returncode != 0:
+            self.why = "; ".join(s["error"]["message"] for s in json.loads(done.stdout or "{}").get("streams", []) if s.get("error"))
+            self.why = self.why or done.stderr.decode(errors="replace").strip()[-300:]
+            return False
+        found = list(differences(matrix.side("src", "public", "shrunk"), matrix.side("dst", "raw", "shrunk"), "shrunk"))
+        n, m = (matrix.psql(*a)[0] for a in (("src", "SELECT count(*) FROM shrunk"), ("dst", "SELECT count(*) FROM raw.shrunk")))
+        self.why = "; ".join(found + ([f"{n} rows became {m}"] if n != m else []))
+        return not self.why
+
+    def smallest(self):
+        """(columns, rows) that don't arrive, none of which can be left out; None: all of them do arrive by themselves."""
+        columns, rows = self.columns, self.rows
+        if self.arrives(columns, rows):
+            return None
+        alone = next((c for c in columns if not self.arrives([c], rows)), None)
+        if alone:
+            columns = [alone]
+        else:
+            for column in list(columns):
+                fewer = [c for c in columns if c is not column]
+                columns = columns if self.arrives(fewer, rows) else fewer
+        if not self.arrives(columns, []):
+            return columns, []
+        size = len(rows) // 2
+        while size > 0:
+            at = 0
+            while at < len(rows) and len(rows) > 1:
+                fewer = rows[:at] + rows[at + size:]
+                if fewer and not self.arrives(columns, fewer):
+                    rows = fewer
+                else:
+                    at += size
+            size //= 2
+        self.arrives(columns, rows)
+        return columns, rows
+
+
+def shrink(table):
+    shrinker = Shrinker(table)
+    found = shrinker.smallest()
+    if found is None:
+        print(f"# {table!r} arrives when it is alone")
+        return
+    columns, rows = found
+    described = ", ".join(f"column {quoted(c)} {t}{' NOT NULL' if n else ''}" for c, t, n in columns)
+    values = matrix.psql("src", "SELECT to_json(left(t::text, 500)) FROM shrunk t") if columns else []
+    line = f"# smallest: {described or 'no column'}, {len(rows)} of {len(shrinker.rows)} rows: {' '.join(values[:3])}: {shrinker.why}"
+    print(line.replace("\n", " "))
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    setup(int(sys.argv[2]), int(sys.argv[3])) if sys.argv[1] == "setup" else compare(int(sys.argv[2]))
+    {"setup": lambda: setup(int(sys.argv[2]), int(sys.argv[3])), "compare": lambda: compare(int(sys.argv[2]), sys.argv[3]),
+     "shrink": lambda: shrink(sys.argv[2])}[sys.argv[1]]()
