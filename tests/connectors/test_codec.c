@@ -223,11 +223,9 @@ static int take_messages(struct rb_decoder *decoder, struct received *received,
                          struct rb_error *err)
 {
     size_t len = received->end - received->taken;
-    uint8_t *bytes = malloc(len + 1);
+    uint8_t *bytes = malloc(len > 0 ? len : 1);
     assert_non_null(bytes);
     memcpy(bytes, received->messages->data + received->taken, len);
-    bytes = realloc(bytes, len > 0 ? len : 1);
-    assert_non_null(bytes);
     size_t used = 0;
     int status = 0;
     if (received->is_fast) {

@@ -28,7 +28,8 @@ static void forms_follow_the_peer(void **state)
         {1231, 1700, RB_FORM_BINARY, RB_FORM_TEXT}, /* numeric[] */
         {2205, 0, RB_FORM_TEXT, RB_FORM_TEXT},      /* regclass */
         {2210, 2205, RB_FORM_TEXT, RB_FORM_TEXT},   /* regclass[] */
-        {16400, 0, RB_FORM_TEXT, RB_FORM_TEXT},     /* an enum */
+        {143, 142, RB_FORM_TEXT, RB_FORM_TEXT},     /* xml[] */
+        {16400, 0, RB_FORM_TEXT, RB_FORM_TEXT},     /* a composite */
         {16399, 16400, RB_FORM_TEXT, RB_FORM_TEXT}, /* an array of it */
         {16401, 23, RB_FORM_TEXT, RB_FORM_TEXT},    /* an array type of a domain's own */
     };
@@ -38,6 +39,9 @@ static void forms_follow_the_peer(void **state)
         assert_int_equal(rb_type_choose(facts, true, &type), rows[i].with);
         assert_true((type != NULL) == (rows[i].with == RB_FORM_NATIVE));
         assert_int_equal(rb_type_choose(facts, false, &type), rows[i].without);
+        facts.is_enum = true;
+        assert_int_equal(rb_type_choose(facts, i % 2 == 0, &type), RB_FORM_LABEL);
+        assert_null(type);
     }
 }
 
@@ -52,8 +56,7 @@ static void a_type_in_a_statement_is_nothing_else(void **state)
         "\"char\"",
         "s.\"my -- \"\"type; /* \n\"[]",
         "interval day to second(3)",
-        "stra\xc3\x9f"
-        "e$1_",
+        "stra\303\237e$1_",
     };
     static const char *const bad[] = {
         "",       "integer --", "integer -- \n", "integer /* x */",
@@ -88,15 +91,17 @@ static void the_table_is_found_by_oid_and_by_name(void **state)
 static void add(struct rb_columns *columns, const char *name, const char *declared, uint32_t oid,
                 int32_t typmod, const char *collation)
 {
-    char texts[4][64];
+    char texts[5][64];
     snprintf(texts[0], sizeof texts[0], "%s", name);
     snprintf(texts[1], sizeof texts[1], "%s", declared);
     snprintf(texts[2], sizeof texts[2], "pg_catalog.%s", declared);
     snprintf(texts[3], sizeof texts[3], "%s", collation != NULL ? collation : "");
+    snprintf(texts[4], sizeof texts[4], "{\"type\":\"%s\"}", declared);
     struct rb_column column = {.name = texts[0],
                                .declared = texts[1],
                                .type_name = texts[2],
                                .collation = collation != NULL ? texts[3] : NULL,
+                               .definition = oid >= 16384 ? texts[4] : NULL,
                                .typmod = typmod,
                                .not_null = oid % 2 == 0};
     rb_column_set_type(&column, (struct rb_type_facts){.oid = oid, .elem_oid = 0}, true);
@@ -111,6 +116,10 @@ static void expect_equal(const struct rb_column *a, const struct rb_column *b)
     assert_true((a->collation == NULL) == (b->collation == NULL));
     if (a->collation != NULL) {
         assert_string_equal(a->collation, b->collation);
+    }
+    assert_true((a->definition == NULL) == (b->definition == NULL));
+    if (a->definition != NULL) {
+        assert_string_equal(a->definition, b->definition);
     }
     assert_int_equal(a->oid, b->oid);
     assert_int_equal(a->typmod, b->typmod);
@@ -171,6 +180,31 @@ static int read_one(enum ArrowType type, const struct rb_meta_pair *pairs, size_
     return status;
 }
 
+static void expect_type(struct ArrowSchema *schema, const char *declared)
+{
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    struct rb_error err = {.status = 0};
+    rb_columns_init(&columns);
+    assert_int_equal(ArrowSchemaSetName(schema->children[0], "f"), 0);
+    int status = rb_columns_from_schema(schema, &columns, &err);
+    schema->release(schema);
+    if (declared == NULL) {
+        assert_int_equal(status, RB_ESCHEMA);
+        assert_non_null(strstr(err.message, "\"f\""));
+        return;
+    }
+    assert_int_equal(status, 0);
+    assert_string_equal(columns.items[0].declared, declared);
+    assert_false(columns.items[0].from_postgres);
+}
+
+static struct ArrowSchema *one_field(struct ArrowSchema *schema)
+{
+    ArrowSchemaInit(schema);
+    assert_int_equal(ArrowSchemaSetTypeStruct(schema, 1), 0);
+    return schema->children[0];
+}
+
 static void foreign_fields_get_a_type(void **state)
 {
     (void)state;
@@ -184,12 +218,47 @@ static void foreign_fields_get_a_type(void **state)
         {NANOARROW_TYPE_STRING, "text"},   {NANOARROW_TYPE_BINARY, "bytea"},
         {NANOARROW_TYPE_DATE32, "date"},
     };
+    struct ArrowSchema schema;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        RB_CLEANUP(rb_columns_release) struct rb_columns columns;
-        rb_columns_init(&columns);
-        assert_int_equal(read_one(rows[i].arrow, NULL, 0, &columns, NULL), 0);
-        assert_string_equal(columns.items[0].declared, rows[i].declared);
-        assert_false(columns.items[0].from_postgres);
+        assert_int_equal(ArrowSchemaSetType(one_field(&schema), rows[i].arrow), 0);
+        expect_type(&schema, rows[i].declared);
+    }
+    static const struct rb_meta_pair json = {RB_META_EXTENSION_NAME, "arrow.json"};
+    assert_int_equal(ArrowSchemaSetType(one_field(&schema), NANOARROW_TYPE_STRING), 0);
+    assert_int_equal(rb_meta_set(schema.children[0], &json, 1, NULL), 0);
+    expect_type(&schema, "json");
+    static const int32_t sizes[] = {16, 15};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(ArrowSchemaSetTypeFixedSize(one_field(&schema),
+                                                     NANOARROW_TYPE_FIXED_SIZE_BINARY, sizes[i]),
+                         0);
+        expect_type(&schema, i == 0 ? "uuid" : NULL);
+    }
+}
+
+static void foreign_times_are_microseconds(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ArrowType arrow;
+        enum ArrowTimeUnit unit;
+        const char *zone, *declared; /* NULL: refused */
+    } rows[] = {
+        {NANOARROW_TYPE_TIME64, NANOARROW_TIME_UNIT_MICRO, NULL, "time without time zone"},
+        {NANOARROW_TYPE_TIME64, NANOARROW_TIME_UNIT_NANO, NULL, NULL},
+        {NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO, NULL, "timestamp without time zone"},
+        {NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO, "Asia/Tokyo",
+         "timestamp with time zone"},
+        {NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_NANO, NULL, NULL},
+        {NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MILLI, "UTC", NULL},
+        {NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_SECOND, "UTC", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ArrowSchema schema;
+        assert_int_equal(ArrowSchemaSetTypeDateTime(one_field(&schema), rows[i].arrow, rows[i].unit,
+                                                    rows[i].zone),
+                         0);
+        expect_type(&schema, rows[i].declared);
     }
 }
 
@@ -232,6 +301,7 @@ int main(void)
         cmocka_unit_test(the_table_is_found_by_oid_and_by_name),
         cmocka_unit_test(columns_survive_the_schema),
         cmocka_unit_test(foreign_fields_get_a_type),
+        cmocka_unit_test(foreign_times_are_microseconds),
         cmocka_unit_test(what_does_not_go_together_is_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

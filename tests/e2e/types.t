@@ -45,7 +45,40 @@ STREAMS=$(matrix streams append)
 PIPELINE=types_discover pipeline "$TAP_DIR/p.yaml"
 # How each of them travels, for docs/types.md.
 run_is 0 "the source's types are listed" "$RAPIDBYTE" discover "$TAP_DIR/p.yaml" --output json
-cp "$TAP_STDOUT" "$results/discover.json"
+cp "$TAP_STDOUT" "$results/discover-$$.json"
+
+# Types that users made have the same definitions, whatever a value shows of them.
+src_sql "CREATE DOMAIN needed AS integer NOT NULL CONSTRAINT low CHECK (VALUE < 10) CHECK (VALUE <> 5); CREATE TYPE collated AS (a text COLLATE \"C\", b varchar(3)[]);
+    CREATE TABLE needs (v needed, w collated); INSERT INTO needs VALUES (1, ('a', '{b}')), (2, NULL)"
+STREAMS+='
+- { name: needs }' PIPELINE=types_made STATE=made write_mode=append EXTRA="resources: { compression: none$limits }"
+dst_sql 'DROP SCHEMA IF EXISTS raw CASCADE' 2>/dev/null
+pipeline "$TAP_DIR/p.yaml"
+RUN_TIMEOUT_S=200 run_is 0 "all types are made" "$RAPIDBYTE" run "$TAP_DIR/p.yaml"
+same needs "values of a domain that is NOT NULL"
+# made <sql function> <schema> <query>: with one schema's name for both.
+made() {
+    "$1" "SET search_path = $2, ext_src, ext_dst; SET quote_all_identifiers = off; $3"
+}
+for what in enums domains composites ranges; do
+    case $what in
+    enums) query="SELECT t.typname, array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum JOIN pg_type t ON t.oid = enumtypid" ;;
+    domains) query="SELECT t.typname, format_type(t.typbasetype, t.typtypmod), t.typnotnull, l.collname,
+        array_agg(k.conname || ' ' || pg_get_constraintdef(k.oid) ORDER BY k.conname) FROM pg_type t
+        LEFT JOIN pg_constraint k ON k.contypid = t.oid AND k.contype = 'c' LEFT JOIN pg_collation l ON l.oid = t.typcollation" ;;
+    composites) query="SELECT t.typname, array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || coalesce(l.collname, '') ORDER BY a.attnum)
+        FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND NOT a.attisdropped LEFT JOIN pg_collation l ON l.oid = a.attcollation" ;;
+    ranges) query="SELECT t.typname, format_type(rngsubtype, NULL), l.collname, o.opcname FROM pg_range JOIN pg_type t ON t.oid = rngtypid
+        JOIN pg_opclass o ON o.oid = rngsubopc LEFT JOIN pg_collation l ON l.oid = rngcollation" ;;
+    esac
+    groups='1'
+    [[ $what == enums || $what == composites ]] || groups='1, 2, 3, 4'
+    query+=" WHERE t.typnamespace = current_schema()::regnamespace AND t.typtype = '${what:0:1}' AND (t.typrelid = 0 OR (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c')
+        GROUP BY $groups ORDER BY 1"
+    expected=$(made src_sql public "$query")
+    isnt "$expected" "" "there are $what"
+    is "$(made dst_sql raw "$query")" "$expected" "types that users made are the same: $what"
+done
 
 # What can't be carried is refused by column and type, and leaves nothing.
 refused() { # <table> <expected> <name>
@@ -86,6 +119,8 @@ dst_sql "CREATE DOMAIN raw.calls AS text CHECK (raw.own(VALUE))"
 STREAMS='- { name: d_calls }' PIPELINE=calls STATE=calls
 pipeline "$TAP_DIR/p.yaml"
 run_is 0 "a domain that the operator made" "$RAPIDBYTE" run "$TAP_DIR/p.yaml"
+src_sql "CREATE TYPE by_pattern AS RANGE (SUBTYPE = text, SUBTYPE_OPCLASS = text_pattern_ops); CREATE TABLE m_by_pattern (v by_pattern)"
+refused m_by_pattern "made of functions of that server" "a range with an operator class of its own"
 src_sql "CREATE TABLE other (a int); CREATE TABLE row_of_other (v other)"
 refused row_of_other "it is the row type of a table" "a row type of a table"
 src_sql "CREATE TABLE reg (v regclass); INSERT INTO reg VALUES ('pg_class'), ('other')"

@@ -100,7 +100,7 @@ class Generator:
             (f"bit({length})", lambda: "B'" + "".join(r.choice("01") for _ in range(length)) + "'"),
             ("bit varying", lambda: "B'" + "".join(r.choice("01") for _ in range(r.randint(0, 99))) + "'"),
             ("date", lambda: special(["infinity", "-infinity"], lambda: f"date '2000-01-01' + {r.randint(-2451545, 2145031948)}")),
-            (f"time({p})", lambda: special(["24:00"], lambda: f"time '00:00' + interval '{r.randint(0, 86399999999)} microseconds'")),
+            (f"time({p})", lambda: special(["24:00"], lambda: f"time '00:00' + make_interval(secs => {r.randint(0, 86399)}) + {r.randint(0, 999999)} * interval '1 microsecond'")),
             ("timetz", lambda: f"'{r.randint(0, 23):02}:{r.randint(0, 59):02}:00.{r.randint(0, 999999):06}{r.choice('+-')}{r.randint(0, 15):02}:{r.randint(0, 59):02}'"),
             ("timestamp", lambda: special(["infinity", "-infinity"], lambda: f"timestamp '2000-01-01' + {self.moment()}")),
             (f"timestamptz({p})", lambda: special(["infinity", "-infinity"], lambda: f"timestamptz '2000-01-01 00:00+00' + {self.moment()}")),

@@ -304,10 +304,11 @@ def document():
         with open(path, encoding="utf-8") as text:
             results[(servers, run)] = json.load(text)
     carried = {}
-    with open("discover.json", encoding="utf-8") as text:
-        for stream in json.load(text)["streams"]:
-            if stream["schema"]:
-                carried[stream["name"]] = stream["schema"][0]["arrow_type"]
+    for path in glob.glob("discover-*.json"):
+        with open(path, encoding="utf-8") as text:
+            for stream in json.load(text)["streams"]:
+                if stream["schema"]:
+                    carried[stream["name"]] = stream["schema"][0]["arrow_type"]
     pairs = sorted({s for s, _ in results}, key=lambda s: ("→" in s, [int(n) for n in s.split("→")]))
     runs = {s: {r for t, r in results if t == s} for s in pairs}
     most = max(len(r) for r in runs.values())
