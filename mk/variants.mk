@@ -21,14 +21,14 @@ CC_cov = $(CC)
 CFLAGS_cov := -O0 -g -pthread --coverage -fprofile-update=atomic
 LDFLAGS_cov := -pthread --coverage
 
-# For counting instructions (mk/bench.mk): the guests' compiler and its -O2. valgrind does not read the
+# For counting instructions (mk/bench.mk): the guests' compiler and its -O3. valgrind does not read the
 # debugging information that it writes.
 CC_hot = $(CLANG)
-CFLAGS_hot := -O2 -g0 -pthread -fno-stack-protector -U_FORTIFY_SOURCE
+CFLAGS_hot := -O3 -g0 -pthread -fno-stack-protector -U_FORTIFY_SOURCE
 WARNINGS_hot = $(WARNINGS)
 
 CC_guest = $(CLANG) --target=wasm32-wasi
-CFLAGS_guest := -O2 -g0 -ffunction-sections -fdata-sections \
+CFLAGS_guest := -O3 -msimd128 -g0 -ffunction-sections -fdata-sections \
     -fvisibility=hidden -mbulk-memory
 
 # Folders and the archives they become.
