@@ -14,8 +14,34 @@ void rb_buf_init(struct rb_buf *buf, size_t max_bytes)
     *buf = RB_BUF_INIT(max_bytes);
 }
 
+static void overwrite(void *data, size_t len)
+{
+    volatile uint8_t *at = data; /* there is no explicit_bzero in a guest */
+    for (size_t i = 0; i < len; i++) {
+        at[i] = 0;
+    }
+}
+
+/* realloc, which leaves no copy behind of what is secret. */
+static uint8_t *resize(const struct rb_buf *buf, size_t cap)
+{
+    if (!buf->is_secret) {
+        return realloc(buf->data, cap);
+    }
+    uint8_t *data = malloc(cap);
+    if (data != NULL && buf->data != NULL) {
+        memcpy(data, buf->data, buf->len);
+        overwrite(buf->data, buf->cap);
+        free(buf->data);
+    }
+    return data;
+}
+
 void rb_buf_release(struct rb_buf *buf)
 {
+    if (buf->is_secret && buf->data != NULL) {
+        overwrite(buf->data, buf->cap);
+    }
     free(buf->data);
     buf->data = NULL;
     buf->len = 0;
@@ -46,7 +72,7 @@ int rb_buf_reserve(struct rb_buf *buf, size_t extra)
     if ((cap <= need || cap > buf->max) && !rb_add_size(buf->max, 1, &cap)) {
         return RB_ENOMEM;
     }
-    uint8_t *data = realloc(buf->data, cap);
+    uint8_t *data = resize(buf, cap);
     if (data == NULL) {
         return RB_ENOMEM;
     }

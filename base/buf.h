@@ -3,6 +3,7 @@
 #define RB_BASE_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@ struct rb_buf {
     uint8_t *data; /* owned; NULL while empty; always followed by a 0 byte once there is data */
     size_t len;
     size_t cap;
-    size_t max; /* bytes that len may reach; 0: nothing may be added */
+    size_t max;     /* bytes that len may reach; 0: nothing may be added */
+    bool is_secret; /* memory that is given back is overwritten first */
 };
 
 #define RB_BUF_INIT(max_bytes)                                                                     \

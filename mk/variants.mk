@@ -9,8 +9,11 @@ NATIVE_VARIANTS := host asan cov
 CPPFLAGS_all := -I. -Isdk -Ibuild -isystem build/deps/include -D_GNU_SOURCE=
 
 CC_host = $(CC)
-CFLAGS_host := -O2 -g -fPIE -pthread -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-LDFLAGS_host := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+# Hardened; tools/check hardening looks at the binary. Control-flow protection is x86's.
+HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+    $(if $(filter x86_64,$(shell uname -m)),-fcf-protection=full)
+CFLAGS_host := -O2 -g -pthread $(HARDENED)
+LDFLAGS_host := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 CC_asan = $(CLANG)
 CFLAGS_asan := -O1 -g -pthread -fno-omit-frame-pointer -fsanitize=address,undefined \

@@ -424,6 +424,7 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     session->checkpoint = options->checkpoint;
     session->user = options->user;
     struct rb_buf spec = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);
+    spec.is_secret = true;
     int fd = -1;
     int status = take_grants(session, options->spec);
     status = status != 0 ? status : rb_worker_spec_encode(options->spec, &spec);
@@ -442,10 +443,6 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
         session->link.send_limit_ms = RB_SESSION_SEND_MS;
         session->link.send_wake_fd = options->signal_fd;
         status = rb_link_send(&session->link, RB_LINK_INIT, 0, rb_buf_str(&spec), spec.len, err);
-    }
-    /* It holds the secrets. */
-    if (spec.data != NULL) {
-        explicit_bzero(spec.data, spec.len);
     }
     rb_buf_release(&spec);
     while (status == 0 && !session->is_ready && !session->is_dead) {

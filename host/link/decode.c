@@ -9,6 +9,7 @@ enum { TEXT_MAX = 16 * 1024 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
+    size_t size; /* of bytes */
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -33,6 +34,7 @@ void *rb_link_arena_take(struct rb_link_arena *arena, size_t n, size_t size)
         return NULL;
     }
     block->next = arena->blocks;
+    block->size = bytes - sizeof *block;
     arena->blocks = block;
     return block->bytes;
 }
@@ -44,6 +46,7 @@ void rb_link_arena_free(struct rb_link_arena *arena)
     }
     for (struct arena_block *block = arena->blocks; block != NULL;) {
         struct arena_block *next = block->next;
+        explicit_bzero(block->bytes, block->size); /* secrets are among it */
         free(block);
         block = next;
     }
@@ -184,6 +187,7 @@ const char *const *rb_link_decode_secrets(struct rb_link_decoder *decoder, yyjso
     yyjson_arr_foreach(array, i, count, item)
     {
         RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(TEXT_MAX);
+        text.is_secret = true;
         int r = !yyjson_is_str(item)
                     ? RB_EPROTOCOL
                     : rb_link_base64_decode(yyjson_get_str(item), yyjson_get_len(item), &text);

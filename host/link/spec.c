@@ -21,6 +21,7 @@ static void encode_bytes(struct rb_json *json, const char *key, const char *cons
     rb_json_begin_array(json);
     for (size_t i = 0; i < n; i++) {
         RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(32 * 1024 * 1024);
+        text.is_secret = true;
         if (rb_link_base64_encode(texts[i], strlen(texts[i]), &text) != 0 && json->status == 0) {
             json->status = RB_ENOMEM;
         }

@@ -98,7 +98,7 @@ enum {
     RB_SPEC_SOCKETS_MAX = 16, /* that any connector may have open at a time */
 };
 
-/* RB_ENOMEM when `ret` may not hold it. */
+/* RB_ENOMEM when `ret` may not hold it. It holds the secrets: is_secret is the caller's to set. */
 int rb_worker_spec_encode(const struct rb_worker_spec *spec, struct rb_buf *ret);
 
 /* A decoded spec and the memory of all it points to. */

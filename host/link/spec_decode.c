@@ -1,4 +1,6 @@
 #include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/link/decode.h"
@@ -148,10 +150,52 @@ static void decode_spec(struct rb_link_decoder *d, yyjson_val *root, struct rb_w
     spec->lock_timeout_ms = rb_link_decode_i64(d, root, "lock_timeout_ms", 0, INT64_MAX);
 }
 
+/* An allocator that overwrites what it gives back. */
+struct wiped {
+    size_t size;
+    _Alignas(max_align_t) unsigned char bytes[];
+};
+
+static void *take_wiped(void *user, size_t size)
+{
+    (void)user;
+    struct wiped *block = malloc(sizeof *block + size);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->size = size;
+    return block->bytes;
+}
+
+static void give_wiped(void *user, void *memory)
+{
+    (void)user;
+    if (memory == NULL) {
+        return;
+    }
+    struct wiped *block = (struct wiped *)(void *)((char *)memory - offsetof(struct wiped, bytes));
+    explicit_bzero(block->bytes, block->size);
+    free(block);
+}
+
+static void *move_wiped(void *user, void *memory, size_t old_size, size_t size)
+{
+    void *moved = take_wiped(user, size);
+    if (moved != NULL && memory != NULL) {
+        memcpy(moved, memory, old_size < size ? old_size : size);
+        give_wiped(user, memory);
+    }
+    return moved;
+}
+
 int rb_worker_spec_decode(const char *json, size_t len, struct rb_worker_spec_owned *ret,
                           struct rb_error *err)
 {
-    RB_CLEANUP(free_doc) yyjson_doc *doc = yyjson_read(json, len, 0);
+    /* It holds the secrets, and so does what the parser makes of it. */
+    const yyjson_alc wiping = {.malloc = take_wiped, .realloc = move_wiped, .free = give_wiped};
+    RB_CLEANUP(free_doc)
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)json, len, YYJSON_READ_NOFLAG, &wiping, NULL);
     struct rb_link_decoder d = {.arena = rb_link_arena_new()};
     struct rb_worker_spec spec = {0};
     if (d.arena == NULL) {

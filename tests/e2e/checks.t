@@ -156,6 +156,16 @@ const char *rb_fine(void)
     return "strcpy(a, b)";
 }
 C
+# A program that is built without any of it, and one with all.
+soft=$TAP_DIR/soft
+printf '#include <stdio.h>\nint main(int argc, char **argv)\n{\n    char text[16];\n    snprintf(text, (size_t)argc * 9, "%%s", argv[0]);\n    return puts(text);\n}\n' >"$soft.c"
+gcc -O2 -no-pie -fcf-protection=none -fno-stack-protector -U_FORTIFY_SOURCE -Wl,-z,norelro,-z,lazy,-z,execstack -o "$soft" "$soft.c"
+run env HARDENING_BINARY="$soft" tools/check hardening
+is "$status" 1 "hardening: refuses a program that is not"
+for part in position-independent "read-only relocations" "bound at its start" "not executable" "stack protector" "fortified" "control-flow"; do
+    [[ $part != control-flow || $(uname -m) == x86_64 ]] || continue
+    like "$stdout" "the binary lacks: .*$part" "hardening: $part"
+done
 run_is 0 "words in comments and strings are not calls" tools/check banned
 rm base/fine.c
 run_is 0 "without the samples every check passes again" tools/check
