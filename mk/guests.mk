@@ -51,13 +51,26 @@ $(foreach m,$(CONNECTOR_MANIFESTS),$(eval $(call manifest_rules,$(m))))
 # Guests of the tests: plain clang, no SDK, as an author with nothing but the protocol would build.
 TEST_GUESTS := $(sort $(wildcard tests/guests/*.c))
 TEST_GUEST_MANIFESTS := $(sort $(wildcard tests/guests/*.manifest.json))
+HOSTILE_GUESTS := $(sort $(wildcard tests/hostile/*.c))
 TEST_GUEST_FILES := $(patsubst tests/guests/%.c,build/test-connectors/%.wasm,$(TEST_GUESTS)) \
+    $(patsubst tests/hostile/%.c,build/hostile/%.wasm,$(HOSTILE_GUESTS)) \
+    $(patsubst tests/hostile/%.c,build/hostile/%.manifest.json,$(HOSTILE_GUESTS)) \
     $(TEST_GUEST_MANIFESTS:tests/guests/%=build/test-connectors/%)
 
 build/test-connectors/%.wasm: build/guest/obj/tests/guests/%.o $(call archives,guest,nanoarrow)
 	@mkdir -p $(@D)
 	$(call say,WASM,$@)
 	$(Q)$(CC_guest) $(GUEST_LDFLAGS) -o $@ $< $(call archives,guest,nanoarrow)
+# They share a manifest.
+build/hostile/%.manifest.json: tests/hostile/manifest.json build/hostile/%.wasm tools/stamp-manifest
+	$(call say,MANIFEST,$@)
+	$(Q)sed 's/NAME/$(subst _,-,$*)/' $< >$@.in
+	$(Q)$(PYTHON) tools/stamp-manifest $@.in build/hostile/$*.wasm $@
+	@rm -f $@.in
+build/hostile/%.wasm: build/guest/obj/tests/hostile/%.o
+	@mkdir -p $(@D)
+	$(call say,WASM,$@)
+	$(Q)$(CC_guest) $(GUEST_LDFLAGS) -o $@ $<
 # crt1-reactor.o is what exports _initialize.
 build/test-connectors/not_initialize.wasm: GUEST_LDFLAGS += -nostartfiles
 # 22 pages.

@@ -26,6 +26,8 @@ NATIVE_TESTS := $(UNIT_TESTS) $(CONNECTOR_TESTS)
 chosen = $(if $(T),$(filter %/test_$(T:test_%=%).c %/$(T:%.t=%).t,$(1)),$(1))
 need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no test named "$(T)")))
 
+HOSTILE_CHOSEN = $(call chosen,$(filter %/hostile.t,$(E2E_TESTS)))
+
 .PHONY: test e2e types concurrency sanitize coverage mutants bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
 test-programs: build $(if $(filter-out faults%,$(T)),,build-faults) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
@@ -48,10 +50,11 @@ concurrency: build
 types: build
 	@tools/types
 
-## sanitize: unit and connector tests, and the fuzzers' corpora, under Address- and UBSanitizer
+## sanitize: unit, connector and hostile tests, and the fuzzers' corpora, under Address- and UBSanitizer
 sanitize: $(if $(T),,fuzz-replay) $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
-    $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
-	@tools/run-tests $(call programs,asan,$(call chosen,$(NATIVE_TESTS)))
+    $(call programs,asan,$(call chosen,$(NATIVE_TESTS))) $(if $(HOSTILE_CHOSEN),build/asan/rapidbyte)
+	@RAPIDBYTE=$(CURDIR)/build/asan/rapidbyte HOSTILE_SECONDS=60 tools/run-tests $(call \
+	    programs,asan,$(call chosen,$(NATIVE_TESTS))) $(HOSTILE_CHOSEN)
 
 ## coverage: line coverage of the unit and connector tests, by folder
 coverage: $(TEST_GUEST_FILES) $(CONNECTOR_FILES) build/lib/.stub \
