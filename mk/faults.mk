@@ -32,6 +32,11 @@ build/faults/lib/.stub: build/lib/.stub
 	@mkdir -p $(@D)
 	$(Q)cp -f build/lib/libLLVM-stub.so $(@D)/ && touch $@
 
+build/faults/pgproxy: build/host/obj/tests/faults/pgproxy.o build/host/lib/base.a
+	@mkdir -p $(@D)
+	$(call say,LD host,$@)
+	$(Q)$(CC_host) $(LDFLAGS_host) -o $@ $^
+
 define fault_guest_rules
 build/faults/connectors/$(1)_postgres.wasm: $(call objects_of,guestfaults,$(call sources_of,postgres_$(1))) \
     build/guestfaults/obj/tests/faults/fault_guest.o $(call archives,guestfaults,sdk postgres_common arrow base) \
@@ -54,4 +59,4 @@ faults: build-faults
 	@tools/faults --seed $(SEED) $(if $(WHOLE),--whole) $(if $(ONLY),--only $(ONLY))
 
 ## build-faults: the variant with fault points, in build/faults
-build-faults: build/faults/rapidbyte build/faults/lib/.stub $(FAULT_CONNECTORS)
+build-faults: build/faults/rapidbyte build/faults/pgproxy build/faults/lib/.stub $(FAULT_CONNECTORS)

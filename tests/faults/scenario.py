@@ -20,6 +20,20 @@ class Scenario:
         fault = f"{self.kind}:{self.point}:{self.occurrence}:@"
         return f"{self.mode.base};{fault}" if self.mode.base else fault
 
+    # What subclasses do around the run.
+
+    def begin(self, bench):
+        pass
+
+    def during(self, bench):
+        pass
+
+    def end(self, bench, run):
+        pass
+
+    def check(self, run):
+        pass
+
 
 def make_ready(bench, mode):
     """A finished load, and something to do; then what is set apart from it. Returns the AOT folder."""
@@ -84,27 +98,32 @@ def check_cache(aot):
         raise Broken(f"left in the cache: {strange}")
 
 
-def play(bench, scenario, during=None):
-    """during(bench): what happens to a run that waits at its point."""
+def run_with_fault(bench, scenario, aot):
+    scenario.begin(bench)
+    run = None
+    try:
+        bench.write_document(scenario.mode, scenario.max_retries, "1500ms" if scenario.kind == "hang" else None)
+        bench.start(scenario.mode, scenario.fault(), aot)
+        scenario.during(bench)
+        run = bench.finish()
+    finally:
+        scenario.end(bench, run)
+    return run
+
+
+def play(bench, scenario):
     mode = scenario.mode
     aot = make_ready(bench, mode)
-    timeout = "1500ms" if scenario.kind == "hang" else None
-    bench.write_document(mode, scenario.max_retries, timeout)
     before, source, loads_before = bench.target(), bench.source(), bench.loads()
-    bench.start(mode, scenario.fault(), aot)
-    if during:
-        during(bench)
-    run = bench.finish()
+    run = run_with_fault(bench, scenario, aot)
     scenario.log += f"--- {scenario.name}: {run.status}\n{run.stderr}\n"
     if run.status is None:
         raise Broken("the run does not end")
     entry = run.fired.get(1 if mode.base else 0)
-    if entry is None:
-        scenario.outcome = "missed"
-        recover(bench, mode, scenario, before, source, loads_before, run, aot)
-        return
-    scenario.outcome = OUTCOMES.get(run.status, "failed")
-    check_signal(bench, run, entry)
+    scenario.outcome = OUTCOMES.get(run.status, "failed") if entry else "missed"
+    if entry:
+        check_signal(bench, run, entry)
+    scenario.check(run)
     recover(bench, mode, scenario, before, source, loads_before, run, aot)
 
 
