@@ -179,7 +179,7 @@ def full_disk_scenarios(modes, rng):
 def prepare_disks(bench):
     """False, and why, where there can be none."""
     try:
-        state = Disk(bench.path("state"), "512k")
+        state = Disk(bench.path("state"), "8m")
         place = os.path.join(bench.server["socket"], "small")
         target = Disk(place, "12m")
     except (OSError, subprocess.CalledProcessError) as e:
