@@ -37,10 +37,19 @@ fires() {
     rm -f "$file"
 }
 
+mkdir tests/mutants tests/e2e docs
+echo 'pass "it passes"' >tests/e2e/good.t
+echo '- It is good (`good: it passes`).' >docs/guarantees.md
+
 run_is 0 "a good tree passes every check" tools/check
 
-mkdir tests/mutants tests/e2e
-echo 'pass "it passes"' >tests/e2e/good.t
+fires docs 'no test is named: - It is better' docs/guarantees.md <<<'- It is better.'
+fires docs 'there is no test better' docs/guarantees.md <<<'| what | test |
+|---|---|
+| it is better | `better: it passes` |'
+fires docs 'has no "it is better"' docs/guarantees.md <<<'- It is better
+  (`good: it is better`).'
+fires docs 'holds no promise' docs/guarantees.md <<<'Nothing.'
 fires mutants 'the text is 0 times in base/good.c' tests/mutants/stale.toml <<'TOML'
 [[mutant]]
 name = "add multiplies"

@@ -189,4 +189,39 @@ for ((i = 1; i <= races; i++)); do
 done
 is "$wrong" "" "$races races: one wins each time, and the other is refused by name"
 same r "each row once, whoever ran"
+
+# ---- Pipelines that meet at a destination without a ledger, and make it at once.
+fresh
+src_sql 'CREATE TABLE m (id int); INSERT INTO m VALUES (1), (2)'
+none_runs() { [[ $(cat "$TAP_DIR"/m?.code 2>/dev/null | wc -l) == 4 ]]; }
+for ((i = 1; i <= 4; i++)); do
+    STREAMS="- { name: m, destination_table: m$i }" PIPELINE="m$i" STATE="m$i" pipeline "$TAP_DIR/m$i.yaml"
+    (
+        "$RAPIDBYTE" run "$TAP_DIR/m$i.yaml" >"$TAP_DIR/m$i.out" 2>&1
+        echo $? >"$TAP_DIR/m$i.code"
+    ) &
+done
+wait_until "$PATIENCE_S" none_runs
+is "$(sort -u "$TAP_DIR"/m?.code)" 0 "four pipelines make schema and ledger at once" || diag "$(cat "$TAP_DIR"/m?.out)"
+is "$(dst_sql 'SELECT (SELECT count(*) FROM raw.m1), (SELECT count(*) FROM raw.m2), (SELECT count(*) FROM raw.m3), (SELECT count(*) FROM raw.m4)')" "2|2|2|2" \
+    "each has its rows"
+
+# ---- Readers of a table that is replaced see all of the old rows or all of the new ones.
+src_sql 'CREATE TABLE q (id int); INSERT INTO q SELECT generate_series(1, 1000)'
+STREAMS='- { name: q, write_mode: replace }' PIPELINE=q STATE=q pipeline "$TAP_DIR/q.yaml"
+run_is 0 "replace: a first run" "$RAPIDBYTE" run "$TAP_DIR/q.yaml"
+while :; do
+    dst_sql 'SELECT count(*) FROM raw.q'
+done >"$TAP_DIR/seen" 2>&1 &
+reader=$!
+at_exit kill "$reader"
+for ((i = 2; i <= 8; i++)); do
+    src_sql "TRUNCATE q; INSERT INTO q SELECT generate_series(1, $i * 1000)"
+    "$RAPIDBYTE" run "$TAP_DIR/q.yaml" >"$TAP_DIR/out" 2>&1 || diag "$(<"$TAP_DIR/out")"
+done
+kill "$reader"
+wait "$reader" 2>/dev/null
+same q "replace: the last content"
+is "$(grep -vxE '[1-8]000' "$TAP_DIR/seen")" "" "replace: a reader sees the old rows or the new ones, and never none"
+cmp_ok "$(sort -u "$TAP_DIR/seen" | wc -l)" -ge 3 "replace: it has looked at several"
 done_testing

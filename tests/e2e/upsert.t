@@ -61,4 +61,15 @@ dst_sql 'CREATE TRIGGER t BEFORE UPDATE ON raw.words FOR EACH ROW EXECUTE FUNCTI
     CREATE TRIGGER t BEFORE UPDATE ON raw.cwords FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'
 run_is 0 "the same, with updates kept back" "$RAPIDBYTE" run "$p"
 is "$(dst_sql 'SELECT count(*), sum(v) FROM raw.words')" "5000|37502500" "nothing has changed"
+
+# A row without a key can be neither updated nor inserted once.
+src_sql "CREATE TABLE keyless (id int, v text); INSERT INTO keyless VALUES (1, 'a'), (NULL, 'b')"
+dst_sql 'CREATE TABLE raw.keyless (id int UNIQUE, v text)'
+STREAMS='- { name: keyless, primary_key: [id] }' pipeline "$p"
+run_is 5 "NULL in the key" "$RAPIDBYTE" run "$p"
+like "$stderr" 'row 2 has NULL in its primary key' "NULL in the key: the row is named"
+is "$(dst_sql 'SELECT count(*) FROM raw.keyless')" 0 "NULL in the key: nothing is visible"
+STREAMS='- { name: keyless, primary_key: [id], on_data_error: skip }' pipeline "$p"
+run_is 0 "NULL in the key, on_data_error: skip" "$RAPIDBYTE" run "$p"
+is "$(dst_sql 'SELECT id, v FROM raw.keyless')" "1|a" "NULL in the key: the others are there"
 done_testing
