@@ -128,7 +128,10 @@ static int set_modes(struct rb_state *state, struct rb_error *err)
         rb_error_set_hint(err, "put the file on a local disk (state.connection)");
         return RB_ESTATE;
     }
-    return rb_state_exec(state, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
+    /* In WAL mode a process that dies loses nothing by NORMAL, and closing the file waits for the
+     * disk. A machine that dies may lose the end of a run that was under way, which the
+     * destination's ledger knows. FULL costs every run nine waits, 20 to 40 ms on a plain disk. */
+    return rb_state_exec(state, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON", err);
 }
 
 static int apply_migrations(struct rb_state *state, struct rb_error *err)
