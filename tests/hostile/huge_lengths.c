@@ -6,6 +6,11 @@ static uint64_t try_all(void)
     static const uint32_t lengths[] = {UINT32_MAX, UINT32_MAX - 15, 0x80000000U, 0x7fffffffU,
                                        0x40000000U};
     static char text[16] = "x";
+    /* Of a size that nothing else refuses, from the last bytes that there are. */
+    char *last = (char *)(__builtin_wasm_memory_size(0) * 65536 - 8); // NOLINT
+    if (rb_host_state_put(0, "k", 1, last, 64) != -1) {
+        return verdict("bytes beyond the end of its memory");
+    }
     for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         uint32_t n = lengths[i];
         (void)rb_host_log(1, text, n);
