@@ -71,6 +71,39 @@ STREAMS="- { $inc }" pipeline "$p"
 run_is 3 "with them" "$RAPIDBYTE" run "$p"
 like "$stderr" 'cursor_nulls' "said by name"
 
+# Rows of a partition that is attached, or filled anew, may lie below the cursor.
+reset
+src_sql "CREATE TABLE parts (id int, c int) PARTITION BY LIST (id); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1); INSERT INTO parts SELECT 1, 100000 + g FROM generate_series(1, 50) g;
+    CREATE TABLE parts_2 (id int, c int); INSERT INTO parts_2 VALUES (2, 1)"
+STREAMS='- { name: parts, sync_mode: incremental, cursor_field: c }' pipeline "$p"
+run_is 0 "partitions" "$RAPIDBYTE" run "$p"
+src_sql "CREATE TABLE parts_3 PARTITION OF parts FOR VALUES IN (3); CREATE TABLE parts_4 PARTITION OF parts FOR VALUES IN (4); INSERT INTO parts VALUES (3, 200000), (1, 200001), (3, 100001)"
+run_is 0 "a new partition, with new rows" "$RAPIDBYTE" run "$p"
+same parts "a new partition: all rows, once"
+src_sql "ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES IN (2)"
+run_is 3 "a partition attached with rows of before" "$RAPIDBYTE" run "$p"
+like "$stderr" 'parts. does not go with its partition "public"."parts_2"' "it is named"
+src_sql 'UPDATE parts SET c = 300000 WHERE id = 2'
+run_is 0 "a partition attached whose rows are new" "$RAPIDBYTE" run "$p"
+same parts "a partition attached: all rows, once"
+src_sql 'CREATE ROLE of_parent LOGIN; GRANT SELECT ON parts TO of_parent; TRUNCATE parts_3; INSERT INTO parts VALUES (3, 5)'
+dst_sql 'DELETE FROM raw.parts WHERE id = 3'
+sed -i '/database: src/s/user: postgres, password: postgres/user: of_parent, password: x/' "$p"
+run_is 3 "a partition filled anew, which can be read through its parent alone" "$RAPIDBYTE" run "$p"
+like "$stderr" 'its partition "public"."parts_3"' "it is named, too"
+src_sql 'TRUNCATE parts_3'
+run_is 0 "a partition that is empty" "$RAPIDBYTE" run "$p"
+same parts "a partition that is empty: all rows, once"
+src_sql 'CREATE TABLE heir () INHERITS (inc); INSERT INTO heir VALUES (-1, -1)'
+
+reset
+STREAMS="- { $inc }" pipeline "$p"
+run_is 0 "a table with an heir" "$RAPIDBYTE" run "$p"
+src_sql 'CREATE TABLE second_heir () INHERITS (inc); INSERT INTO second_heir VALUES (-20000, -20000)'
+run_is 3 "another heir" "$RAPIDBYTE" run "$p"
+like "$stderr" 'its partition "public"."second_heir"' "the heir is named"
+src_sql 'DROP TABLE second_heir'
+
 # Tables that would not hold what the ledger says of them.
 reset
 dst_sql 'CREATE UNLOGGED TABLE raw.users (id int, name text)'

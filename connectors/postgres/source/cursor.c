@@ -102,6 +102,7 @@ int rb_cursor_init(struct rb_cursor *cursor, const struct rb_stream_context *con
         .resume = rb_json_get(info, "resume"),
         .expression = RB_BUF_INIT(RB_CURSOR_SQL_MAX),
         .last = RB_BUF_INIT(RB_CURSOR_TEXT_MAX),
+        .leaves = RB_BUF_INIT(RB_CURSOR_RESUME_MAX),
     };
     const char *nulls = rb_json_text(rb_json_get(info, "nulls"), "include");
     cursor->nulls = strcmp(nulls, "exclude") == 0 ? RB_CURSOR_NULLS_EXCLUDE
@@ -124,6 +125,7 @@ void rb_cursor_release(struct rb_cursor *cursor)
 {
     rb_buf_release(&cursor->expression);
     rb_buf_release(&cursor->last);
+    rb_buf_release(&cursor->leaves);
 }
 
 int rb_cursor_no_memory(struct rb_error *err)
@@ -131,7 +133,7 @@ int rb_cursor_no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the cursor");
 }
 
-static int refuse(const struct rb_cursor *cursor, const char *what, struct rb_error *err)
+int rb_cursor_refuse(const struct rb_cursor *cursor, const char *what, struct rb_error *err)
 {
     rb_error_set(err, RB_ESCHEMA, "CURSOR_STALE",
                  "the kept cursor of \"%s\".\"%s\" does not go with %s", cursor->table->schema,
@@ -152,10 +154,12 @@ static int check_horizon(const struct rb_cursor *cursor, struct rb_conn *conn, s
     }
     if (!rb_cursor_parse_xid(rb_json_text(rb_json_get(cursor->resume, "prevxmin"), ""), &then) ||
         now < then) {
-        return refuse(cursor, "this server's transactions: it was restored or is another", err);
+        return rb_cursor_refuse(cursor, "this server's transactions: it was restored or is another",
+                                err);
     }
     if (now - then >= UINT64_C(1) << 31) {
-        return refuse(cursor, "the age of the last run: 2^31 transactions have passed", err);
+        return rb_cursor_refuse(cursor, "the age of the last run: 2^31 transactions have passed",
+                                err);
     }
     return 0;
 }
@@ -224,28 +228,32 @@ int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
         int64_t filenode = rb_json_int(rb_json_get(resume, "filenode"), 0);
         int64_t oid = rb_json_int(rb_json_get(resume, "table_oid"), 0);
         if (strcmp(field, cursor->field) != 0 || strcmp(type, cursor->kind->name) != 0) {
-            return refuse(cursor, "the cursor column or its type, which have changed", err);
+            return rb_cursor_refuse(cursor, "the cursor column or its type, which have changed",
+                                    err);
         }
         /* Rows that were left out lie below the cursor: they would never be read. */
         if (strcmp(where, cursor->where) != 0) {
-            return refuse(cursor, "the filter `where`, which has changed", err);
+            return rb_cursor_refuse(cursor, "the filter `where`, which has changed", err);
         }
         if (!read_nulls && cursor->nulls == RB_CURSOR_NULLS_INCLUDE && cursor->may_be_null) {
-            return refuse(cursor, "`cursor_nulls: include`, for rows with NULL were left out", err);
+            return rb_cursor_refuse(
+                cursor, "`cursor_nulls: include`, for rows with NULL were left out", err);
         }
         if (*system && *snapshot->system_identifier &&
             strcmp(system, snapshot->system_identifier) != 0) {
-            return refuse(cursor, "this server, which is another database system", err);
+            return rb_cursor_refuse(cursor, "this server, which is another database system", err);
         }
         if (timeline && snapshot->timeline && timeline != snapshot->timeline) {
-            return refuse(cursor, "the server's timeline: it was promoted or restored", err);
+            return rb_cursor_refuse(cursor, "the server's timeline: it was promoted or restored",
+                                    err);
         }
         if (cursor->table->has_xmin &&
             (oid != (int64_t)cursor->table->oid || filenode != cursor->table->filenode)) {
-            return refuse(cursor,
-                          "the table, which was rewritten (TRUNCATE, VACUUM FULL, CLUSTER, ALTER "
-                          "TABLE) or made anew",
-                          err);
+            return rb_cursor_refuse(
+                cursor,
+                "the table, which was rewritten (TRUNCATE, VACUUM FULL, CLUSTER, ALTER "
+                "TABLE) or made anew",
+                err);
         }
         int r = cursor->table->has_xmin ? check_horizon(cursor, conn, err) : 0;
         if (r < 0) {

@@ -52,6 +52,8 @@ struct rb_cursor {
     struct rb_buf expression; /* SQL of the cursor's value */
     bool has_last;
     struct rb_buf last; /* its text */
+    struct rb_buf
+        leaves; /* JSON: tables that are parts of this one, and their file nodes; empty: none */
 };
 
 /* Checks what the pipeline asks against the table. RB_ESCHEMA (no such column, or one that can't be
@@ -68,6 +70,10 @@ int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
  * narrower one for those of them that move the cursor: they lie above the last one. */
 int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, struct rb_buf *ret,
                         struct rb_buf *ret_above, struct rb_error *err);
+/* Of a table that consists of others: notes them for the next run. RB_ESCHEMA for one that was none
+ * of them at the last run and has rows that `condition` leaves out. */
+int rb_cursor_check_leaves(struct rb_cursor *cursor, struct rb_conn *conn, const char *condition,
+                           struct rb_error *err);
 /* Under the same snapshot: finds the new cursor and puts it, with what the next run needs, into a
  * source checkpoint. It never goes back, nor to NULL. */
 int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,

@@ -135,6 +135,9 @@ static void write_resume(struct rb_json *json, const struct rb_cursor *cursor,
     if (cursor->table->has_xmin) {
         rb_json_member_i64(json, "table_oid", (int64_t)cursor->table->oid);
         rb_json_member_i64(json, "filenode", cursor->table->filenode);
+        if (cursor->leaves.len > 0) {
+            rb_json_member_raw(json, "leaves", rb_buf_str(&cursor->leaves), cursor->leaves.len);
+        }
         rb_json_member_str(json, "prevxmin", text);
         rb_json_key(json, "seen");
         rb_json_begin_array(json);

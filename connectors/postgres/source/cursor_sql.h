@@ -9,6 +9,8 @@
 #include "connectors/postgres/source/cursor.h"
 
 int rb_cursor_no_memory(struct rb_error *err);
+/* RB_ESCHEMA: the kept cursor does not go with `what`. */
+int rb_cursor_refuse(const struct rb_cursor *cursor, const char *what, struct rb_error *err);
 /* A 64-bit decimal. */
 bool rb_cursor_parse_xid(const char *text, uint64_t *ret);
 /* The horizon of the transaction's snapshot, as a 64-bit number. ret_quiet: nothing at or above it

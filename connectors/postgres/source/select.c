@@ -17,8 +17,14 @@ static int no_memory(int r, struct rb_error *err)
 int rb_select_from(const struct rb_table *table, const char *where, struct rb_buf *ret,
                    struct rb_error *err)
 {
+    return rb_select_from_named(table->schema, table->name, where, ret, err);
+}
+
+int rb_select_from_named(const char *schema, const char *name, const char *where,
+                         struct rb_buf *ret, struct rb_error *err)
+{
     int r = no_memory(rb_buf_append_str(ret, " FROM "), err);
-    r = r < 0 ? r : rb_quote_qualified(ret, table->schema, table->name, err);
+    r = r < 0 ? r : rb_quote_qualified(ret, schema, name, err);
     if (r == 0) {
         r = *where ? rb_buf_printf(ret, " WHERE (%s\n)", where)
                    : rb_buf_append_str(ret, " WHERE TRUE");

@@ -24,6 +24,9 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
 /* Appends "FROM table WHERE (where)"; with an empty `where` there is TRUE in its place. */
 int rb_select_from(const struct rb_table *table, const char *where, struct rb_buf *ret,
                    struct rb_error *err);
+/* The same of another relation. */
+int rb_select_from_named(const char *schema, const char *name, const char *where,
+                         struct rb_buf *ret, struct rb_error *err);
 /* The same of one block range. */
 int rb_select_range(const char *range, struct rb_buf *ret, struct rb_error *err);
 

@@ -76,9 +76,11 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
                stream->cursor.upsert ? "are found only within `lookback`" : "are not found");
     }
     r = rb_cursor_check(&stream->cursor, conn, snapshot, err);
-    return r < 0 ? r
-                 : rb_cursor_condition(&stream->cursor, conn, &stream->condition, &stream->above,
-                                       err);
+    r = r < 0 ? r
+              : rb_cursor_condition(&stream->cursor, conn, &stream->condition, &stream->above, err);
+    return r < 0
+               ? r
+               : rb_cursor_check_leaves(&stream->cursor, conn, rb_buf_str(&stream->condition), err);
 }
 
 /* SELECT may be allowed where LOCK is not, and takes the same lock on all that it would read. */
