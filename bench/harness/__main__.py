@@ -168,6 +168,19 @@ def usable(workload, wanted):
     return out
 
 
+def with_guests(workload, guests):
+    """Its first way, with the connectors of each folder instead."""
+    workload.ways = []
+    workload.targets = []
+    for label, _, folder in (g.partition("=") for g in guests):
+        environment = {"RAPIDBYTE_BENCH": "1", "RAPIDBYTE_CONNECTOR_DIR": folder}
+        subprocess.run([ways.RAPIDBYTE, "compile", "source-postgres", "dest-postgres"], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, **environment})
+        way = ways.rapidbyte(label.replace(" ", "_"), label)
+        way.environment = environment
+        workload.ways.append(way)
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/run")
     parser.add_argument("--rows", type=int)
@@ -175,6 +188,7 @@ def arguments():
     parser.add_argument("--append", action="store_true")
     parser.add_argument("--out", default=f"{ways.BUILD}/bench.json")
     parser.add_argument("--ways", type=lambda s: s.split(","), default=[])
+    parser.add_argument("--guests", metavar="LABEL=FOLDER", action="append", default=[])
     parser.add_argument("--profile", metavar="FOLDER")
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--list", action="store_true")
@@ -194,6 +208,8 @@ def choose(options):
             workload.rows = options.rows
         if options.rounds is not None:
             workload.rounds = options.rounds
+        if options.guests:
+            with_guests(workload, options.guests)
     return chosen
 
 
