@@ -242,6 +242,8 @@ def main():
             profile_workload(server, workload, way, os.environ["BENCH_DIR"], options.profile)
         return
     full = report.load(options.out, build_id())
+    if options.append and not full["workloads"] and os.path.exists(options.out):
+        raise Refused(f"{options.out} is of another build: nothing to append to")
     full["machine"] = report.machine(server)
     say("at most about " + str(round(sum(w.seconds * 1.2 + 60 for w in chosen) / 60)) + " min: "
         + ", ".join(w.name for w in chosen))
