@@ -40,6 +40,18 @@ int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len)
     return RB_OK;
 }
 
+/* Whether the state has the ledger's checkpoint: of the same load, and of the same part of it. */
+static bool is_known(const struct rb_buf *known, const struct rb_buf *known_load,
+                     const char *ledger, const char *ledger_load)
+{
+    if (ledger_load == NULL || strcmp(ledger_load, rb_buf_str(known_load)) != 0) {
+        return false;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *a = rb_view_parse(known);
+    RB_CLEANUP(rb_view_free) yyjson_doc *b = yyjson_read(ledger, strlen(ledger), 0);
+    return yyjson_equals(yyjson_doc_get_root(a), yyjson_doc_get_root(b));
+}
+
 /* The ledger is the authority: what it says replaces what the state remembers. */
 static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_val *info,
                      struct rb_error *err)
@@ -64,7 +76,7 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
         }
         return RB_OK;
     }
-    if (got == 1 || ledger_load == NULL || strcmp(ledger_load, rb_buf_str(&load)) != 0) {
+    if (got == 1 || !is_known(&known, &load, ledger, ledger_load)) {
         rb_run_note(run, "stream '%s': the cursor is taken from the destination's ledger%s",
                     spec->name, got == 1 ? "" : ", which is ahead of the state");
         int status = rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
