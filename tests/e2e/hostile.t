@@ -62,7 +62,7 @@ state-flood|3|held|resources: { max_state_keys: 1000 }
 state-bytes|3|held|resources: { max_state_bytes: 1mb }
 wasi-abuse|3|held|
 sleeper|130|timeouts.run|timeouts: { run: 1s }
-sleeper|6|connector 'sleeper' took more than 0.5 s in rb_run_read \(max_call\)|resources: { max_call: 500ms }
+sleeper|6|connector '[a-z-]+' took more than 0.5 s in rb_run_[a-z]+ \(max_call\)|resources: { max_call: 500ms }
 spinner|6|connector 'spinner' took more than 0.5 s of CPU in rb_run_read \(max_cpu\)|resources: { max_cpu: 500ms }
 spinner|130|timeouts.run|timeouts: { run: 1s }
 start-spinner|6|connector 'start-spinner' took more than 0.5 s of CPU in rb_open \(max_cpu\)|resources: { max_cpu: 500ms }

@@ -282,7 +282,8 @@ time.sleep(600)' >"$TAP_DIR/mute" &
 at_exit kill -KILL $!
 wait_until "$PATIENCE_S" test -s "$TAP_DIR/mute"
 start=$(now_ms)
-SOURCE_PORT=$(<"$TAP_DIR/mute") STREAMS='- { name: t }' EXTRA='timeouts: { connect: 400ms }' go 3 "timeouts.connect"
+SOURCE_PORT=$(<"$TAP_DIR/mute") STREAMS='- { name: t }' EXTRA='timeouts: { connect: 400ms }
+resources: { max_retries: 0 }' go 3 "timeouts.connect"
 took=$(($(now_ms) - start))
 cmp_ok "$took" -lt 5000 "timeouts.connect: not the 10 s that it is by default"
 like "$stderr" "$(<"$TAP_DIR/mute").*did not answer within the connect timeout" "timeouts.connect: says where"
