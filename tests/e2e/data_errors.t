@@ -134,6 +134,24 @@ for mode in append upsert; do
     ok "$mode: $dirty ms with ten bad rows, $clean ms without" test "$dirty" -lt $((3 * clean + 1000))
 done
 
+# Values that travel as text and are cast at the destination: the column is named, too.
+src_sql "CREATE FUNCTION fine(text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'; CREATE DOMAIN judged AS text CHECK (fine(VALUE)); CREATE TYPE holder AS (v judged, n int);
+    CREATE TABLE cast_me (id int PRIMARY KEY, plain text, h holder, hs judged[]);
+    INSERT INTO cast_me SELECT g, 'x', ROW((CASE WHEN g = 4321 THEN 'bad' ELSE 'good' END)::judged, g)::holder, ARRAY[(CASE WHEN g = 4400 THEN 'bad' ELSE 'good' END)::judged] FROM generate_series(1, 5000) g"
+dst_sql "DROP SCHEMA raw CASCADE; CREATE SCHEMA raw; CREATE FUNCTION raw.fine(text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT \$1 <> ''bad'''" 2>/dev/null
+rm -f "$TAP_DIR"/state.db*
+for load_method in copy insert; do
+    for write_mode in append upsert; do
+        STREAMS='- { name: cast_me }' pipeline "$p"
+        run_is 5 "a value that is cast, $write_mode, $load_method" "$RAPIDBYTE" run "$p"
+        like "$stderr" "stream 'cast_me': row 4321 \\(id = 4321\\): column \"h\": value for domain raw.judged violates check constraint" "stream, row, key, column and reason, $write_mode, $load_method"
+    done
+done
+STREAMS='- { name: cast_me, on_data_error: dlq }' pipeline "$p"
+run_is 0 "values that are cast, dlq" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT (SELECT count(*) FROM raw.cast_me), string_agg(position || ' ' || split_part(message, ':', 1), ', ' ORDER BY position) FROM raw.cast_me__rejected")" \
+    '4998|4321 column "h", 4400 column "hs"' "each with its column"
+
 # A constraint that is checked at COMMIT fails the stream, whatever the policy.
 target
 dst_sql "ALTER TABLE raw.items ADD CONSTRAINT late UNIQUE (born) DEFERRABLE INITIALLY DEFERRED"
