@@ -102,7 +102,8 @@ static void decode(const struct rb_columns *columns, const uint8_t *data, size_t
         }
     }
     encode_batch(decoder, columns, &ret->out);
-    ret->status = status;
+    /* The fast way says at once that the batch is full, the slow one when more comes. */
+    ret->status = status == RB_DECODER_FULL ? 0 : status;
     ret->rows = rb_decoder_rows(decoder);
     ret->bytes = rb_decoder_bytes(decoder);
     ret->checksum = rb_decoder_checksum(decoder);
