@@ -24,6 +24,29 @@ enum {
     RB_CODEC_HEADER_EXTENSION_MAX = 64 * 1024,
 };
 
+/* Bytes of a value as it is sent, without its length; 0: they vary. */
+static inline uint32_t rb_codec_value_bytes(enum rb_type_codec codec)
+{
+    switch (codec) {
+    case RB_CODEC_BOOL:
+        return 1;
+    case RB_CODEC_INT16:
+        return 2;
+    case RB_CODEC_INT32:
+    case RB_CODEC_DATE:
+        return 4;
+    case RB_CODEC_INT64:
+    case RB_CODEC_TIMESTAMP:
+        return 8;
+    case RB_CODEC_UUID:
+        return 16;
+    case RB_CODEC_BYTES:
+    case RB_CODEC_JSONB:
+        break;
+    }
+    return 0;
+}
+
 struct rb_decoder_options {
     size_t batch_bytes;      /* a batch is full once it holds this much; about 1 MiB is best */
     size_t max_record_bytes; /* a larger row is refused */

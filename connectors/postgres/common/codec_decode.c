@@ -24,27 +24,6 @@ static void release_borrowed(struct ArrowArray *array)
     array->release = NULL;
 }
 
-static uint32_t codec_width(enum rb_type_codec codec)
-{
-    switch (codec) {
-    case RB_CODEC_INT16:
-        return 2;
-    case RB_CODEC_INT32:
-    case RB_CODEC_DATE:
-        return 4;
-    case RB_CODEC_INT64:
-    case RB_CODEC_TIMESTAMP:
-        return 8;
-    case RB_CODEC_UUID:
-        return UUID_BYTES;
-    case RB_CODEC_BOOL:
-    case RB_CODEC_BYTES:
-    case RB_CODEC_JSONB:
-        break;
-    }
-    return 0;
-}
-
 static size_t bitmap_bytes(size_t rows)
 {
     return (rows + 7) / 8;
@@ -124,10 +103,8 @@ int rb_decoder_grow_values(struct rb_out_column *out, size_t used, size_t extra,
 /* The length that every value of a type has. */
 static uint32_t value_length(const struct rb_out_column *out)
 {
-    if (rb_out_column_is_variable(out)) {
-        return RB_DECODER_ANY_LENGTH;
-    }
-    return out->width != 0 ? out->width : 1; /* a bit travels as a byte */
+    uint32_t bytes = rb_codec_value_bytes(out->column->codec);
+    return bytes != 0 ? bytes : RB_DECODER_ANY_LENGTH;
 }
 
 static void lay_out_block(struct rb_decoder *decoder)
@@ -175,7 +152,8 @@ static int allocate(struct rb_decoder *decoder, const struct rb_columns *columns
     for (size_t i = 0; i < columns->n; i++) {
         struct rb_out_column *out = &decoder->columns[i];
         out->column = &columns->items[i];
-        out->width = codec_width(out->column->codec);
+        out->width =
+            out->column->codec == RB_CODEC_BOOL ? 0 : rb_codec_value_bytes(out->column->codec);
         decoder->children[i] = &out->array;
     }
     return allocate_block(decoder) ? rb_decoder_grow_rows(decoder, NULL) : RB_ENOMEM;

@@ -29,35 +29,12 @@ static bool is_valid(const struct rb_in_column *in, int64_t row)
     return in->validity == NULL || (in->validity[row >> 3] >> (row & 7) & 1) != 0;
 }
 
-/* Bytes of a value, without its length. Only of fixed width. */
-static uint32_t value_width(enum rb_type_codec codec)
-{
-    switch (codec) {
-    case RB_CODEC_BOOL:
-        return 1;
-    case RB_CODEC_INT16:
-        return 2;
-    case RB_CODEC_INT32:
-    case RB_CODEC_DATE:
-        return 4;
-    case RB_CODEC_INT64:
-    case RB_CODEC_TIMESTAMP:
-        return 8;
-    case RB_CODEC_UUID:
-        return UUID_BYTES;
-    case RB_CODEC_BYTES:
-    case RB_CODEC_JSONB:
-        break;
-    }
-    return 0;
-}
-
 /* Adds the column's fields to the rows' sizes; what is the same for all rows is returned instead.
  */
 static size_t add_sizes(const struct rb_in_column *in, int64_t row, struct block *block)
 {
     if (!rb_in_column_is_variable(in)) {
-        uint32_t width = value_width(in->column->codec);
+        uint32_t width = rb_codec_value_bytes(in->column->codec);
         for (size_t i = 0; in->validity != NULL && i < block->n_rows; i++) {
             block->sizes[i] -= is_valid(in, row + (int64_t)i) ? 0 : width;
         }
@@ -195,7 +172,7 @@ static bool put_timestamps(const struct rb_in_column *in, const struct block *bl
 /* A column of fixed width without NULLs; the places stay, what lies ahead of them grows. */
 static bool put_fixed(const struct rb_in_column *in, int64_t row, struct block *block)
 {
-    uint32_t width = value_width(in->column->codec);
+    uint32_t width = rb_codec_value_bytes(in->column->codec);
     const uint8_t *values = in->values + row * width;
     bool ok = true;
     switch (in->column->codec) {
@@ -230,7 +207,7 @@ static bool put_fixed(const struct rb_in_column *in, int64_t row, struct block *
 
 static bool put_one_fixed(const struct rb_in_column *in, int64_t row, uint8_t *p)
 {
-    const uint8_t *value = in->values + row * value_width(in->column->codec);
+    const uint8_t *value = in->values + row * rb_codec_value_bytes(in->column->codec);
     switch (in->column->codec) {
     case RB_CODEC_BOOL:
         p[4] = in->values[row >> 3] >> (row & 7) & 1;
@@ -256,14 +233,14 @@ static bool put_one_fixed(const struct rb_in_column *in, int64_t row, uint8_t *p
     case RB_CODEC_JSONB:
         return false;
     }
-    rb_store_be32(p, value_width(in->column->codec));
+    rb_store_be32(p, rb_codec_value_bytes(in->column->codec));
     return true;
 }
 
 /* A column of fixed width with NULLs. */
 static bool put_nullable(const struct rb_in_column *in, int64_t row, struct block *block)
 {
-    uint32_t width = value_width(in->column->codec);
+    uint32_t width = rb_codec_value_bytes(in->column->codec);
     bool ok = true;
     for (size_t i = 0; i < block->n_rows; i++, row++) {
         uint8_t *p = block->places[i] + block->ahead;
