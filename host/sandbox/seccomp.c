@@ -204,7 +204,7 @@ static void allow_values(struct filter *filter, int call, unsigned argument, con
                          size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct scmp_arg_cmp is = SCMP_CMP64(argument, SCMP_CMP_EQ, values[i]);
+        const struct scmp_arg_cmp is = SCMP_CMP64(argument, SCMP_CMP_EQ, values[i], 0);
         add(filter, SCMP_ACT_ALLOW, call, 1, &is);
     }
 }
@@ -241,9 +241,9 @@ static void add_memory(struct filter *filter)
 static void add_socket(struct filter *filter, uint64_t family, uint64_t type, uint64_t protocol)
 {
     const uint64_t flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const struct scmp_arg_cmp conditions[] = {SCMP_CMP64(0, SCMP_CMP_EQ, family),
+    const struct scmp_arg_cmp conditions[] = {SCMP_CMP64(0, SCMP_CMP_EQ, family, 0),
                                               SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, ~flags, type),
-                                              SCMP_CMP64(2, SCMP_CMP_EQ, protocol)};
+                                              SCMP_CMP64(2, SCMP_CMP_EQ, protocol, 0)};
     add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), COUNT(conditions), conditions);
 }
 
@@ -300,8 +300,8 @@ static void add_rest(struct filter *filter)
     allow_values(filter, SCMP_SYS(tgkill), 0, &self, 1);
     allow_values(filter, SCMP_SYS(kill), 0, &self, 1);
     /* A limit is asked for, not set. */
-    const struct scmp_arg_cmp asks[] = {SCMP_CMP64(0, SCMP_CMP_EQ, 0),
-                                        SCMP_CMP64(2, SCMP_CMP_EQ, 0)};
+    const struct scmp_arg_cmp asks[] = {SCMP_CMP64(0, SCMP_CMP_EQ, 0, 0),
+                                        SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0)};
     add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), COUNT(asks), asks);
 }
 
