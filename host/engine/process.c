@@ -54,8 +54,8 @@ static void filter_environment(char *ret_entries[ENVIRONMENT_MAX + 1])
 }
 
 /* Only async-signal-safe calls between fork and exec. */
-static _Noreturn void exec_child(const char *path, const char *const argv[], char *const env[],
-                                 const int keep_fds[], int n_keep, int target_fd)
+static _Noreturn void exec_child(pid_t supervisor, const char *path, const char *const argv[],
+                                 char *const env[], const int keep_fds[], int n_keep, int target_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -78,8 +78,11 @@ static _Noreturn void exec_child(const char *path, const char *const argv[], cha
     int first = target_fd + n_keep;
     syscall(SYS_close_range, (unsigned)(first > STDERR_FILENO ? first : STDERR_FILENO + 1), ~0U,
             0U);
-    /* Without the supervisor nobody wants what it does. */
+    /* Without the supervisor nobody wants what it does; it may be gone already. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) {
+        _exit(127);
+    }
     /* execve does not change what its prototype lets it (POSIX, exec, rationale). */
     union {
         const char *const *in;
@@ -95,10 +98,11 @@ static int fork_worker(const char *self_path, int link_fd, int board_fd, pid_t *
     const char *argv[] = {"rapidbyte", "worker", "--link-fd", "3", "--board-fd", "4", NULL};
     char *env[ENVIRONMENT_MAX + 1];
     filter_environment(env);
+    pid_t supervisor = getpid();
     pid_t pid = fork();
     if (pid == 0) {
         const int kept[KEPT_MAX] = {link_fd, board_fd}; /* as 3 and 4 */
-        exec_child(self_path, argv, env, kept, KEPT_MAX, WORKER_LINK_FD);
+        exec_child(supervisor, self_path, argv, env, kept, KEPT_MAX, WORKER_LINK_FD);
     }
     if (pid < 0) {
         return rb_error_set_errno(err, RB_EIO, "WORKER_START", errno, "starting the worker");
@@ -217,9 +221,10 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         return rb_error_set_errno(err, RB_EIO, "COMPILER_START", errno, "making a pipe");
     }
+    pid_t supervisor = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        exec_child(self_path, argv, env, &pipe_fds[1], 1, STDERR_FILENO);
+        exec_child(supervisor, self_path, argv, env, &pipe_fds[1], 1, STDERR_FILENO);
     }
     int fork_errno = errno;
     close(pipe_fds[1]);
