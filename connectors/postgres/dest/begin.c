@@ -145,10 +145,6 @@ static int void_gone(struct rb_dest *dest, const char *load_id, const char *pipe
     return status;
 }
 
-/* The commit of a load's rows waits for the disk, and for this one with it, which comes before it
- * in the log. If neither gets there, nothing of the load does. */
-static const char begin_unsynced[] = "BEGIN; SET LOCAL synchronous_commit = off";
-
 static int begin_load(struct rb_dest *dest, const char *offered, const char *pipeline,
                       const struct rb_stream_context *streams, size_t n_streams,
                       struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
@@ -158,7 +154,7 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
     status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
     status = status < 0 ? status : RB_FAULT(DEST_PIPELINE_LOCKED, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, begin_unsynced, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_load_begin, err);
     status = status < 0 ? status
                         : take_load(dest, offered, pipeline, streams, n_streams, unfinished,
                                     ret_dropped, err);
