@@ -224,16 +224,31 @@ class Sweep:
         scenarios = around.proxy_scenarios(proxied, recorded, self.rng)
         self.rng.shuffle(scenarios)
         self.from_queue(self.chunks(scenarios), self.work)
+        self.full_disks(around.full_disk_scenarios(modes, self.rng))
+        self.restarts(around.restart_scenarios(modes, self.rng))
+
+    def full_disks(self, scenarios):
         bench = self.bench(90)
         self.skipped = around.prepare_disks(bench)
         if not self.skipped:
-            for scenario in around.full_disk_scenarios(modes, self.rng):
-                self.one(bench, scenario)
+            self.work(bench, scenarios)
             around.release_disks(bench)
+
+    def restarts(self, scenarios):
         bench = Bench(json.loads(os.environ["FAULTS_CRASHING_SERVER"]), 91, self.server["folder"], self.server["aot"])
         bench.mode = None
-        for scenario in around.restart_scenarios(modes, self.rng):
-            self.one(bench, scenario)
+        self.work(bench, scenarios)
+
+    def only(self, modes, name):
+        """One scenario, as it is named when it fails."""
+        mode_name, kind, point, occurrence, retries = name.split(":")
+        mode = next(m for m in modes if m.name == mode_name)
+        kinds = {"restart": (around.RestartScenario, self.restarts),
+                 "full-state": (around.FullDiskScenario, self.full_disks),
+                 "full-destination": (around.FullDiskScenario, self.full_disks)}
+        make, sweep = kinds.get(kind, (around.ProxyScenario if "-" in point else Scenario, self.sweep))
+        self.unreached = []
+        sweep([make(mode, kind, point, int(occurrence), int(retries))])
 
     def work(self, bench, chunk):
         for scenario in chunk:
@@ -290,16 +305,13 @@ def main():
     sweep = Sweep(args)
     modes = [m for m in MODES if not args.modes or m.name in args.modes.split(",")]
     if args.only:
-        name, kind, point, occurrence, retries = args.only.split(":")
-        mode = next(m for m in MODES if m.name == name)
-        sweep.unreached = []
-        scenarios = [Scenario(mode, kind, point, int(occurrence), int(retries))]
-        args.threads = 1
+        sweep.benches = [sweep.bench(0)]
+        sweep.only(modes, args.only)
+        return sweep.close()
     sweep.benches = [sweep.bench(i) for i in range(args.threads)]
-    if not args.only:
-        scenarios = sweep.plan(modes, sweep.record(modes))
-        if args.modes:
-            sweep.unreached = []
+    scenarios = sweep.plan(modes, sweep.record(modes))
+    if args.modes:
+        sweep.unreached = []
     if args.limit:
         scenarios = sweep.rng.sample(scenarios, min(args.limit, len(scenarios)))
     print(f"{len(scenarios)} scenarios in {len(modes)} modes, seed {args.seed}", flush=True)
@@ -311,7 +323,7 @@ def main():
         return 0
     if not args.around:
         sweep.sweep(scenarios)
-    if args.around or not (args.only or args.sample or args.modes or args.limit):
+    if args.around or not (args.sample or args.modes or args.limit):
         sweep.around(modes)
     return sweep.close()
 
