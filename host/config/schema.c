@@ -9,6 +9,7 @@
 #include "host/config/doc.h"
 #include "host/config/passfile.h"
 #include "host/config/scalar.h"
+#include "host/config/secret.h"
 #include "host/config/suggest.h"
 #include "host/config/url.h"
 
@@ -26,6 +27,12 @@ static const struct {
     [RB_NETWORK_TLS_KEY] = {"tls_key", "sslkey"},
 };
 
+/* A mapping in place of a secret, and what it came to: a command runs once. */
+struct fetched {
+    const struct rb_yaml *from;
+    struct rb_yaml *text;
+};
+
 struct apply {
     struct rb_doc *doc;
     const struct rb_yaml *section;
@@ -35,6 +42,8 @@ struct apply {
     struct rb_url url;
     yyjson_val *properties; /* of the whole configuration */
     bool in_passfile;       /* looking for what the password file is asked by */
+    struct fetched fetched[RB_SECRETS_MAX];
+    size_t n_fetched;
 };
 
 /* What a property is to be: the document's or another's text, or the schema's default. */
@@ -218,7 +227,7 @@ static void emit_array(struct apply *a, yyjson_val *schema, const struct rb_yaml
 }
 
 /* A text that the document does not hold, as a node of its own. Its value is never shown. */
-static const struct rb_yaml *synthesize(struct apply *a, const char *text)
+static struct rb_yaml *synthesize(struct apply *a, const char *text)
 {
     struct rb_yaml *node = rb_arena_alloc(a->doc->arena, 1, sizeof *node);
     if (node != NULL) {
@@ -253,6 +262,32 @@ static const char *url_value(const struct apply *a, const char *name, yyjson_val
                : rb_url_get(&a->url, network_keys[key].url_option);
 }
 
+/* A secret's own node, or one with what the mapping in its place leads to: broken after a mistake,
+ * which is reported. */
+static const struct rb_yaml *fetch(struct apply *a, yyjson_val *schema, const struct rb_yaml *node,
+                                   const char *name)
+{
+    if (node == NULL || node->kind != RB_YAML_MAPPING || !flag(schema, "x-secret")) {
+        return node;
+    }
+    for (size_t i = 0; i < a->n_fetched; i++) {
+        if (a->fetched[i].from == node) {
+            return a->fetched[i].text;
+        }
+    }
+    const char *text = a->n_fetched == RB_SECRETS_MAX ? "" : rb_secret_read(a->doc, node, name);
+    struct rb_yaml *copy = synthesize(a, text == NULL ? "" : text);
+    if (copy != NULL) {
+        copy->line = node->line;
+        copy->column = node->column;
+        copy->broken = text == NULL;
+    }
+    if (a->n_fetched < RB_SECRETS_MAX) { /* emit_secret refuses more */
+        a->fetched[a->n_fetched++] = (struct fetched){.from = node, .text = copy};
+    }
+    return copy;
+}
+
 static struct resolved resolve(struct apply *a, const char *name, yyjson_val *schema,
                                const struct rb_yaml *object, bool top);
 
@@ -275,7 +310,8 @@ static struct resolved resolve(struct apply *a, const char *name, yyjson_val *sc
                                const struct rb_yaml *object, bool top)
 {
     struct resolved none = {.node = NULL};
-    const struct rb_yaml *node = object == NULL ? NULL : rb_yaml_get(object, name);
+    const struct rb_yaml *node =
+        fetch(a, schema, object == NULL ? NULL : rb_yaml_get(object, name), name);
     const char *url = top ? url_value(a, name, schema) : NULL;
     const char *variable = annotation(schema, "x-env");
     const char *value = variable == NULL ? NULL : getenv(variable);
@@ -435,6 +471,10 @@ static void emit_object(struct apply *a, yyjson_val *schema, const struct rb_yam
 static void emit_value(struct apply *a, yyjson_val *schema, const struct rb_yaml *node,
                        const char *name)
 {
+    node = fetch(a, schema, node, name);
+    if (node == NULL) {
+        return; /* memory; the arena remembers */
+    }
     switch (node->kind) {
     case RB_YAML_MAPPING:
         emit_object(a, schema, node, name, false);
