@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "host/config/doc.h"
 #include "host/config/fields.h"
+#include "host/config/suggest.h"
 
 enum { ARGUMENTS_MAX = 256, POLL_MS = 50 };
 
@@ -258,6 +259,25 @@ static const char *run(struct rb_doc *doc, const struct rb_yaml *node, const cha
     return take(doc, node, name, rb_arena_printf(doc->arena, "the output of %s", what), &bytes);
 }
 
+/* Reported without being shown: where a secret is expected, any text may be one. */
+static void check_keys(struct rb_doc *doc, const struct rb_yaml *node, const char *name,
+                       const struct rb_field *fields, size_t n_fields)
+{
+    for (const struct rb_yaml *c = node->child; c != NULL; c = c->next) {
+        struct rb_suggest suggest;
+        bool known = false;
+        rb_suggest_init(&suggest, c->key);
+        for (size_t i = 0; i < n_fields; i++) {
+            known = known || strcmp(fields[i].name, c->key) == 0;
+            rb_suggest_offer(&suggest, fields[i].name);
+        }
+        if (!known) {
+            rb_doc_mistake_key(doc, c, rb_doc_did_you_mean(doc, &suggest),
+                               "%s: the key is none of file, command, timeout", name);
+        }
+    }
+}
+
 const char *rb_secret_read(struct rb_doc *doc, const struct rb_yaml *node, const char *name)
 {
     static const struct rb_field fields[] = {
@@ -271,7 +291,10 @@ const char *rb_secret_read(struct rb_doc *doc, const struct rb_yaml *node, const
     };
     struct form form = {.timeout_ms = 0};
     size_t before = doc->diags->count;
-    rb_fields_read(doc, node, name, fields, sizeof fields / sizeof fields[0], &form);
+    check_keys(doc, node, name, fields, sizeof fields / sizeof fields[0]);
+    if (doc->diags->count == before) {
+        rb_fields_read(doc, node, name, fields, sizeof fields / sizeof fields[0], &form);
+    }
     if (doc->diags->count > before) {
         return NULL;
     }

@@ -141,7 +141,8 @@ static void test_bad_commands(void **ctx)
     refuse(ctx, "{ file: a, command: [b] }", "either a file or a command is expected" HINT);
     refuse(ctx, "{ file: a, timeout: 1s }", "a timeout is for a command" HINT);
     rb_config_fixture_bad(*ctx, RB_ECONFIG, HEAD BASE "{ flie: a }" TAIL,
-                          "5:57: unknown key 'flie' in password [did you mean 'file'?]\n");
+                          "5:57: password: the key is none of file, command, timeout "
+                          "[did you mean 'file'?]\n");
     /* Only what a manifest calls a secret. */
     rb_config_fixture_bad(*ctx, RB_ECONFIG, HEAD "host: db, user: { file: pw }, database: d" TAIL,
                           "5:29: user: a text is expected, not a mapping [who connects]\n");
