@@ -455,6 +455,10 @@ static void begin_resumes_and_drops_leftovers(void **state)
                              .n_columns = 1,
                              .n_rows = 3,
                              .cells = {"s_0123456789abcdef", "users", "s_0123456789abcdeg"}});
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "WITH ORDINALITY AS e (stream, at)",
+                                                 .n_columns = 6,
+                                                 .n_rows = 1,
+                                                 .cells = {"f", NULL, NULL, "0", NULL, NULL}});
     call_open("copy");
     char *answer = rb_double_call(
         rb_connector_dest_postgres, RB_SDK_BEGIN,

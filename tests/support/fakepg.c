@@ -29,6 +29,9 @@ void rb_fakepg_release(struct rb_fakepg *fake)
     rb_buf_release(&fake->in);
     rb_buf_release(&fake->out);
     free(fake->statement);
+    for (size_t i = 0; i < RB_FAKEPG_KEPT_MAX; i++) {
+        free(fake->kept[i]);
+    }
 }
 
 void rb_fakepg_add(struct rb_fakepg *fake, struct rb_fakepg_rule rule)
@@ -228,6 +231,21 @@ static void copy_message(struct rb_fakepg *fake, char type, const uint8_t *body,
     say_ready(fake);
 }
 
+static void set_text(char **place, const char *text)
+{
+    char *copy = strdup(text);
+    must(copy != NULL ? 0 : -1);
+    free(*place);
+    *place = copy;
+}
+
+static char **find_kept(struct rb_fakepg *fake, const char *name)
+{
+    long i = strncmp(name, "rb", 2) == 0 ? strtol(name + 2, NULL, 10) : -1;
+    must(i >= 0 && i < RB_FAKEPG_KEPT_MAX ? 0 : -1);
+    return &fake->kept[i];
+}
+
 static void extended_message(struct rb_fakepg *fake, char type, const uint8_t *body)
 {
     if (type == 'S') {
@@ -240,10 +258,18 @@ static void extended_message(struct rb_fakepg *fake, char type, const uint8_t *b
     }
     if (type == 'P') {
         const char *name = (const char *)body;
-        free(fake->statement);
-        fake->statement = strdup(name + strlen(name) + 1);
+        const char *sql = name + strlen(name) + 1;
+        set_text(&fake->statement, sql);
+        if (*name) {
+            set_text(find_kept(fake, name), sql);
+        }
         say_plain(fake, '1');
     } else if (type == 'B') {
+        const char *name = (const char *)body + strlen((const char *)body) + 1;
+        if (*name) {
+            must(*find_kept(fake, name) != NULL ? 0 : -1);
+            set_text(&fake->statement, *find_kept(fake, name));
+        }
         say_plain(fake, '2');
     } else if (type == 'D') {
         struct rb_fakepg_rule *rule = find_rule(fake, fake->statement);

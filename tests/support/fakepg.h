@@ -10,7 +10,12 @@
 #include "base/buf.h"
 #include "native/host_double.h"
 
-enum { RB_FAKEPG_RULES = 16, RB_FAKEPG_COLUMNS = 8, RB_FAKEPG_MAX = 16 * 1024 * 1024 };
+enum {
+    RB_FAKEPG_RULES = 16,
+    RB_FAKEPG_COLUMNS = 8,
+    RB_FAKEPG_KEPT_MAX = 64,
+    RB_FAKEPG_MAX = 16 * 1024 * 1024
+};
 
 /* What a statement that contains `sql` gets; the first rule that fits counts. Without one: no
  * rows. */
@@ -38,6 +43,7 @@ struct rb_fakepg {
     char transaction;
     bool started, skipping, copying, closed;
     char *statement;
+    char *kept[RB_FAKEPG_KEPT_MAX]; /* prepared as "rb<index>" */
 };
 
 void rb_fakepg_init(struct rb_fakepg *fake);

@@ -37,6 +37,8 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
         }
         switch (m.type) {
         case '1': /* ParseComplete */
+            conn->n_parsed++;
+            break;
         case '2': /* BindComplete */
         case 'n': /* NoData */
         case 'I': /* EmptyQueryResponse */
@@ -193,33 +195,30 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
     return run(conn, r, NULL, err);
 }
 
-int rb_query_run_prepared(struct rb_conn *conn, const char *name,
-                          const struct rb_query_param *params, size_t n_params,
-                          enum rb_query_format format, struct rb_query_result *result,
-                          struct rb_error *err)
+/* A statement without parameters and rows, before the one that the Sync is for. */
+static int put_before(struct rb_conn *conn, const char *sql)
 {
-    int r = check_idle(conn, err);
-    if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
-        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
-    }
-    rb_buf_clear(&conn->tx);
-    r = put_bind(conn, name, params, n_params, format);
-    r = r < 0 ? r : put_execute(conn);
-    r = r < 0 ? r : put_sync(conn);
-    return run(conn, r, result, err);
+    int r = put_parse(conn, "", sql, NULL, NULL, 0);
+    r = r < 0 ? r : put_bind(conn, "", NULL, 0, RB_QUERY_TEXT);
+    return r < 0 ? r : put_execute(conn);
 }
 
-/* Puts the whole of an extended query together. A failure's `err` is set. */
-static int put_query(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
-                     size_t n_params, enum rb_query_format format, struct rb_error *err)
+/* Puts the whole of an extended query together: of the statement `name` ("": unnamed), which is
+ * parsed first unless `sql` is NULL; `before` it, unless that is NULL, another. A failure's `err`
+ * is set. */
+static int put_query(struct rb_conn *conn, const char *before, const char *name, const char *sql,
+                     const struct rb_query_param *params, size_t n_params,
+                     enum rb_query_format format, struct rb_error *err)
 {
     int r = check_idle(conn, err);
     if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
         return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
     rb_buf_clear(&conn->tx);
-    r = put_parse(conn, "", sql, params, NULL, n_params);
-    r = r < 0 ? r : put_bind(conn, "", params, n_params, format);
+    conn->n_parsed = 0;
+    r = before ? put_before(conn, before) : 0;
+    r = r < 0 || !sql ? r : put_parse(conn, name, sql, params, NULL, n_params);
+    r = r < 0 ? r : put_bind(conn, name, params, n_params, format);
     r = r < 0 ? r : put_execute(conn);
     r = r < 0 ? r : put_sync(conn);
     return r < 0 ? too_large(conn, r, err) : 0;
@@ -229,14 +228,14 @@ int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_pa
                  size_t n_params, enum rb_query_format format, struct rb_query_result *result,
                  struct rb_error *err)
 {
-    int r = put_query(conn, sql, params, n_params, format, err);
+    int r = put_query(conn, NULL, "", sql, params, n_params, format, err);
     return r < 0 ? r : run(conn, 0, result, err);
 }
 
 int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
                   size_t n_params, struct rb_error *err)
 {
-    int r = put_query(conn, sql, params, n_params, RB_QUERY_TEXT, err);
+    int r = put_query(conn, NULL, "", sql, params, n_params, RB_QUERY_TEXT, err);
     return r < 0 ? r : rb_wire_flush(conn, err);
 }
 
@@ -247,25 +246,33 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
     return collect(conn, result, &affected, err);
 }
 
-int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
-                      size_t n_params, struct rb_query_result *result, struct rb_error *err)
+int rb_query_run_kept_after(struct rb_conn *conn, const char *before, const char *sql,
+                            const struct rb_query_param *params, size_t n_params,
+                            struct rb_query_result *result, struct rb_error *err)
 {
     size_t i = 0;
+    char name[16] = "";
     while (i < RB_WIRE_KEPT_MAX && conn->kept[i] && conn->kept[i] != sql) {
         i++;
     }
-    if (i == RB_WIRE_KEPT_MAX) {
-        return rb_query_run(conn, sql, params, n_params, RB_QUERY_TEXT, result, err);
+    if (i < RB_WIRE_KEPT_MAX) {
+        snprintf(name, sizeof name, "rb%zu", i);
     }
-    char name[16];
-    snprintf(name, sizeof name, "rb%zu", i);
-    int r = 0;
-    if (!conn->kept[i]) {
-        r = rb_query_prepare(conn, name, sql, NULL, 0, err);
-        conn->kept[i] = r == 0 ? sql : NULL;
+    bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
+    int r =
+        put_query(conn, before, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT, err);
+    r = r < 0 ? r : run(conn, 0, result, err);
+    /* It is prepared also when running it failed, and stays so when the transaction is undone. */
+    if (i < RB_WIRE_KEPT_MAX && conn->n_parsed == (before ? 2 : 1)) {
+        conn->kept[i] = sql;
     }
-    return r < 0 ? r
-                 : rb_query_run_prepared(conn, name, params, n_params, RB_QUERY_TEXT, result, err);
+    return r;
+}
+
+int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                      size_t n_params, struct rb_query_result *result, struct rb_error *err)
+{
+    return rb_query_run_kept_after(conn, NULL, sql, params, n_params, result, err);
 }
 
 struct rb_query_param rb_query_text_param(const char *text)

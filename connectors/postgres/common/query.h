@@ -9,7 +9,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "connectors/postgres/common/conn.h"
+#include "rapidbyte/json.h"
 
 enum {
     RB_QUERY_RESULT_MAX = 64 * 1024 * 1024, /* bytes of one result's values */
@@ -53,6 +55,12 @@ int64_t rb_query_int(const struct rb_query_result *result, size_t row, size_t co
                      int64_t otherwise);
 bool rb_query_bool(const struct rb_query_result *result, size_t row, size_t column);
 
+/* The rows of a result in text form as JSON, an array of arrays of texts or null; and back, where
+ * each row must have `n_columns`: RB_EDATA. */
+void rb_query_result_write(const struct rb_query_result *result, struct rb_json *json);
+int rb_query_result_read(struct rb_json_value json, size_t n_columns, struct rb_query_result *ret,
+                         struct rb_error *err);
+
 /* Simple query: one or several statements without parameters; rows are thrown away. The server's
  * error comes back in `err` with its SQLSTATE (pgerror.h), after the session is in sync again. */
 int rb_query_exec(struct rb_conn *conn, const char *sql, struct rb_error *err);
@@ -76,14 +84,15 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
 /* Parses `sql` as the session's prepared statement `name`; `type_oids` may be NULL. */
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
                      const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
-int rb_query_run_prepared(struct rb_conn *conn, const char *name,
-                          const struct rb_query_param *params, size_t n_params,
-                          enum rb_query_format format, struct rb_query_result *result,
-                          struct rb_error *err);
 /* As rb_query_run with results in text form, for a text that is used again and again: it is
  * prepared once a session and recognised by its address, so `sql` must live as long as the
  * connection. */
 int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
                       size_t n_params, struct rb_query_result *result, struct rb_error *err);
+/* As rb_query_run_kept, in one message with `before`, a statement without parameters and rows that
+ * runs first; when it fails the other does not run. */
+int rb_query_run_kept_after(struct rb_conn *conn, const char *before, const char *sql,
+                            const struct rb_query_param *params, size_t n_params,
+                            struct rb_query_result *result, struct rb_error *err);
 
 #endif

@@ -13,7 +13,7 @@
 
 enum {
     RB_WIRE_HEADER_BYTES = 5, /* type and length of a message */
-    RB_WIRE_KEPT_MAX = 8,     /* statements of rb_query_run_kept */
+    RB_WIRE_KEPT_MAX = 64,    /* statements of rb_query_run_kept */
     RB_WIRE_SEND_MAX =
         1024 * 1024 * 1024, /* bytes of one message we send: PostgreSQL's own limit */
 };
@@ -30,6 +30,7 @@ struct rb_conn {
     bool encrypted;
     bool wants_tls; /* asked for, and not refused */
     bool has_statement_timeout;
+    unsigned n_parsed; /* texts of the last query that the server took, whatever came of running */
     char transaction;
     enum rb_wire_mode mode;
     int server_version;

@@ -38,14 +38,22 @@ int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_
     return locked_by(dest, pipeline, err);
 }
 
-static int write_names(const struct rb_stream_context *streams, size_t n_streams,
+/* Their names as a JSON array; with `tables`, objects with the names of stream and table. */
+static int write_names(const struct rb_stream_context *streams, size_t n_streams, bool tables,
                        struct rb_buf *ret, struct rb_error *err)
 {
     struct rb_json json;
     rb_json_init(&json, ret);
     rb_json_begin_array(&json);
     for (size_t i = 0; i < n_streams; i++) {
-        rb_json_str(&json, streams[i].stream_name);
+        if (tables) {
+            rb_json_begin_object(&json);
+            rb_json_member_str(&json, "stream", streams[i].stream_name);
+            rb_json_member_str(&json, "table", streams[i].destination_table);
+            rb_json_end_object(&json);
+        } else {
+            rb_json_str(&json, streams[i].stream_name);
+        }
     }
     rb_json_end_array(&json);
     int status = rb_json_finish(&json);
@@ -58,7 +66,7 @@ static int take_load(struct rb_dest *dest, const char *offered, const char *pipe
                      struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    int status = write_names(streams, n_streams, &names, err);
+    int status = write_names(streams, n_streams, false, &names, err);
     status = status < 0
                  ? status
                  : rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
@@ -75,38 +83,45 @@ static int take_load(struct rb_dest *dest, const char *offered, const char *pipe
     return status == 0 ? rb_ledger_drop_leftovers(dest, pipeline, ret_dropped, err) : status;
 }
 
-static int write_stream(struct rb_dest *dest, const char *load_id, const char *pipeline,
-                        const struct rb_stream_context *context, struct rb_json *ret,
-                        struct rb_error *err)
+static void write_stream(const struct rb_query_result *ledger, size_t row,
+                         const struct rb_stream_context *context, struct rb_json *ret)
 {
-    const char *stream = context->stream_name;
-    char target[RB_DEST_TARGET_MAX];
-    rb_ledger_target(dest, context, target);
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result receipt;
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result checkpoint;
-    rb_query_result_init(&receipt);
-    rb_query_result_init(&checkpoint);
-    const char *receipt_of[] = {load_id, stream, target};
-    const char *checkpoint_of[] = {pipeline, stream, target};
-    int status = rb_dest_query(dest, rb_sql_ledger_stream, receipt_of, 3, &receipt, err);
-    if (status == 0) {
-        status = rb_dest_query(dest, rb_sql_ledger_checkpoint, checkpoint_of, 3, &checkpoint, err);
-    }
-    if (status < 0) {
-        return status;
-    }
     size_t len = 0;
-    const char *text = rb_query_value(&checkpoint, 0, 0, &len);
+    const char *text = rb_query_value(ledger, row, 4, &len);
     rb_json_begin_object(ret);
-    rb_json_member_str(ret, "stream_name", stream);
-    rb_json_member_bool(ret, "loaded", rb_query_bool(&receipt, 0, 0));
-    rb_json_member_i64(ret, "rows", rb_query_int(&receipt, 0, 1, 0));
-    rb_json_member_i64(ret, "bytes", rb_query_int(&receipt, 0, 2, 0));
-    rb_json_member_i64(ret, "parts", rb_query_int(&receipt, 0, 3, 0));
+    rb_json_member_str(ret, "stream_name", context->stream_name);
+    rb_json_member_bool(ret, "loaded", rb_query_bool(ledger, row, 0));
+    rb_json_member_i64(ret, "rows", rb_query_int(ledger, row, 1, 0));
+    rb_json_member_i64(ret, "bytes", rb_query_int(ledger, row, 2, 0));
+    rb_json_member_i64(ret, "parts", rb_query_int(ledger, row, 3, 0));
     rb_json_member_raw(ret, "checkpoint", text, text != NULL ? len : 0);
-    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&checkpoint, 0, 1));
+    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(ledger, row, 5));
     rb_json_end_object(ret);
-    return 0;
+}
+
+/* What the ledger has of each stream. */
+static int write_streams(struct rb_dest *dest, const char *load_id, const char *pipeline,
+                         const struct rb_stream_context *streams, size_t n_streams,
+                         struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
+    rb_query_result_init(&ledger);
+    int status = write_names(streams, n_streams, true, &names, err);
+    const char *params[] = {load_id, pipeline, dest->config.schema, rb_buf_str(&names)};
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_streams, params, 4, &ledger, err);
+    if (status == 0 && ledger.n_rows != n_streams) {
+        status = rb_error_set(err, RB_EINTERNAL, "LEDGER",
+                              "the ledger told of %zu streams, not %zu", ledger.n_rows, n_streams);
+    }
+    rb_json_key(ret, "streams");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; status == 0 && i < n_streams; i++) {
+        write_stream(&ledger, i, &streams[i], ret);
+    }
+    rb_json_end_array(ret);
+    return status;
 }
 
 static void write_notes(const char *resumed, size_t dropped, struct rb_json *ret)
@@ -131,18 +146,15 @@ static int void_gone(struct rb_dest *dest, const char *load_id, const char *pipe
                      const struct rb_stream_context *streams, size_t n_streams,
                      struct rb_error *err)
 {
-    int status = 0;
-    for (size_t i = 0; status == 0 && i < n_streams; i++) {
-        const char *schema = dest->config.schema;
-        const char *table = streams[i].destination_table;
-        const char *receipts[] = {load_id, streams[i].stream_name, schema, table};
-        const char *checkpoints[] = {pipeline, streams[i].stream_name, schema, table};
-        status = rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 4, NULL, err);
-        if (status == 0) {
-            status = rb_dest_query(dest, rb_sql_ledger_void_checkpoints, checkpoints, 4, NULL, err);
-        }
-    }
-    return status;
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    int status = write_names(streams, n_streams, true, &names, err);
+    const char *receipts[] = {load_id, rb_buf_str(&names), dest->config.schema};
+    const char *checkpoints[] = {pipeline, rb_buf_str(&names), dest->config.schema};
+    status = status < 0 ? status
+                        : rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
+    return status < 0
+               ? status
+               : rb_dest_query(dest, rb_sql_ledger_void_checkpoints, checkpoints, 3, NULL, err);
 }
 
 static int begin_load(struct rb_dest *dest, const char *offered, const char *pipeline,
@@ -188,11 +200,5 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
     rb_json_member_str(ret, "load_id", used);
     rb_json_member_bool(ret, "resumed", resumed != NULL);
     write_notes(resumed, dropped, ret);
-    rb_json_key(ret, "streams");
-    rb_json_begin_array(ret);
-    for (size_t i = 0; status == 0 && i < n_streams; i++) {
-        status = write_stream(dest, used, pipeline, &streams[i], ret, err);
-    }
-    rb_json_end_array(ret);
-    return status;
+    return write_streams(dest, used, pipeline, streams, n_streams, ret, err);
 }

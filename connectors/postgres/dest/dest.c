@@ -35,6 +35,7 @@ int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)
 
 void rb_dest_abort(struct rb_dest *dest)
 {
+    dest->schema_ready = false;
     if (dest->conn == NULL) {
         return;
     }
@@ -47,17 +48,33 @@ void rb_dest_abort(struct rb_dest *dest)
     }
 }
 
+static int set_params(struct rb_query_param *typed, const char *const *params, size_t n,
+                      struct rb_error *err)
+{
+    if (n > PARAMS_MAX) {
+        return rb_error_set(err, RB_EINTERNAL, "TOO_MANY_PARAMETERS", "%zu parameters", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        typed[i] = rb_query_text_param(params[i]);
+    }
+    return 0;
+}
+
 int rb_dest_query(struct rb_dest *dest, const char *sql, const char *const *params, size_t n_params,
                   struct rb_query_result *result, struct rb_error *err)
 {
     struct rb_query_param typed[PARAMS_MAX];
-    if (n_params > PARAMS_MAX) {
-        return rb_error_set(err, RB_EINTERNAL, "TOO_MANY_PARAMETERS", "%zu parameters", n_params);
-    }
-    for (size_t i = 0; i < n_params; i++) {
-        typed[i] = rb_query_text_param(params[i]);
-    }
-    return rb_query_run(dest->conn, sql, typed, n_params, RB_QUERY_TEXT, result, err);
+    int status = set_params(typed, params, n_params, err);
+    return status < 0 ? status : rb_query_run_kept(dest->conn, sql, typed, n_params, result, err);
+}
+
+int rb_dest_query_once(struct rb_dest *dest, const char *sql, const char *const *params,
+                       size_t n_params, struct rb_query_result *result, struct rb_error *err)
+{
+    struct rb_query_param typed[PARAMS_MAX];
+    int status = set_params(typed, params, n_params, err);
+    return status < 0 ? status
+                      : rb_query_run(dest->conn, sql, typed, n_params, RB_QUERY_TEXT, result, err);
 }
 
 int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *statements,
@@ -79,8 +96,12 @@ int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
     const char *params[] = {dest->config.schema};
+    if (dest->schema_ready) {
+        return 0;
+    }
     int status = rb_dest_query(dest, rb_sql_schema_exists, params, 1, &found, err);
-    if (status < 0 || rb_query_bool(&found, 0, 0)) {
+    dest->schema_ready = status == 0 && rb_query_bool(&found, 0, 0);
+    if (status < 0 || dest->schema_ready) {
         return status;
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);

@@ -21,9 +21,11 @@ enum {
     RB_DEST_STAGING_NAME = 19,                 /* "s_", 16 hexadecimal digits, the final 0 */
     RB_TARGET_BARE_TYPE = 5,                   /* rb_target's column with the type's name alone */
     RB_TARGET_KEEPS_NOT_NULL = 6,
-    RB_TARGET_COLLATION = 7,           /* quoted, qualified; NULL: the type has none */
-    RB_TARGET_INEXACT = 8,             /* values that are equal may differ */
-    RB_DEST_WHOLE_STREAM = -1,         /* the ledger's unit of a published stream */
+    RB_TARGET_COLLATION = 7,   /* quoted, qualified; NULL: the type has none */
+    RB_TARGET_INEXACT = 8,     /* values that are equal may differ */
+    RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
+    RB_DEST_TYPES_KEPT = 32,
+    RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */
     RB_DEST_BATCH_SLACK = 1024 * 1024, /* a batch may exceed max_batch_bytes by its framing */
 };
 
@@ -32,8 +34,11 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool ledger_ready;
-    double connect_secs;       /* of the last rb_dest_connect */
-    struct rb_content content; /* of rb_dest_hash */
+    bool schema_ready; /* it was there; forgotten after a failure */
+    char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
+    size_t n_types;                                        /* that were put there, ever */
+    double connect_secs;                                   /* of the last rb_dest_connect */
+    struct rb_content content;                             /* of rb_dest_hash */
 };
 
 /* Connects unless the connection still serves; leaves it outside of a transaction. */
@@ -45,9 +50,13 @@ int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err);
 /* Runs each value of a one-column result as a statement. */
 int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *statements,
                      struct rb_error *err);
-/* Runs `sql` with text parameters ($1…). `result` may be NULL. */
+/* Runs `sql`, a text that lives as long as the program, with text parameters ($1…); a connection
+ * prepares it once. `result` may be NULL. */
 int rb_dest_query(struct rb_dest *dest, const char *sql, const char *const *params, size_t n_params,
                   struct rb_query_result *result, struct rb_error *err);
+/* As rb_dest_query, of a text that was put together. */
+int rb_dest_query_once(struct rb_dest *dest, const char *sql, const char *const *params,
+                       size_t n_params, struct rb_query_result *result, struct rb_error *err);
 
 /* ---- ledger.c */
 

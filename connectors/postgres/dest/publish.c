@@ -70,7 +70,8 @@ static int publish_rejected(struct rb_dest *dest, const struct rb_stream_context
                            "\"values\", rejected) SELECT load_id, stream, unit, position, "
                            "sqlstate, message, detail, \"row\", \"values\", rejected FROM r");
     status = rb_statement_end(&sql);
-    return status < 0 ? status : rb_dest_query(dest, rb_buf_str(&sql.text), params, 2, NULL, err);
+    return status < 0 ? status
+                      : rb_dest_query_once(dest, rb_buf_str(&sql.text), params, 2, NULL, err);
 }
 
 static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *stream,

@@ -70,6 +70,26 @@ size_t rb_target_column(const struct rb_target *target, const char *name)
     return SIZE_MAX;
 }
 
+/* What was a type's name once is no other SQL later, and whether the type is still there the
+ * statement finds out. */
+static bool is_known_type(const struct rb_dest *dest, const char *name)
+{
+    for (size_t i = 0; i < dest->n_types && i < RB_DEST_TYPES_KEPT; i++) {
+        if (strcmp(dest->types[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remember_type(struct rb_dest *dest, const char *name)
+{
+    size_t len = strlen(name);
+    if (len < RB_DEST_TYPE_KEPT_MAX) {
+        memcpy(dest->types[dest->n_types++ % RB_DEST_TYPES_KEPT], name, len + 1);
+    }
+}
+
 int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns,
                           struct rb_error *err)
 {
@@ -82,6 +102,9 @@ int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns
         RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
         rb_query_result_init(&r);
         const char *declared = column->declared;
+        if (is_known_type(dest, declared)) {
+            continue;
+        }
         if (!rb_quote_is_type(declared)) {
             return rb_error_set(err, RB_ESCHEMA, "BAD_TYPE",
                                 "column \"%s\": %.200s is not the name of a type", column->name,
@@ -100,6 +123,7 @@ int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns
                               dest->config.database);
             return status;
         }
+        remember_type(dest, declared);
     }
     return 0;
 }

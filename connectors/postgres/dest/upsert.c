@@ -235,8 +235,8 @@ static int count_lost(struct rb_loading *run, int64_t *ret, struct rb_error *err
     add_columns(run, false);
     rb_statement_add(sql, ")::record))");
     int status = rb_statement_end(sql);
-    status =
-        status < 0 ? status : rb_dest_query(run->dest, rb_buf_str(&sql->text), NULL, 0, &r, err);
+    status = status < 0 ? status
+                        : rb_dest_query_once(run->dest, rb_buf_str(&sql->text), NULL, 0, &r, err);
     if (status == 0) {
         *ret = rb_query_int(&r, 0, 0, -1);
     }

@@ -237,7 +237,7 @@ static int check_moved(struct unit *unit, struct rb_error *err)
     char sql[sizeof unit->target.relation + 32];
     snprintf(elsewhere, sizeof elsewhere, "%s", rb_query_text(&r, 0, 0));
     snprintf(sql, sizeof sql, "SELECT FROM %s LIMIT 1", unit->target.relation);
-    status = rb_dest_query(unit->dest, sql, NULL, 0, &r, err);
+    status = rb_dest_query_once(unit->dest, sql, NULL, 0, &r, err);
     if (status == 0 && r.n_rows > 0) {
         status = rb_error_set(err, RB_ESCHEMA, "TABLE_MOVED",
                               "the stream's cursor was taken for table %s; %s has rows, and no "
