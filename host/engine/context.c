@@ -175,6 +175,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     write_unit(json, extra);
     rb_json_member_i64(json, "parts", extra->parts);
     write_raw(json, "snapshot", extra->snapshot);
+    write_raw(json, "plan", extra->plan);
     rb_json_key(json, "source_table");
     rb_json_begin_object(json);
     rb_json_member_str(json, "schema", stream->source_schema);

@@ -17,6 +17,7 @@ struct rb_context_extra {
     enum rb_role role;
     const char *load_id; /* plain */
     const char *snapshot;
+    const char *plan;          /* what rb_plan said of the stream, for a source's unit */
     const char *peer_features; /* array */
     const char *primary_key;   /* array: the source's, where the document names none */
     const char *columns;     /* array: the stream's, where they are known before the first batch */

@@ -93,6 +93,7 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         stream->primary_key = rb_view_json(plan, "primary_key");
         free(stream->columns);
         stream->columns = rb_view_json(plan, "columns");
+        stream->plan = rb_view_json(plan, "plan");
         free(stream->snapshot);
         stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
         if (snapshot != NULL && stream->snapshot == NULL) {
@@ -132,6 +133,8 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
     for (size_t i = 0; i < run->n_streams; i++) {
         if (is_wanted(&run->streams[i])) {
             run->streams[i].planned = false;
+            free(run->streams[i].plan);
+            run->streams[i].plan = NULL;
         }
     }
     if (!run->source_plans) {

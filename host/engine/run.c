@@ -86,6 +86,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .role = role,
         .load_id = run->report->load_id,
         .snapshot = stream->snapshot,
+        .plan = role == RB_ROLE_SOURCE ? stream->plan : NULL,
         .peer_features =
             role == RB_ROLE_DESTINATION ? run->source_features : run->destination_features,
         .primary_key = stream->primary_key,
@@ -178,6 +179,7 @@ void rb_run_release(struct rb_run *run)
         }
         free(stream->ranges);
         free(stream->snapshot);
+        free(stream->plan);
         free(stream->primary_key);
         free(stream->columns);
         free(stream->last_value);

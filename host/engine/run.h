@@ -29,6 +29,7 @@ struct rb_stream_run {
     char **ranges;     /* n_units entries, NULL: the whole stream */
     size_t n_units;
     char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */
+    char *plan;       /* JSON: what the plan said of it for its source; NULL: nothing */
     size_t next_unit; /* the first that has not been posted */
     size_t units_running, units_done;
     struct rb_buf units_json; /* the done units, as PublishRequest wants them, without brackets */

@@ -43,6 +43,7 @@ struct rb_stream_context {
     struct rb_json_value policies;
     struct rb_json_value columns; /* chosen names; absent: all */
     struct rb_json_value snapshot;
+    struct rb_json_value plan; /* what rb_plan said of the stream under that snapshot */
     struct rb_json_value peer_features;
     const char *where;
     const char *source_schema;

@@ -95,6 +95,7 @@ int rb_sdk_context_parse(struct rb_json_value json, struct rb_stream_context *re
     c.policies = rb_json_get(json, "policies");
     c.columns = rb_json_get(json, "columns");
     c.snapshot = rb_json_get(json, "snapshot");
+    c.plan = rb_json_get(json, "plan");
     c.peer_features = rb_json_get(json, "peer_features");
     c.where = rb_json_text(rb_json_get(json, "where"), "");
     c.load_id = rb_json_text(rb_json_get(json, "load_id"), "");

@@ -17,10 +17,19 @@ extern const struct rb_connector *const rb_connector_source_postgres;
 static const char open_json[] =
     "{\"config\":{\"json\":{\"host\":\"db\",\"user\":\"u\",\"password\":{\"$secret\":1}}},"
     "\"connector_id\":\"source-postgres\",\"connector_version\":\"0.1.0\",\"pipeline\":\"p\"}";
-static const char read_json[] =
-    "{\"stream_name\":\"t\",\"sync_mode\":\"full_refresh\",\"write_mode\":\"append\","
-    "\"limits\":{\"max_batch_bytes\":1048576,\"max_record_bytes\":65536},"
-    "\"snapshot\":{\"id\":\"00000003-0000001B-1\"},\"peer_features\":[\"pg_binary\"]}";
+#define READ(more)                                                                                 \
+    "{\"stream_name\":\"t\",\"sync_mode\":\"full_refresh\",\"write_mode\":\"append\","             \
+    "\"limits\":{\"max_batch_bytes\":1048576,\"max_record_bytes\":65536},"                         \
+    "\"snapshot\":{\"id\":\"00000003-0000001B-1\"}," more "\"peer_features\":[\"pg_binary\"]}"
+#define PLANNED(column)                                                                            \
+    READ(                                                                                          \
+        "\"plan\":{\"tables\":[[\"42\",\"t\",\"r\",\"t\",\"f\",\"3\",\"8192\",\"t\",\"t\",\"42\"," \
+        "\"[\\\"id\\\"]\",\"t\"]],\"columns\":[[\"42\",\"" column                                  \
+        "\",\"integer\",\"pg_catalog.int4\",\"23\",\"-1\",null,null,\"t\",\"t\",\"f\",null,\"-"    \
+        "1\"]],"                                                                                   \
+        "\"types\":[]},")
+static const char read_json[] = READ("");
+static const char planned_json[] = PLANNED("id");
 
 static struct rb_double_peer peer;
 
@@ -43,12 +52,12 @@ static int teardown(void **state)
 static void put_prepared(const char *const *values, size_t n)
 {
     rb_pgscript_message(&peer.says, '1', "", 0);
-    rb_pgscript_ready(&peer.says, 'T');
     rb_pgscript_answer(&peer.says, values, n, 'T');
 }
 
-/* All up to COPY: a table public.t (id int4 not null) with a primary key. */
-static void put_table(void)
+/* All up to COPY: a table public.t (id int4 not null) with a primary key. `planned`: the catalogue
+ * is known already. */
+static void put_table_as(bool planned)
 {
     static const char *const t[] = {"42",   "t", "r", "t",  "f",        "3",
                                     "8192", "t", "t", "42", "[\"id\"]", "t"};
@@ -59,10 +68,20 @@ static void put_table(void)
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_done(&peer.says, "BEGIN", 'T');
     rb_pgscript_done(&peer.says, "SET", 'T');
-    put_prepared(t, sizeof t / sizeof *t);
-    put_prepared(c, sizeof c / sizeof *c);
-    rb_pgscript_done(&peer.says, "SELECT 0", 'T'); /* which locks it */
+    if (!planned) {
+        put_prepared(t, sizeof t / sizeof *t);
+        put_prepared(c, sizeof c / sizeof *c);
+    }
+    /* What locks it, and with it in one message: whether it has changed. */
+    rb_pgscript_message(&peer.says, '1', "", 0);
+    rb_pgscript_describe(&peer.says, 0);
+    rb_pgscript_message(&peer.says, 'C', "SELECT 0", sizeof "SELECT 0");
     put_prepared(unchanged, 1);
+}
+
+static void put_table(void)
+{
+    put_table_as(false);
 }
 
 /* Rows of one int4, in COPY's binary form, `per_message` bytes a message. */
@@ -84,7 +103,7 @@ static void put_rows(size_t n_rows, size_t per_message)
 }
 
 /* The result of a read from the script's beginning; free() it. */
-static char *read_unit(size_t piece)
+static char *read_unit_of(const char *context, size_t piece)
 {
     peer.said = 0;
     peer.piece = piece;
@@ -94,9 +113,14 @@ static char *read_unit(size_t piece)
     char *opened = rb_double_call(rb_connector_source_postgres, RB_SDK_OPEN, open_json);
     assert_non_null(strstr(opened, "\"pg_binary\""));
     free(opened);
-    char *result = rb_double_call(rb_connector_source_postgres, RB_SDK_READ, read_json);
+    char *result = rb_double_call(rb_connector_source_postgres, RB_SDK_READ, context);
     rb_sdk_close(rb_connector_source_postgres);
     return result;
+}
+
+static char *read_unit(size_t piece)
+{
+    return read_unit_of(read_json, piece);
 }
 
 static void check_values(size_t n_rows)
@@ -151,7 +175,7 @@ static void says_the_statements_it_should(void **state)
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         "SET TRANSACTION SNAPSHOT '00000003-0000001B-1'",
         "COPY \"public\".\"t\" ( \"id\") TO STDOUT (FORMAT binary)",
-        "row_security",
+        "row_security_active",
     };
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
         assert_non_null(memmem(peer.heard.data, peer.heard.len, said[i], strlen(said[i])));
@@ -161,6 +185,41 @@ static void says_the_statements_it_should(void **state)
     assert_int_equal(rb_double.emitted.n, 1);
     check_values(0);
     free(result);
+}
+
+/* The statements are those of the catalogue that the plan found, and nobody asks for it again. */
+static void what_the_plan_found_is_not_asked_for(void **state)
+{
+    (void)state;
+    static const char catalogue[] = "row_security_active";
+    put_table_as(true);
+    put_rows(3, 100);
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_done(&peer.says, "COPY 3", 'T');
+    char *result = read_unit_of(planned_json, 0);
+    assert_non_null(strstr(result, "\"records_read\":3,\"bytes_read\":30"));
+    check_values(3);
+    assert_null(memmem(peer.heard.data, peer.heard.len, catalogue, strlen(catalogue)));
+    free(result);
+}
+
+static void a_plan_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {
+        READ("\"plan\":{},"),
+        READ("\"plan\":{\"tables\":[[\"42\"]],\"columns\":[],\"types\":[]},"),
+        READ("\"plan\":{\"tables\":[],\"columns\":[[1]],\"types\":[]},"),
+        READ("\"plan\":{\"tables\":[],\"columns\":[],\"types\":[[\"1\",{},\"2\"]]},"),
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        rb_double_reset();
+        rb_buf_clear(&peer.says);
+        put_table_as(true);
+        char *result = read_unit_of(plans[i], 0);
+        assert_non_null(strstr(result, "BAD_RESULT"));
+        free(result);
+    }
 }
 
 static void a_server_that_hangs_up_is_never_an_end(void **state)
@@ -203,7 +262,6 @@ static void a_missing_table_is_named(void **state)
     rb_pgscript_done(&peer.says, "BEGIN", 'T');
     rb_pgscript_done(&peer.says, "SET", 'T');
     rb_pgscript_message(&peer.says, '1', "", 0);
-    rb_pgscript_ready(&peer.says, 'T');
     rb_pgscript_describe(&peer.says, 11);
     rb_pgscript_done(&peer.says, "SELECT 0", 'T');
     char *result = read_unit(0);
@@ -236,6 +294,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         T(rows_in_pieces),
         T(says_the_statements_it_should),
+        T(what_the_plan_found_is_not_asked_for),
+        T(a_plan_of_another_shape_is_refused),
         T(a_server_that_hangs_up_is_never_an_end),
         T(rows_that_do_not_add_up_are_an_error),
         T(a_missing_table_is_named),

@@ -116,6 +116,49 @@ void rb_result_finish(struct rb_query_result *result, const struct rb_wire_messa
     result->n_affected = rb_wire_tag_count(message);
 }
 
+void rb_query_result_write(const struct rb_query_result *result, struct rb_json *json)
+{
+    rb_json_begin_array(json);
+    for (size_t row = 0; row < result->n_rows; row++) {
+        rb_json_begin_array(json);
+        for (size_t i = 0; i < result->n_columns; i++) {
+            rb_json_str(json, rb_query_text(result, row, i));
+        }
+        rb_json_end_array(json);
+    }
+    rb_json_end_array(json);
+}
+
+static int read_row(struct rb_json_value row, size_t n_columns, struct rb_query_result *ret)
+{
+    if (rb_json_count(row) != n_columns) {
+        return RB_EDATA;
+    }
+    for (size_t i = 0; i < n_columns; i++) {
+        struct rb_json_value value = rb_json_item(row, i);
+        const char *text = rb_json_text(value, NULL);
+        if ((text == NULL && !rb_json_is_absent(value)) ||
+            add_value(ret, (const uint8_t *)text, text != NULL ? (int32_t)strlen(text) : -1) < 0) {
+            return RB_EDATA;
+        }
+    }
+    ret->n_rows++;
+    return 0;
+}
+
+int rb_query_result_read(struct rb_json_value json, size_t n_columns, struct rb_query_result *ret,
+                         struct rb_error *err)
+{
+    size_t n = rb_json_count(json);
+    int r = rb_json_is_array(json) ? 0 : RB_EDATA;
+    rb_result_clear(ret);
+    ret->n_columns = n_columns;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = read_row(rb_json_item(json, i), n_columns, ret);
+    }
+    return r == 0 ? 0 : rb_error_set(err, r, "BAD_RESULT", "this is not the result of a query");
+}
+
 const char *rb_query_value(const struct rb_query_result *result, size_t row, size_t column,
                            size_t *ret_len)
 {

@@ -3,6 +3,7 @@
 
 #include "connectors/postgres/common/content_hash.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/catalogue.h"
 #include "connectors/postgres/source/select.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/table.h"
@@ -55,13 +56,18 @@ static int answer(struct rb_source *source, const struct rb_stream_context *cont
                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf from = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_catalogue_release) struct rb_catalogue catalogue;
     RB_CLEANUP(rb_tables_release) struct rb_tables tables;
     RB_CLEANUP(rb_columns_release) struct rb_columns columns;
     struct rb_conn *conn = source->content.conns[0];
+    const char *schema = rb_source_schema(source, context), *name = rb_source_table(context);
+    rb_catalogue_init(&catalogue);
     rb_tables_init(&tables);
     rb_columns_init(&columns);
-    int status = rb_tables_find(conn, rb_source_schema(source, context), rb_source_table(context),
-                                true, source->filter_rows, &tables, err);
+    int status = rb_catalogue_query(conn, schema, name, &catalogue, err);
+    status = status < 0 ? status
+                        : rb_tables_find(&catalogue, schema, name, true, source->filter_rows,
+                                         &tables, err);
     const struct rb_table *table = status < 0 ? NULL : &tables.items[0];
     status = status < 0 ? status : rb_table_choose(table, context->columns, &columns, err);
     status = status < 0 ? status : rb_select_from(table, context->where, &from, err);

@@ -13,6 +13,7 @@ enum {
     BLOCK_BYTES = 8192,
     UNIT_BLOCKS_MIN = 1024, /* 8 MiB: below that, another connection costs more than it brings */
     UNITS_MAX = 256,
+    PLAN_MAX_BYTES = 8 * 1024 * 1024, /* half of what an answer may have */
 };
 
 static void write_units(const struct rb_table *table, int64_t n_units, struct rb_json *ret)
@@ -78,6 +79,19 @@ static void write_columns(const struct rb_columns *columns, struct rb_json *ret)
     rb_json_end_array(ret);
 }
 
+/* For the readers, who ask again where there is nothing: when it would be too much, and when names
+ * are not UTF-8 (of a database in SQL_ASCII), which JSON can't hold. */
+static void write_plan(const struct rb_catalogue *catalogue, struct rb_json *ret)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(PLAN_MAX_BYTES);
+    struct rb_json json;
+    rb_json_init(&json, &text);
+    rb_catalogue_write(catalogue, &json);
+    bool fits = rb_json_finish(&json) == 0 && ret->out->len + text.len < PLAN_MAX_BYTES &&
+                strstr(rb_buf_str(&text), "\xef\xbf\xbd") == NULL;
+    rb_json_member_raw(ret, "plan", fits ? rb_buf_str(&text) : NULL, fits ? text.len : 0);
+}
+
 static void write_stream(const struct rb_source_stream *stream,
                          const struct rb_stream_context *context, int64_t n_units,
                          struct rb_json *ret)
@@ -91,6 +105,7 @@ static void write_stream(const struct rb_source_stream *stream,
     write_estimate(ret, "estimated_bytes", table->estimated_bytes);
     write_columns(&stream->columns, ret);
     write_units(table, n_units, ret);
+    write_plan(&stream->catalogue, ret);
     rb_json_key(ret, "error");
     rb_json_null(ret);
     rb_json_end_object(ret);
@@ -111,21 +126,23 @@ static void write_failed(const struct rb_stream_context *context, const struct r
 
 /* A stream that can't be read does not stop the others; its failed statement is undone, for it must
  * not end the transaction that keeps the snapshot. Only a lost connection is a failure of the plan.
- */
+ * *undoable: there is a savepoint to go back to, which streams that can be read need not renew. */
 static int plan_stream(struct rb_source *source, const struct rb_stream_context *context,
                        const struct rb_snapshot *snapshot, int64_t parallelism, size_t n_streams,
-                       struct rb_json *ret, struct rb_error *err)
+                       bool *undoable, struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_source_stream_release) struct rb_source_stream stream;
     rb_source_stream_init(&stream);
     struct rb_error own;
-    int r = rb_query_exec(source->planner, rb_sql_savepoint, err);
+    int r = *undoable ? 0 : rb_query_exec(source->planner, rb_sql_savepoint, err);
     if (r < 0) {
         return r;
     }
+    *undoable = true;
     r = rb_source_stream_open(source, source->planner, context, snapshot, false, &stream, &own);
     if (r < 0 && rb_conn_is_usable(source->planner)) {
         write_failed(context, &own, ret);
+        *undoable = false;
         return rb_query_exec(source->planner, rb_sql_rollback_to, err);
     }
     if (r < 0) {
@@ -138,7 +155,29 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
         &stream, context,
         count_units(source->planner, &stream.tables.items[0], context, parallelism, n_streams),
         ret);
-    return rb_query_exec(source->planner, rb_sql_release, err);
+    return 0;
+}
+
+/* All at once, unless something is wrong with one of them. */
+static int lock_streams(struct rb_source *source, const struct rb_stream_context *streams,
+                        size_t n_streams, struct rb_error *lock_errors, struct rb_error *err)
+{
+    int r = n_streams < 2
+                ? 1
+                : rb_source_streams_lock(source, source->planner, streams, n_streams, err);
+    if (r <= 0) {
+        return r;
+    }
+    for (size_t i = 0; i < n_streams; i++) {
+        if (rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]) < 0 &&
+            !rb_conn_is_usable(source->planner)) {
+            if (err) {
+                *err = lock_errors[i];
+            }
+            return lock_errors[i].status;
+        }
+    }
+    return 0;
 }
 
 static int begin(struct rb_source *source, const struct rb_stream_context *streams,
@@ -155,15 +194,7 @@ static int begin(struct rb_source *source, const struct rb_stream_context *strea
     r = r < 0 ? r : rb_snapshot_identify(source->planner, ret, err);
     r = r < 0 ? r : rb_query_exec(source->planner, rb_sql_begin, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_BEGUN, err);
-    for (size_t i = 0; r == 0 && i < n_streams; i++) {
-        if (rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]) < 0 &&
-            !rb_conn_is_usable(source->planner)) {
-            if (err) {
-                *err = lock_errors[i];
-            }
-            return lock_errors[i].status;
-        }
-    }
+    r = r < 0 ? r : lock_streams(source, streams, n_streams, lock_errors, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_LOCKED, err);
     r = r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
     return r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
@@ -187,13 +218,16 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         rb_json_key(ret, "streams");
         rb_json_begin_array(ret);
     }
+    bool undoable = false;
     for (size_t i = 0; r == 0 && i < n_streams; i++) {
         if (lock_errors[i].status < 0) {
             write_failed(&streams[i], &lock_errors[i], ret);
         } else {
-            r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, ret, err);
+            r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, &undoable, ret,
+                            err);
         }
     }
+    r = r == 0 && undoable ? rb_query_exec(source->planner, rb_sql_release, err) : r;
     free(lock_errors);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {

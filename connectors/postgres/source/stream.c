@@ -12,6 +12,7 @@ void rb_source_stream_init(struct rb_source_stream *stream)
 {
     *stream = (struct rb_source_stream){.condition = RB_BUF_INIT(RB_CURSOR_SQL_MAX),
                                         .above = RB_BUF_INIT(RB_CURSOR_SQL_MAX)};
+    rb_catalogue_init(&stream->catalogue);
     rb_tables_init(&stream->tables);
     rb_columns_init(&stream->columns);
 }
@@ -23,9 +24,47 @@ void rb_source_stream_release(struct rb_source_stream *stream)
     }
     rb_columns_release(&stream->columns);
     rb_tables_release(&stream->tables);
+    rb_catalogue_release(&stream->catalogue);
     rb_buf_release(&stream->condition);
     rb_buf_release(&stream->above);
     stream->has_cursor = false;
+}
+
+static int build_lock(const struct rb_source *source, const struct rb_stream_context *streams,
+                      size_t n_streams, struct rb_buf *sql, struct rb_error *err)
+{
+    int r = rb_buf_append_str(sql, "SAVEPOINT rapidbyte; LOCK TABLE ");
+    for (size_t i = 0; r == 0 && i < n_streams; i++) {
+        r = i == 0 ? 0 : rb_buf_append_str(sql, ", ");
+        r = r < 0 ? r
+                  : rb_quote_qualified(sql, rb_source_schema(source, &streams[i]),
+                                       rb_source_table(&streams[i]), err);
+    }
+    if (r == 0 &&
+        rb_buf_append_str(sql, " IN ACCESS SHARE MODE; RELEASE SAVEPOINT rapidbyte") < 0) {
+        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
+    return r;
+}
+
+int rb_source_streams_lock(const struct rb_source *source, struct rb_conn *conn,
+                           const struct rb_stream_context *streams, size_t n_streams,
+                           struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    struct rb_error own;
+    int r = build_lock(source, streams, n_streams, &sql, NULL);
+    if (r < 0) {
+        return 1; /* of one of them the statement can be built */
+    }
+    r = rb_query_exec(conn, rb_buf_str(&sql), &own);
+    if (r < 0 && rb_conn_is_usable(conn) && rb_query_exec(conn, rb_sql_rollback_to, NULL) == 0) {
+        return 1;
+    }
+    if (r < 0 && err) {
+        *err = own;
+    }
+    return r;
 }
 
 int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
@@ -33,12 +72,7 @@ int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     const char *schema = rb_source_schema(source, context), *table = rb_source_table(context);
-    int r = rb_buf_append_str(&sql, "SAVEPOINT rapidbyte; LOCK TABLE ");
-    r = r < 0 ? r : rb_quote_qualified(&sql, schema, table, err);
-    if (r == 0 &&
-        rb_buf_append_str(&sql, " IN ACCESS SHARE MODE; RELEASE SAVEPOINT rapidbyte") < 0) {
-        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
-    }
+    int r = build_lock(source, context, 1, &sql, err);
     if (r < 0) {
         return r;
     }
@@ -84,30 +118,32 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
 }
 
 /* SELECT may be allowed where LOCK is not, and takes the same lock on all that it would read. */
-static int lock_by_select(const struct rb_table *table, struct rb_conn *conn, struct rb_error *err)
+static int build_select(const struct rb_table *table, struct rb_buf *sql, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    int r = rb_buf_append_str(&sql, "SELECT");
-    r = r < 0 ? r : rb_select_from(table, "", &sql, err);
-    if (r == 0 && rb_buf_append_str(&sql, " LIMIT 0") < 0) {
+    int r = rb_buf_append_str(sql, "SELECT");
+    r = r < 0 ? r : rb_select_from(table, "", sql, err);
+    if (r == 0 && rb_buf_append_str(sql, " LIMIT 0") < 0) {
         r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
     }
-    return r < 0 ? r : rb_query_exec(conn, rb_buf_str(&sql), err);
+    return r;
 }
 
 /* Whatever was not locked before the snapshot was taken may have changed until now. */
 static int check_rewritten(const struct rb_table *table, struct rb_conn *conn, struct rb_error *err)
 {
+    RB_CLEANUP(rb_buf_release) struct rb_buf lock = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
     rb_query_result_init(&rows);
     char oid[24];
     snprintf(oid, sizeof oid, "%lu", (unsigned long)table->oid);
-    int r = lock_by_select(table, conn, err);
+    int r = build_select(table, &lock, err);
     r = r < 0 ? r : rb_quote_qualified(&name, table->schema, table->name, err);
     struct rb_query_param params[] = {rb_query_text_param(oid),
                                       rb_query_text_param(rb_buf_str(&name))};
-    r = r < 0 ? r : rb_query_run_kept(conn, rb_sql_rewritten, params, 2, &rows, err);
+    r = r < 0 ? r
+              : rb_query_run_kept_after(conn, rb_buf_str(&lock), rb_sql_rewritten, params, 2, &rows,
+                                        err);
     const char *changed = r == 0 ? rb_query_text(&rows, 0, 0) : NULL;
     if (!changed) {
         return r;
@@ -129,8 +165,14 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           struct rb_source_stream *ret, struct rb_error *err)
 {
     bool pg_binary = rb_stream_context_peer_has(context, "pg_binary");
-    int r = rb_tables_find(conn, rb_source_schema(source, context), rb_source_table(context),
-                           pg_binary, source->filter_rows, &ret->tables, err);
+    const char *schema = rb_source_schema(source, context), *name = rb_source_table(context);
+    /* The plan looked at the same snapshot. */
+    bool is_known = to_read && !rb_json_is_absent(context->plan);
+    int r = is_known ? rb_catalogue_read(context->plan, &ret->catalogue, err)
+                     : rb_catalogue_query(conn, schema, name, &ret->catalogue, err);
+    r = r < 0 ? r
+              : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
+                               &ret->tables, err);
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 || !to_read ? r : check_rewritten(table, conn, err);
     r = r < 0 ? r : rb_table_choose(table, context->columns, &ret->columns, err);

@@ -3,11 +3,13 @@
 #ifndef RB_CONNECTORS_POSTGRES_SOURCE_STREAM_H
 #define RB_CONNECTORS_POSTGRES_SOURCE_STREAM_H
 
+#include "connectors/postgres/source/catalogue.h"
 #include "connectors/postgres/source/cursor.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/table.h"
 
 struct rb_source_stream {
+    struct rb_catalogue catalogue;
     struct rb_tables tables;   /* one */
     struct rb_columns columns; /* chosen */
     bool has_cursor;
@@ -25,6 +27,11 @@ void rb_source_stream_release(struct rb_source_stream *stream);
  * rb_source_stream_open to find. */
 int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context, struct rb_error *err);
+/* The same of several tables by one statement. 1: not all of them can be locked, and none is;
+ * rb_source_stream_lock says of each why. Negative: the connection is of no use any more. */
+int rb_source_streams_lock(const struct rb_source *source, struct rb_conn *conn,
+                           const struct rb_stream_context *streams, size_t n_streams,
+                           struct rb_error *err);
 /* Finds and checks everything that can be wrong with the stream, within the transaction that will
  * read it. `ret` (initialised) is filled. `to_read`: now; what is read is locked first, as reading
  * it would, and what was rewritten or replaced since the snapshot is refused as SNAPSHOT_GONE:

@@ -41,10 +41,12 @@ void rb_tables_release(struct rb_tables *tables);
  * travel to a peer with or without pg_binary. A relation that is not there is not in the list. */
 int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
                    struct rb_tables *ret, struct rb_error *err);
-/* One that must be there and be readable; ret->items[0] is it. RB_ESCHEMA, RB_EPERM. `filter_rows`:
- * filtered rows are what the operator wants. */
-int rb_tables_find(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
-                   bool filter_rows, struct rb_tables *ret, struct rb_error *err);
+/* The one that was asked for, which must be there and be readable; ret->items[0] is it. RB_ESCHEMA,
+ * RB_EPERM. `filter_rows`: filtered rows are what the operator wants. */
+struct rb_catalogue;
+int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, const char *name,
+                   bool peer_pg_binary, bool filter_rows, struct rb_tables *ret,
+                   struct rb_error *err);
 /* The columns named in `names` (an array; absent: all), in its order. RB_ESCHEMA for one that is
  * not there, RB_EPERM for one that the role may not read, RB_ECONFIG for one named twice. */
 int rb_table_choose(const struct rb_table *table, struct rb_json_value names,

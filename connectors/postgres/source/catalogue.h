@@ -1,0 +1,28 @@
+/* What the catalogue says of tables, as the server answered: what the plan has found is handed to
+ * the readers, who see the same catalogue under the same snapshot. */
+#ifndef RB_CONNECTORS_POSTGRES_SOURCE_CATALOGUE_H
+#define RB_CONNECTORS_POSTGRES_SOURCE_CATALOGUE_H
+
+#include "base/json.h"
+#include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/table.h"
+
+struct rb_catalogue {
+    struct rb_query_result tables, columns, types; /* of sql/tables, columns, type_definitions */
+};
+
+void rb_catalogue_init(struct rb_catalogue *catalogue);
+void rb_catalogue_release(struct rb_catalogue *catalogue);
+
+/* Asks about relation `name` of `schema`, or with NULL all of them but partitions. A relation that
+ * is not there is not in the answer. `ret` is initialised. */
+int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
+                       struct rb_catalogue *ret, struct rb_error *err);
+/* As text, and back. Reading: RB_EDATA for what was not written by the other. */
+void rb_catalogue_write(const struct rb_catalogue *catalogue, struct rb_json *json);
+int rb_catalogue_read(struct rb_json_value json, struct rb_catalogue *ret, struct rb_error *err);
+/* The tables of it, with their columns as they travel to a peer with or without pg_binary. */
+int rb_catalogue_tables(const struct rb_catalogue *catalogue, const char *schema,
+                        bool peer_pg_binary, struct rb_tables *ret, struct rb_error *err);
+
+#endif
