@@ -195,6 +195,24 @@ static int tls_mode_of(struct rb_doc *doc, const struct rb_yaml *node)
     return TLS_PREFER;
 }
 
+static void apply_binding(struct rb_doc *doc, const struct rb_config *config,
+                          struct rb_connector_spec *spec)
+{
+    /* In the order of enum rb_net_binding. */
+    static const char *const words[] = {"prefer", "disable", "require"};
+    const struct rb_yaml *node = config->network[RB_NETWORK_CHANNEL_BINDING];
+    for (int i = 0; node != NULL && i < (int)(sizeof words / sizeof words[0]); i++) {
+        if (strcmp(words[i], node->text) == 0) {
+            spec->channel_binding = i;
+            return;
+        }
+    }
+    if (node != NULL && !is_reported(doc, node)) {
+        rb_doc_mistake(doc, node, NULL, "%s is none of disable, prefer, require",
+                       rb_doc_show(doc, node));
+    }
+}
+
 static const char *tls_file(struct rb_doc *doc, const struct rb_yaml *node)
 {
     if (node == NULL || strcmp(node->text, "system") == 0) {
@@ -230,6 +248,8 @@ static void apply_tls(struct rb_doc *doc, const struct rb_manifest *manifest,
     spec->tls_root_cert = tls_file(doc, config->network[RB_NETWORK_TLS_ROOT_CERT]);
     spec->tls_cert = tls_file(doc, config->network[RB_NETWORK_TLS_CERT]);
     spec->tls_key = tls_file(doc, config->network[RB_NETWORK_TLS_KEY]);
+    spec->tls_crl = tls_file(doc, config->network[RB_NETWORK_TLS_CRL]);
+    apply_binding(doc, config, spec);
 }
 
 static void apply_env(struct rb_doc *doc, const struct rb_manifest *manifest,

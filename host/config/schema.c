@@ -10,6 +10,7 @@
 #include "host/config/passfile.h"
 #include "host/config/scalar.h"
 #include "host/config/secret.h"
+#include "host/config/service.h"
 #include "host/config/suggest.h"
 #include "host/config/url.h"
 
@@ -25,6 +26,8 @@ static const struct {
     [RB_NETWORK_TLS_ROOT_CERT] = {"tls_root_cert", "sslrootcert"},
     [RB_NETWORK_TLS_CERT] = {"tls_cert", "sslcert"},
     [RB_NETWORK_TLS_KEY] = {"tls_key", "sslkey"},
+    [RB_NETWORK_TLS_CRL] = {"tls_crl", "sslcrl"},
+    [RB_NETWORK_CHANNEL_BINDING] = {"channel_binding", "channel_binding"},
 };
 
 /* A mapping in place of a secret, and what it came to: a command runs once. */
@@ -40,6 +43,7 @@ struct apply {
     struct rb_json json;
     struct rb_config *config;
     struct rb_url url;
+    struct rb_url service;  /* what the service file says, in the same words */
     yyjson_val *properties; /* of the whole configuration */
     bool in_passfile;       /* looking for what the password file is asked by */
     struct fetched fetched[RB_SECRETS_MAX];
@@ -252,14 +256,13 @@ static enum rb_network_key network_key(yyjson_val *schema)
     return RB_NETWORK_KEYS;
 }
 
-/* What the URL says of a property: by its name, or by libpq's name for what it means. */
-static const char *url_value(const struct apply *a, const char *name, yyjson_val *schema)
+/* What URL or service say of a property: by its name, or by libpq's name for what it means. */
+static const char *url_value(const struct rb_url *url, const char *name, yyjson_val *schema)
 {
-    const char *value = rb_url_get(&a->url, name);
+    const char *value = rb_url_get(url, name);
     enum rb_network_key key = network_key(schema);
-    return value != NULL || key == RB_NETWORK_KEYS
-               ? value
-               : rb_url_get(&a->url, network_keys[key].url_option);
+    return value != NULL || key == RB_NETWORK_KEYS ? value
+                                                   : rb_url_get(url, network_keys[key].url_option);
 }
 
 /* A secret's own node, or one with what the mapping in its place leads to: broken after a mistake,
@@ -304,17 +307,18 @@ static const char *resolved_text(struct apply *a, const char *name, const struct
     return yyjson_get_str(r.fallback);
 }
 
-/* The document, the URL, the environment, the password file, the schema's default: the first that
- * says something. */
+/* The document, the URL, the service, the environment, the password file, the schema's default: the
+ * first that says something. */
 static struct resolved resolve(struct apply *a, const char *name, yyjson_val *schema,
                                const struct rb_yaml *object, bool top)
 {
     struct resolved none = {.node = NULL};
     const struct rb_yaml *node =
         fetch(a, schema, object == NULL ? NULL : rb_yaml_get(object, name), name);
-    const char *url = top ? url_value(a, name, schema) : NULL;
+    const char *url = top ? url_value(&a->url, name, schema) : NULL;
     const char *variable = annotation(schema, "x-env");
     const char *value = variable == NULL ? NULL : getenv(variable);
+    url = top && url == NULL ? url_value(&a->service, name, schema) : url;
     if (node != NULL && !rb_yaml_is_null(node)) {
         return (struct resolved){.node = node};
     }
@@ -389,7 +393,7 @@ static void emit_property(struct apply *a, yyjson_val *object_schema, const char
     struct resolved r = resolve(a, name, schema, object, top);
     const char *variable = annotation(schema, "x-env");
     if (top) {
-        const char *url = url_value(a, name, schema);
+        const char *url = url_value(&a->url, name, schema);
         if (url != NULL && r.node != NULL && r.node->kind == RB_YAML_SCALAR &&
             strcmp(url, r.node->text) != 0) {
             rb_doc_mistake(a->doc, r.node, "say it once", "%s: the connection URL says another",
@@ -408,7 +412,7 @@ static void emit_property(struct apply *a, yyjson_val *object_schema, const char
         }
         return;
     }
-    if (annotation(schema, "x-url") != NULL) {
+    if (annotation(schema, "x-url") != NULL || annotation(schema, "x-service") != NULL) {
         return; /* taken apart; it may hold a password */
     }
     rb_json_key(&a->json, name);
@@ -493,43 +497,51 @@ static void emit_value(struct apply *a, yyjson_val *schema, const struct rb_yaml
     }
 }
 
-/* The first property with "x-url", if anything says it. */
-static void take_url(struct apply *a, const struct rb_yaml *config)
+/* What is said of the first property with this annotation. */
+static const struct rb_yaml *said_of(struct apply *a, const char *key, const struct rb_yaml *config)
 {
-    yyjson_val *key = NULL, *schema = NULL;
+    yyjson_val *name = NULL;
     yyjson_obj_iter it = yyjson_obj_iter_with(a->properties);
-    while ((key = yyjson_obj_iter_next(&it)) != NULL) {
-        schema = yyjson_obj_iter_get_val(key);
-        if (annotation(schema, "x-url") == NULL) {
-            continue;
+    while ((name = yyjson_obj_iter_next(&it)) != NULL) {
+        yyjson_val *schema = yyjson_obj_iter_get_val(name);
+        if (annotation(schema, key) != NULL) {
+            return resolve(a, yyjson_get_str(name), schema, config, true).node;
         }
-        struct rb_url url = {.n_parts = 0};
-        struct resolved r = resolve(a, yyjson_get_str(key), schema, config, true);
-        if (r.node != NULL && rb_url_parse(a->doc, r.node, &url)) {
-            a->url = url;
-        }
-        return;
+    }
+    return NULL;
+}
+
+static void take_url_and_service(struct apply *a, const struct rb_yaml *config)
+{
+    const struct rb_yaml *node = said_of(a, "x-url", config);
+    struct rb_url said = {.n_parts = 0};
+    if (node != NULL && rb_url_parse(a->doc, node, &said)) {
+        a->url = said;
+    }
+    node = said_of(a, "x-service", config);
+    if (node != NULL && node->kind == RB_YAML_SCALAR &&
+        rb_service_read(a->doc, node, node->text, &said)) {
+        a->service = said;
     }
 }
 
-/* Options of a URL's query that no property stands for would be ignored. */
-static void check_url_options(struct apply *a)
+/* Options that no property stands for would be ignored. */
+static void check_options(struct apply *a, const struct rb_url *url, const char *whose)
 {
-    for (size_t p = 0; p < a->url.n_parts; p++) {
+    for (size_t p = 0; p < url->n_parts; p++) {
         yyjson_val *key = NULL, *schema = NULL;
         bool known = false;
         yyjson_obj_iter it = yyjson_obj_iter_with(a->properties);
         while ((key = yyjson_obj_iter_next(&it)) != NULL) {
             schema = yyjson_obj_iter_get_val(key);
             enum rb_network_key network = network_key(schema);
-            known = known || yyjson_equals_str(key, a->url.parts[p].name) ||
+            known = known || yyjson_equals_str(key, url->parts[p].name) ||
                     (network != RB_NETWORK_KEYS &&
-                     strcmp(network_keys[network].url_option, a->url.parts[p].name) == 0);
+                     strcmp(network_keys[network].url_option, url->parts[p].name) == 0);
         }
         if (!known) {
-            rb_doc_mistake(a->doc, a->section, NULL,
-                           "the connection URL's option '%s' is not supported",
-                           a->url.parts[p].name);
+            rb_doc_mistake(a->doc, a->section, NULL, "the %s's option '%s' is not supported", whose,
+                           url->parts[p].name);
         }
     }
 }
@@ -543,8 +555,9 @@ static void apply_root(struct apply *a, yyjson_val *schema, const struct rb_yaml
         return;
     }
     a->properties = yyjson_obj_get(schema, "properties");
-    take_url(a, config);
-    check_url_options(a);
+    take_url_and_service(a, config);
+    check_options(a, &a->url, "connection URL");
+    check_options(a, &a->service, "service");
     emit_object(a, schema, nothing ? NULL : config, "config", true);
 }
 

@@ -54,6 +54,13 @@ static int load_trust(SSL_CTX *ctx, const struct rb_tls_options *options, struct
         return 0;
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    if (options->crl != NULL) {
+        if (X509_STORE_load_locations(store, options->crl, NULL) != 1) {
+            return file_error(err, "revocation list", options->crl);
+        }
+        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    }
     if (options->root_cert != NULL) {
         if (SSL_CTX_load_verify_file(ctx, options->root_cert) != 1) {
             return file_error(err, "root certificate file", options->root_cert);

@@ -23,6 +23,8 @@ struct rb_tls_options {
     const char *root_cert; /* PEM file that is trusted and nothing else; NULL: the system's trust */
     const char *cert;      /* client certificate chain and key, PEM files; NULL: none */
     const char *key;
+    const char *crl; /* PEM file: no certificate of the chain may stand there, and each authority
+                        must have a list; NULL: not asked. Counts where the chain is checked. */
 };
 
 /* What a call that has not finished waits for. */

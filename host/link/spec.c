@@ -46,6 +46,8 @@ static void encode_grants(struct rb_json *json, const struct rb_connector_spec *
     rb_json_member_str(json, "tls_root_cert", c->tls_root_cert);
     rb_json_member_str(json, "tls_cert", c->tls_cert);
     rb_json_member_str(json, "tls_key", c->tls_key);
+    rb_json_member_str(json, "tls_crl", c->tls_crl);
+    rb_json_member_i64(json, "channel_binding", c->channel_binding);
     rb_json_member_bool(json, "wasi_sockets", c->wasi_sockets);
     encode_bytes(json, "env", c->env, c->n_env);
     rb_json_key(json, "preopens");

@@ -58,13 +58,15 @@ struct rb_connector_spec {
     const char *tls_root_cert; /* NULL: the system's */
     const char *tls_cert;
     const char *tls_key;
+    const char *tls_crl;    /* NULL: none */
     const char *const *env; /* "NAME=value" */
     size_t n_env;
     const struct rb_spec_preopen *preopens;
     size_t n_preopens;
     uint64_t memory_max_bytes; /* the manifest's limit; 0: none but the run's budget */
     struct rb_spec_limits limits;
-    int tls_mode; /* enum rb_tls_mode */
+    int tls_mode;        /* enum rb_tls_mode */
+    int channel_binding; /* enum rb_net_binding */
     bool tls_forbidden;
     bool wasi_sockets;
 };

@@ -100,6 +100,8 @@ static void decode_connector(struct rb_link_decoder *d, yyjson_val *v, struct rb
     c->tls_root_cert = rb_link_decode_opt_str(d, v, "tls_root_cert");
     c->tls_cert = rb_link_decode_opt_str(d, v, "tls_cert");
     c->tls_key = rb_link_decode_opt_str(d, v, "tls_key");
+    c->tls_crl = rb_link_decode_opt_str(d, v, "tls_crl");
+    c->channel_binding = (int)rb_link_decode_i64(d, v, "channel_binding", 0, 2);
     c->wasi_sockets = rb_link_decode_bool(d, v, "wasi_sockets");
     c->env = rb_link_decode_secrets(d, v, "env", RB_SPEC_ITEMS_MAX, &c->n_env);
     decode_preopens(d, v, c);

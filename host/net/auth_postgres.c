@@ -207,12 +207,22 @@ static int parse_mechanisms(const struct rb_buf *in, struct mechanisms *ret, str
     return 0;
 }
 
+/* A server that has no PLUS, or asks for less than SCRAM, may be one that only stands in between.
+ */
+static int unbound(struct rb_error *err, const char *why)
+{
+    rb_error_set(err, RB_EAUTH, "CHANNEL_BINDING", "channel binding is required, but %s", why);
+    rb_error_set_hint(err, "it takes TLS, and scram-sha-256 in the server's pg_hba.conf");
+    return RB_EAUTH;
+}
+
 /* As libpq chooses: PLUS wherever TLS and the certificate allow it. */
 static int choose_binding(const struct session *session, const struct mechanisms *offered,
                           struct rb_scram_options *options, uint8_t hash[RB_TLS_END_POINT_MAX],
                           struct rb_error *err)
 {
-    const struct rb_tls *tls = session->auth->socket->tls;
+    bool unwanted = session->auth->binding == RB_NET_BINDING_DISABLE;
+    const struct rb_tls *tls = unwanted ? NULL : session->auth->socket->tls;
     if (tls != NULL && offered->scram_plus) {
         int r = rb_tls_end_point(tls, hash, &options->end_point_len, err);
         if (r < 0) {
@@ -225,6 +235,11 @@ static int choose_binding(const struct session *session, const struct mechanisms
         }
     } else if (tls != NULL) {
         options->binding = RB_SCRAM_BINDING_NOT_OFFERED;
+    }
+    if (session->auth->binding == RB_NET_BINDING_REQUIRE) {
+        return unbound(err, tls == NULL           ? "TLS was not started"
+                            : offered->scram_plus ? "not possible with the server's certificate"
+                                                  : "the server does not offer it");
     }
     if (!offered->scram) {
         rb_error_set(err, RB_EAUTH, "AUTH_UNSUPPORTED",
@@ -324,6 +339,9 @@ static int handle_request(struct session *session, uint32_t code, struct rb_erro
     if (r < 0) {
         return r;
     }
+    if (code != AUTH_SASL && session->auth->binding == RB_NET_BINDING_REQUIRE) {
+        return unbound(err, "the server asks for the password itself");
+    }
     if (code == AUTH_CLEARTEXT) {
         return answer_cleartext(session, err);
     }
@@ -343,7 +361,10 @@ static int handle_authentication(struct session *session, struct rb_error *err)
             return rb_error_set(err, RB_EAUTH, "SERVER_SIGNATURE",
                                 "the server ended SCRAM authentication without its signature");
         }
-        return 1;
+        bool bound = session->progress == SCRAM_VERIFIED;
+        return bound || session->auth->binding != RB_NET_BINDING_REQUIRE
+                   ? 1
+                   : unbound(err, "the server asks for no password");
     }
     if (code == AUTH_SASL_CONTINUE || code == AUTH_SASL_FINAL) {
         return handle_sasl_step(session, code, err);

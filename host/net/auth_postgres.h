@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "host/net/broker.h"
 #include "host/net/socket.h"
 
 enum { RB_AUTH_POSTGRES_MESSAGE_MAX = 64 * 1024 }; /* bytes of a message of the server's */
@@ -20,12 +21,13 @@ struct rb_auth_postgres {
     const char *user; /* of the startup message */
     size_t user_len;
     const char *password; /* NULL: there is none */
+    enum rb_net_binding binding;
 };
 
 /* Reads up to the end of AuthenticationOk, and not a byte more. RB_EAUTH (AUTH_FAILED, with the
- * server's SQLSTATE; PASSWORD_MISSING; AUTH_UNSUPPORTED; SERVER_SIGNATURE), RB_ECONFIG or RB_EDB
- * for the server's other refusals, RB_EPROTOCOL, RB_ENETWORK, RB_ETIMEOUT (AUTH_TIMEOUT),
- * RB_ECANCELLED. No message holds the password. */
+ * server's SQLSTATE; PASSWORD_MISSING; AUTH_UNSUPPORTED; SERVER_SIGNATURE; CHANNEL_BINDING),
+ * RB_ECONFIG or RB_EDB for the server's other refusals, RB_EPROTOCOL, RB_ENETWORK, RB_ETIMEOUT
+ * (AUTH_TIMEOUT), RB_ECANCELLED. No message holds the password. */
 int rb_auth_postgres_run(const struct rb_auth_postgres *auth, struct rb_error *err);
 
 #endif

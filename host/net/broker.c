@@ -165,6 +165,7 @@ int rb_broker_start_tls(struct rb_broker *broker, int handle, struct rb_error *e
         .root_cert = grant->tls_root_cert,
         .cert = grant->tls_cert,
         .key = grant->tls_key,
+        .crl = grant->tls_crl,
     };
     int64_t limit =
         grant->connect_timeout_ms > 0 ? grant->connect_timeout_ms : grant->idle_timeout_ms;
@@ -210,6 +211,7 @@ int rb_broker_authenticate_postgres(struct rb_broker *broker, int handle, uint32
         .user = user_name,
         .user_len = user_len,
         .password = secret,
+        .binding = broker->grant.channel_binding,
     };
     return at_socket(socket, rb_auth_postgres_run(&auth, err), err);
 }

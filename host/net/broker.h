@@ -30,6 +30,9 @@ enum rb_net_tls {
     RB_NET_TLS_VERIFY_FULL,
 };
 
+/* Whether SCRAM is bound to the TLS session, as libpq's channel_binding. */
+enum rb_net_binding { RB_NET_BINDING_PREFER, RB_NET_BINDING_DISABLE, RB_NET_BINDING_REQUIRE };
+
 /* One entry of the allow-list. */
 struct rb_net_allow {
     const char *host; /* a name ("*.example.com" for subdomains), an address, a CIDR, or an absolute
@@ -47,6 +50,8 @@ struct rb_net_grant {
     const char *tls_root_cert; /* PEM file; NULL: the system's trust */
     const char *tls_cert;      /* client certificate and key, PEM files; NULL: none */
     const char *tls_key;
+    const char *tls_crl; /* PEM file of certificates that were revoked; NULL: none */
+    enum rb_net_binding channel_binding;
     const char *const *secrets; /* secrets[id - 1] */
     size_t n_secrets;
     size_t max_sockets;         /* open at a time; 0: RB_BROKER_SOCKETS_MAX */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { SYSTEM_PATHS_MAX = 64, PATHS_OF_CONNECTOR = 4, DNS_PORT = 53 };
+enum { SYSTEM_PATHS_MAX = 64, PATHS_OF_CONNECTOR = 5, DNS_PORT = 53 };
 
 struct rules {
     struct rb_sandbox_path *paths;
@@ -46,6 +46,7 @@ static void add_connector(struct rules *rules, const struct rb_connector_spec *c
     add_path(rules, connector->tls_root_cert, false);
     add_path(rules, connector->tls_cert, false);
     add_path(rules, connector->tls_key, false);
+    add_path(rules, connector->tls_crl, false);
     for (size_t i = 0; i < connector->n_preopens; i++) {
         add_path(rules, connector->preopens[i].host_path, connector->preopens[i].writable);
         rules->out.beneath = true;

@@ -98,6 +98,8 @@ static int make_broker(struct rb_instance *instance, struct rb_error *err)
         .tls_root_cert = spec->tls_root_cert,
         .tls_cert = spec->tls_cert,
         .tls_key = spec->tls_key,
+        .tls_crl = spec->tls_crl,
+        .channel_binding = (enum rb_net_binding)spec->channel_binding,
         .secrets = spec->secrets,
         .n_secrets = spec->n_secrets,
         .max_sockets = (size_t)spec->limits.sockets,

@@ -27,6 +27,7 @@ p=$given/p.yaml
 printf '%s\n' "$canary" >"$given/password"
 printf 'postgresql://keeper:%s@127.0.0.1:%s/src\n' "$canary" "$PG_PORT" >"$given/url"
 printf '127.0.0.1:%s:*:keeper:%s\n' "$PG_PORT" "$canary" >"$given/pgpass"
+printf '[canary]\nhost=127.0.0.1\nport=%s\nuser=keeper\npassword=%s\ndbname=src\n' "$PG_PORT" "$canary" >"$HOME/.pg_service.conf"
 cp "$given/pgpass" "$HOME/.pgpass"
 chmod 600 "$given/pgpass" "$HOME/.pgpass"
 python3 - "$canary" >"$given/patterns" <<'PYTHON'
@@ -109,6 +110,7 @@ ways=(
     "a password file;$server"
     "PGPASSFILE;$server;PGPASSFILE=$given/pgpass"
     "a URL;url: \"postgresql://keeper:$canary@127.0.0.1:$PG_PORT/src\""
+    "a service;service: canary"
     "a URL in a file;url: { file: url }"
 )
 for way in "${ways[@]}"; do
@@ -150,6 +152,7 @@ url: "postgresql://keeper:$canary%4@127.0.0.1/src"
 url: "postgresql://keeper:$canary@a,b/src"
 url: "postgres//keeper:$canary@h/src"
 url: "postgresql://keeper:$canary@127.0.0.1/src", password: another, user: u
+service: canary, sslmode: nonsense
 $server, password: *$canary
 MISTAKES
 clean "mistakes in the document" "$output"/mistake.*
@@ -267,7 +270,7 @@ clean "the server's log" "$PG_LOG"
 seen "the destination, with its ledger" env PGPASSWORD="$canary" "$PG_BIN/pg_dump" -h 127.0.0.1 -p "$PG_PORT" -U keeper dst
 seen "the source" env PGPASSWORD="$canary" "$PG_BIN/pg_dump" -h 127.0.0.1 -p "$PG_PORT" -U keeper src
 # Every file that there is, but those that were given, and what the script itself wrote.
-rm -f "$output"/* "$HOME/.pgpass" "$TAP_STDOUT" "$TAP_STDERR"
+rm -f "$output"/* "$HOME/.pgpass" "$HOME/.pg_service.conf" "$TAP_STDOUT" "$TAP_STDERR"
 rm -rf "$given/p.yaml"
 mapfile -t files < <(find "$TAP_DIR" -type f -not -path "$given/*" -size +0)
 clean "everything that was left in a file" "${files[@]}"

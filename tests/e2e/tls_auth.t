@@ -145,6 +145,15 @@ certificate ca server localhost subjectAltName=DNS:localhost
 certificate ca proxy localhost subjectAltName=DNS:localhost
 certificate ca client by_cert
 certificate otherca stranger by_cert
+# revocations <authority>: what it has revoked so far.
+revocations() {
+    openssl ca -config "$1.cnf" -gencrl -keyfile "$1.key" -cert "$1.crt" -out "$2" 2>/dev/null
+}
+printf '[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 2\n' >ca.cnf
+: >index.txt
+revocations ca none.crl
+openssl ca -config ca.cnf -keyfile ca.key -cert ca.crt -revoke server.crt 2>/dev/null
+revocations ca server.crl
 ok "certificates were made" test -s server.crt -a -s proxy.crt -a -s client.crt -a -s stranger.crt || bail "openssl"
 for file in server.key server.crt ca.crt; do
     pg_as_owner tee "$PG_DATA/$file" <"$file" >/dev/null
@@ -179,6 +188,13 @@ keeps_out 'certificate is refused' "TLS: require with a root certificate verifie
 document by_scram "$secret, sslmode: verify-ca, sslrootcert: $TAP_DIR/nowhere.crt"
 run_is 2 "TLS: a root certificate file that isn't there" "$RAPIDBYTE" discover "$p"
 like "$stderr" 'nowhere.crt' "TLS: a root certificate file that isn't there is named"
+
+lets_in t "sslcrl: nothing is revoked" by_scram "$secret, sslmode: verify-ca, $root, sslcrl: $TAP_DIR/none.crl"
+keeps_out 'certificate is refused: certificate revoked' "sslcrl: the server's certificate is" by_scram "$secret, sslmode: verify-ca, $root, sslcrl: $TAP_DIR/server.crl"
+export PGSSLCRL=$TAP_DIR/server.crl
+keeps_out 'certificate revoked' "PGSSLCRL" by_scram "$secret, sslmode: verify-full, host: localhost, $root"
+unset PGSSLCRL
+keeps_out 'revocation list .*ca.key can.t be used' "sslcrl: no list" by_scram "$secret, sslmode: verify-ca, $root, sslcrl: $TAP_DIR/ca.key"
 
 # Rules of the server.
 lets_in t "hostssl: prefer" tls_only "$secret"
@@ -243,6 +259,14 @@ ok "one in the middle" wait_until 5 test -s "$TAP_DIR/middle.port"
 through="sslmode: verify-full, $root, host: localhost, port: $(<"$TAP_DIR/middle.port")"
 lets_in t "one in the middle, md5: not noticed" by_md5 "$secret, $through"
 keeps_out 'channel binding' "one in the middle, scram: found" by_scram "$secret, $through"
+lets_in t "channel_binding: disable: not noticed" by_scram "$secret, $through, channel_binding: disable"
+lets_in t "channel_binding: require" by_scram "$secret, channel_binding: require"
+through+=", channel_binding: require"
+keeps_out 'channel binding is required, but the server asks for the password itself' "channel_binding: require, md5" by_md5 "$secret, $through"
+keeps_out 'channel binding is required, but the server asks for no password' "channel_binding: require, trust" by_trust "channel_binding: require"
+export PGCHANNELBINDING=require
+keeps_out 'channel binding is required, but TLS was not started' "PGCHANNELBINDING=require without TLS" by_scram "$secret, sslmode: disable"
+unset PGCHANNELBINDING
 
 # Both sides.
 dst_sql 'GRANT CREATE ON DATABASE dst TO by_scram; GRANT ALL ON SCHEMA raw TO by_scram; DROP SCHEMA _rapidbyte CASCADE' 2>/dev/null

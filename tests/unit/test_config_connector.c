@@ -215,8 +215,8 @@ static void test_bad_urls(void **ctx)
     refuse(ctx, "{ url: \"postgresql://u:p@h/d\", host: other, password: q }", "",
            "5:48: host: the connection URL says another [say it once]\n"
            "5:65: password: the connection URL says another [say it once]\n");
-    refuse(ctx, "{ url: \"postgresql://u@h/d?channel_binding=require\" }", "",
-           "5:11: the connection URL's option 'channel_binding' is not supported\n");
+    refuse(ctx, "{ url: \"postgresql://u@h/d?gssencmode=disable\" }", "",
+           "5:11: the connection URL's option 'gssencmode' is not supported\n");
 }
 
 static void test_password_file(void **ctx)

@@ -27,6 +27,8 @@ static const struct rb_connector_spec connectors[] = {
      .n_allow = 2,
      .tls_mode = 5,
      .tls_root_cert = "/ca.pem",
+     .tls_crl = "/crl.pem",
+     .channel_binding = 2,
      .env = env,
      .n_env = 1,
      .preopens = preopens,
@@ -64,14 +66,16 @@ static const char golden[] =
     "\"config_json\":\"{\\\"port\\\": 5432, \\\"x\\\":1e2}\",\"secrets\":[\"cORzcw==\",\"\"],"
     "\"allow\":[{\"host\":\"db.example.com\",\"port\":5432},{\"host\":\"10.0.0.0/8\",\"port\":0}],"
     "\"tls_mode\":5,\"tls_forbidden\":false,\"tls_root_cert\":\"/ca.pem\",\"tls_cert\":null,"
-    "\"tls_key\":null,\"wasi_sockets\":false,\"env\":[\"TEFORz1D\"],\"preopens\":[{"
+    "\"tls_key\":null,\"tls_crl\":\"/crl.pem\",\"channel_binding\":2,"
+    "\"wasi_sockets\":false,\"env\":[\"TEFORz1D\"],\"preopens\":[{"
     "\"guest_path\":\"/data\",\"host_path\":\"/srv/data\",\"writable\":true}],"
     "\"memory_max_bytes\":65536,\"limits\":{\"sockets\":1,\"log_lines\":2,\"log_bytes\":3,"
     "\"state_keys\":4,\"state_bytes\":5,\"call_ms\":6,\"cpu_ms\":7}},{\"role\":\"destination\","
     "\"id\":\"dest\",\"version\":\"1\","
     "\"wasm_path\":\"d.wasm\",\"wasm_sha256\":null,\"config_json\":\"{}\",\"secrets\":[],"
     "\"allow\":[],\"tls_mode\":0,\"tls_forbidden\":true,\"tls_root_cert\":null,\"tls_cert\":null,"
-    "\"tls_key\":null,\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0,"
+    "\"tls_key\":null,\"tls_crl\":null,\"channel_binding\":0,"
+    "\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0,"
     "\"limits\":{\"sockets\":0,\"log_lines\":0,\"log_bytes\":0,\"state_keys\":0,"
     "\"state_bytes\":0,\"call_ms\":0,\"cpu_ms\":0}}],"
     "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
@@ -120,8 +124,9 @@ static void test_spec_malformed(void **state)
     for (size_t len = 0; len < sizeof golden - 1; len++) {
         assert_int_equal(rb_worker_spec_decode(golden, len, &got, &err), RB_EPROTOCOL);
     }
-    static const char *const optional[] = {"wasm_sha256", "tls_root_cert", "tls_cert",
-                                           "tls_key",     "aot_dir",       "llvm_stub_path"};
+    static const char *const optional[] = {"wasm_sha256",   "tls_root_cert", "tls_cert",
+                                           "tls_key",       "tls_crl",       "aot_dir",
+                                           "llvm_stub_path"};
     for (const char *at = strchr(golden, '"'); at != NULL; at = strchr(at + 1, '"')) {
         const char *end = strchr(at + 1, '"');
         if (end == NULL || end[1] != ':' || at[-1] == '\\') {
