@@ -200,6 +200,8 @@ static int read_limits(struct rb_manifest *m, yyjson_val *root, struct rb_error 
         {"max_log_bytes", false, &m->limits.log_bytes},
         {"max_state_keys", false, &m->limits.state_keys},
         {"max_state_bytes", false, &m->limits.state_bytes},
+        {"max_metric_names", false, &m->limits.metric_names},
+        {"max_stack", false, &m->limits.stack_bytes},
         {"max_call", true, &m->limits.call_ms},
         {"max_cpu", true, &m->limits.cpu_ms},
     };

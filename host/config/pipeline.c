@@ -102,6 +102,8 @@ static const struct rb_field resource_fields[] = {
     {RESOURCE(max_log_bytes, RB_FIELD_SIZE), .min = KB, .max = GB},
     {RESOURCE(max_state_keys, RB_FIELD_COUNT), .min = 1, .max = 1000000},
     {RESOURCE(max_state_bytes, RB_FIELD_SIZE), .min = KB, .max = 16 * GB},
+    {RESOURCE(max_metric_names, RB_FIELD_COUNT), .min = 1, .max = 100000},
+    {FIELD(struct rb_resources, max_stack_bytes, "max_stack", RB_FIELD_SIZE), .min = MB, .max = GB},
     {FIELD(struct rb_resources, max_call_ms, "max_call", RB_FIELD_MS), .max = 365 * DAY_MS},
     {FIELD(struct rb_resources, max_cpu_ms, "max_cpu", RB_FIELD_MS), .max = 365 * DAY_MS},
 };
@@ -139,6 +141,8 @@ static struct rb_pipeline *pipeline_new(const char *path)
                                          .max_log_bytes = 16 * MB,
                                          .max_state_keys = 10000,
                                          .max_state_bytes = 64 * MB,
+                                         .max_metric_names = 1000,
+                                         .max_stack_bytes = 8 * MB,
                                          .compression = RB_COMPRESSION_NONE};
     p->timeouts = (struct rb_timeouts){.connect_ms = 10000, .idle_ms = 60000, .lock_ms = 10000};
     return p;

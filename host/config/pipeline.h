@@ -97,6 +97,7 @@ struct rb_resources {
     uint64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
     /* Of each connector, whose manifest may set smaller ones. */
     uint64_t max_sockets, max_log_lines, max_log_bytes, max_state_keys, max_state_bytes;
+    uint64_t max_metric_names, max_stack_bytes;
     int64_t max_call_ms, max_cpu_ms; /* 0: none */
 };
 

@@ -212,6 +212,8 @@ static void limit(struct rb_spec_limits *limits, const struct rb_resources *reso
     limits->log_bytes = smaller(limits->log_bytes, resources->max_log_bytes);
     limits->state_keys = smaller(limits->state_keys, resources->max_state_keys);
     limits->state_bytes = smaller(limits->state_bytes, resources->max_state_bytes);
+    limits->metric_names = smaller(limits->metric_names, resources->max_metric_names);
+    limits->stack_bytes = smaller(limits->stack_bytes, resources->max_stack_bytes);
     limits->call_ms = smaller(limits->call_ms, (uint64_t)resources->max_call_ms);
     limits->cpu_ms = smaller(limits->cpu_ms, (uint64_t)resources->max_cpu_ms);
 }

@@ -82,6 +82,8 @@ static void encode_connector(struct rb_json *json, const struct rb_connector_spe
     rb_json_member_u64(json, "log_bytes", c->limits.log_bytes);
     rb_json_member_u64(json, "state_keys", c->limits.state_keys);
     rb_json_member_u64(json, "state_bytes", c->limits.state_bytes);
+    rb_json_member_u64(json, "metric_names", c->limits.metric_names);
+    rb_json_member_u64(json, "stack_bytes", c->limits.stack_bytes);
     rb_json_member_u64(json, "call_ms", c->limits.call_ms);
     rb_json_member_u64(json, "cpu_ms", c->limits.cpu_ms);
     rb_json_end_object(json);

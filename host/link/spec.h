@@ -34,13 +34,15 @@ struct rb_spec_preopen {
 
 /* Of one connector; 0: none. */
 struct rb_spec_limits {
-    uint64_t sockets;     /* open at a time, of one instance */
-    uint64_t log_lines;   /* messages of one call */
-    uint64_t log_bytes;   /* of one call */
-    uint64_t state_keys;  /* of the pipeline, when this connector adds one */
-    uint64_t state_bytes; /* keys and values, likewise */
-    uint64_t call_ms;     /* wall time of one call of an export; of a unit's, all of it */
-    uint64_t cpu_ms;      /* of one call */
+    uint64_t sockets;      /* open at a time, of one instance */
+    uint64_t log_lines;    /* messages of one call */
+    uint64_t log_bytes;    /* of one call */
+    uint64_t state_keys;   /* of the pipeline, when this connector adds one */
+    uint64_t state_bytes;  /* keys and values, likewise */
+    uint64_t metric_names; /* of one call */
+    uint64_t stack_bytes;  /* of the machine, for one instance's code and the imports it is in */
+    uint64_t call_ms;      /* wall time of one call of an export; of a unit's, all of it */
+    uint64_t cpu_ms;       /* of one call */
 };
 
 /* One connector of the pipeline, as the operator granted it. */

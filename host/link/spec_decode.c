@@ -81,6 +81,8 @@ static void decode_limits(struct rb_link_decoder *d, yyjson_val *v, struct rb_sp
     limits->log_bytes = rb_link_decode_u64(d, v, "log_bytes");
     limits->state_keys = rb_link_decode_u64(d, v, "state_keys");
     limits->state_bytes = rb_link_decode_u64(d, v, "state_bytes");
+    limits->metric_names = rb_link_decode_u64(d, v, "metric_names");
+    limits->stack_bytes = rb_link_decode_u64(d, v, "stack_bytes");
     limits->call_ms = rb_link_decode_u64(d, v, "call_ms");
     limits->cpu_ms = rb_link_decode_u64(d, v, "cpu_ms");
 }

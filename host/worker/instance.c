@@ -12,6 +12,12 @@
 #include "host/net/broker.h"
 #include "host/worker/clock.h"
 
+enum {
+    STACK_BYTES = 8 * 1024 * 1024, /* where there is no limit */
+    STACK_BYTES_MIN = 1024 * 1024, /* what imports need */
+    GUARD_BYTES = 64 * 1024 * 1024,
+};
+
 struct rb_instance {
     struct rb_context *context;
     const struct rb_connector_spec *spec;
@@ -363,6 +369,27 @@ static int copy_grants(struct rb_instance *instance)
     return 0;
 }
 
+/* With a stack of its limit's size, and under it room that nobody may touch: compiled code does not
+ * look where its stack ends, and one function with a thousand values alive steps over a guard of
+ * one page into another thread's stack. With 64 MiB it takes eight million, which no compiler comes
+ * to an end with. It costs addresses, not memory. */
+static int start_thread(struct rb_instance *instance)
+{
+    uint64_t stack = instance->spec->limits.stack_bytes;
+    stack = stack == 0 ? STACK_BYTES : stack < STACK_BYTES_MIN ? STACK_BYTES_MIN : stack;
+    pthread_attr_t attr;
+    int e = pthread_attr_init(&attr);
+    if (e != 0) {
+        return e;
+    }
+    e = pthread_attr_setstacksize(&attr, (size_t)stack);
+    e = e != 0 ? e : pthread_attr_setguardsize(&attr, GUARD_BYTES);
+    e = e != 0 ? e : pthread_create(&instance->thread, &attr, serve, instance);
+    pthread_attr_destroy(&attr);
+    instance->has_thread = e == 0;
+    return e;
+}
+
 int rb_instance_new(struct rb_context *context, const struct rb_connector_spec *spec,
                     uint64_t memory_max_bytes, const struct rb_guest_ops *ops, void *user,
                     struct rb_instance **ret_instance, struct rb_error *err)
@@ -386,8 +413,7 @@ int rb_instance_new(struct rb_context *context, const struct rb_connector_spec *
     if (r != 0) {
         rb_error_set(err, r, "OUT_OF_MEMORY", "no memory for a connector instance");
     } else {
-        int e = pthread_create(&instance->thread, NULL, serve, instance);
-        instance->has_thread = e == 0;
+        int e = start_thread(instance);
         r = e == 0 ? 0
                    : rb_error_set_errno(err, RB_EINTERNAL, "THREAD", e,
                                         "starting a thread for connector '%s'", spec->id);

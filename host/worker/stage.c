@@ -189,6 +189,7 @@ void rb_stage_release(struct rb_stage *stage)
     rb_buf_release(&stage->stream_name);
     rb_buf_release(&stage->end_json);
     rb_buf_release(&stage->checkpoint);
+    rb_names_release(&stage->metrics);
     *stage = (struct rb_stage){0};
 }
 
@@ -207,6 +208,7 @@ int rb_stage_reset(struct rb_stage *stage, uint64_t unit, const char *stream_nam
     stage->log_lines = 0;
     stage->log_bytes = 0;
     stage->log_full = false;
+    rb_names_clear(&stage->metrics);
     rb_buf_clear(&stage->end_json);
     rb_buf_clear(&stage->checkpoint);
     rb_buf_clear(&stage->stream_name);

@@ -17,6 +17,7 @@
 #include "host/worker/compress.h"
 #include "host/worker/context.h"
 #include "host/worker/instance.h"
+#include "host/worker/names.h"
 #include "host/worker/progress.h"
 
 /* What went one way through a stage in this unit. */
@@ -56,6 +57,7 @@ struct rb_stage {
     uint64_t log_lines;       /* over a limit they are dropped, and that is said once */
     uint64_t log_bytes;
     bool log_full;
+    struct rb_names metrics; /* over a limit they are refused */
 };
 
 /* Its instance is made with it. All borrowed but the stage itself, which must not move. */

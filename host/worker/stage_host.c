@@ -287,10 +287,28 @@ int rb_stage_checkpoint(void *user, int kind, const char *json, size_t len, stru
                : send_object(stage, RB_LINK_CHECKPOINT, kinds[kind], "checkpoint", json, len, err);
 }
 
+/* A metric without a name counts as one whose name is empty. */
+static int count_metric(struct rb_stage *stage, yyjson_val *root, struct rb_error *err)
+{
+    yyjson_val *name = yyjson_obj_get(root, "name");
+    uint64_t max = stage->spec->limits.metric_names;
+    const char *text = yyjson_get_str(name);
+    int r = rb_names_add(&stage->metrics, text != NULL ? text : "", yyjson_get_len(name), max, err);
+    if (r <= 0) {
+        return r;
+    }
+    rb_error_set(err, RB_ECONNECTOR, "METRIC_LIMIT",
+                 "a call of a connector may have %llu names of metrics", (unsigned long long)max);
+    rb_error_set_hint(err,
+                      "resources.max_metric_names, or limits.max_metric_names of its manifest");
+    return RB_ECONNECTOR;
+}
+
 int rb_stage_metric(void *user, const char *json, size_t len, struct rb_error *err)
 {
     struct rb_stage *stage = user;
     RB_CLEANUP(free_doc) yyjson_doc *doc = NULL;
     int r = read_object(json, len, "rb_host_metric", &doc, err);
+    r = r != 0 ? r : count_metric(stage, yyjson_doc_get_root(doc), err);
     return r != 0 ? r : send_object(stage, RB_LINK_METRIC, NULL, "metric", json, len, err);
 }

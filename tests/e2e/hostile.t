@@ -57,7 +57,7 @@ late-trap|6|connector 'late-trap' trapped in rb_run_read|
 log-flood|3|more than 100 lines of log messages; the rest is dropped|resources: { max_log_lines: 100 }
 log-flood|3|more than 4096 bytes of log messages; the rest is dropped|resources: { max_log_bytes: 4kb }
 long-error|3|long|
-metric-flood|3|held|
+metric-flood|3|held|resources: { max_metric_names: 100 }
 state-flood|3|held|resources: { max_state_keys: 1000 }
 state-bytes|3|held|resources: { max_state_bytes: 1mb }
 wasi-abuse|3|held|
@@ -72,6 +72,8 @@ result-garbage|6|rb_run_read|
 false-count|6|rows|
 hog|3|refused after [0-9]+ pages|resources: { max_memory: 64mb }
 recurse|6|connector 'recurse'|
+deep|3|held|
+deep|6|connector 'deep' crashed: its process was killed by signal 11|resources: { max_stack: 1mb }
 bad-import|6|rb_host_format_disk|
 TABLE
 

@@ -40,6 +40,8 @@ static void test_defaults(void **ctx)
     assert_int_equal(p->resources.max_log_bytes, 16 << 20);
     assert_int_equal(p->resources.max_state_keys, 10000);
     assert_int_equal(p->resources.max_state_bytes, 64 << 20);
+    assert_int_equal(p->resources.max_metric_names, 1000);
+    assert_int_equal(p->resources.max_stack_bytes, 8 << 20);
     assert_int_equal(p->resources.max_call_ms, 0);
     assert_int_equal(p->resources.max_cpu_ms, 0);
     assert_int_equal(p->timeouts.connect_ms, 10000);
@@ -81,7 +83,8 @@ static void test_resources_and_timeouts(void **ctx)
         "  max_connections: 5\n  compression: zstd\n  checkpoint_interval_bytes: 0\n"
         "  checkpoint_interval_rows: 0\n  checkpoint_interval_seconds: 0\n  max_retries: 0\n"
         "  max_sockets: 2\n  max_log_lines: 5\n  max_log_bytes: 2kb\n  max_state_keys: 7\n"
-        "  max_state_bytes: 3kb\n  max_call: 2m\n  max_cpu: 500ms\n"
+        "  max_state_bytes: 3kb\n  max_metric_names: 9\n  max_stack: 2mb\n  max_call: 2m\n"
+        "  max_cpu: 500ms\n"
         "timeouts: { connect: 500ms, statement: 2m, idle: 1h, lock: 0, run: 1d }\n");
     assert_string_equal(p->state_path, "/var/lib/x.db");
     assert_int_equal(p->resources.max_memory_bytes, 1 << 30);
@@ -98,6 +101,8 @@ static void test_resources_and_timeouts(void **ctx)
     assert_int_equal(p->resources.max_log_bytes, 2048);
     assert_int_equal(p->resources.max_state_keys, 7);
     assert_int_equal(p->resources.max_state_bytes, 3072);
+    assert_int_equal(p->resources.max_metric_names, 9);
+    assert_int_equal(p->resources.max_stack_bytes, 2 << 20);
     assert_int_equal(p->resources.max_call_ms, 120000);
     assert_int_equal(p->resources.max_cpu_ms, 500);
     assert_int_equal(p->timeouts.connect_ms, 500);

@@ -34,7 +34,7 @@ static const struct rb_connector_spec connectors[] = {
      .preopens = preopens,
      .n_preopens = 1,
      .memory_max_bytes = 65536,
-     .limits = {1, 2, 3, 4, 5, 6, 7}},
+     .limits = {1, 2, 3, 4, 5, 6, 7, 8, 9}},
     {.role = RB_ROLE_DESTINATION,
      .id = "dest",
      .version = "1",
@@ -70,14 +70,15 @@ static const char golden[] =
     "\"wasi_sockets\":false,\"env\":[\"TEFORz1D\"],\"preopens\":[{"
     "\"guest_path\":\"/data\",\"host_path\":\"/srv/data\",\"writable\":true}],"
     "\"memory_max_bytes\":65536,\"limits\":{\"sockets\":1,\"log_lines\":2,\"log_bytes\":3,"
-    "\"state_keys\":4,\"state_bytes\":5,\"call_ms\":6,\"cpu_ms\":7}},{\"role\":\"destination\","
+    "\"state_keys\":4,\"state_bytes\":5,\"metric_names\":6,\"stack_bytes\":7,"
+    "\"call_ms\":8,\"cpu_ms\":9}},{\"role\":\"destination\","
     "\"id\":\"dest\",\"version\":\"1\","
     "\"wasm_path\":\"d.wasm\",\"wasm_sha256\":null,\"config_json\":\"{}\",\"secrets\":[],"
     "\"allow\":[],\"tls_mode\":0,\"tls_forbidden\":true,\"tls_root_cert\":null,\"tls_cert\":null,"
     "\"tls_key\":null,\"tls_crl\":null,\"channel_binding\":0,"
     "\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0,"
     "\"limits\":{\"sockets\":0,\"log_lines\":0,\"log_bytes\":0,\"state_keys\":0,"
-    "\"state_bytes\":0,\"call_ms\":0,\"cpu_ms\":0}}],"
+    "\"state_bytes\":0,\"metric_names\":0,\"stack_bytes\":0,\"call_ms\":0,\"cpu_ms\":0}}],"
     "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
     "\"max_inflight_batches\":16,\"max_inflight_bytes\":16777216,\"compression\":\"zstd\","
     "\"aot_dir\":\"/"
@@ -160,6 +161,28 @@ static void test_spec_bounds(void **state)
     assert_int_equal(rb_worker_spec_encode(&wrong, &out), 0);
     assert_int_equal(rb_worker_spec_decode(rb_buf_str(&out), out.len, &got, &err), RB_EPROTOCOL);
     assert_non_null(strstr(err.message, "lanes"));
+    /* One more than there may be of an array. */
+    static struct rb_spec_allow many[RB_SPEC_ITEMS_MAX + 1];
+    for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) {
+        many[i] = (struct rb_spec_allow){"h", 1};
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf long_text = RB_BUF_INIT(1 << 20);
+    struct rb_connector_spec connector = connectors[0];
+    connector.allow = many;
+    wrong = spec;
+    wrong.connectors = &connector;
+    wrong.n_connectors = 1;
+    for (size_t n = RB_SPEC_ITEMS_MAX; n <= RB_SPEC_ITEMS_MAX + 1; n++) {
+        connector.n_allow = n;
+        rb_buf_clear(&long_text);
+        assert_int_equal(rb_worker_spec_encode(&wrong, &long_text), 0);
+        int r = rb_worker_spec_decode(rb_buf_str(&long_text), long_text.len, &got, &err);
+        assert_int_equal(r, n == RB_SPEC_ITEMS_MAX ? 0 : RB_EPROTOCOL);
+        if (r == 0) {
+            rb_worker_spec_release(&got);
+        }
+    }
+    assert_non_null(strstr(err.message, "allow"));
     struct rb_buf small = RB_BUF_INIT(100);
     assert_int_equal(rb_worker_spec_encode(&spec, &small), RB_ENOMEM);
     rb_buf_release(&small);
