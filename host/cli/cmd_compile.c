@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "host/cli/compiler.h"
 #include "host/cli/console.h"
 #include "host/cli/env.h"
 #include "host/config/manifest.h"
 #include "host/guest/guest.h"
-#include "host/sandbox/sandbox.h"
 
 enum { DIRS_MAX = 64 * 1024, JSON_MAX = 16 * 1024 * 1024 };
 
@@ -74,30 +74,6 @@ static int compile_all(struct compilation *work, struct rb_error *err)
     return status;
 }
 
-/* What the compiler reads is foreign, and LLVM is large: it sees the modules and writes the cache.
- * Folders of the search path end in 0 in `dirs` afterwards. */
-static int confine(const struct compilation *work, char *dirs, struct rb_error *err)
-{
-    struct rb_sandbox_path *paths = calloc(RB_SANDBOX_PATHS_MAX, sizeof *paths);
-    if (paths == NULL) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the sandbox");
-    }
-    size_t n = rb_sandbox_system_paths(paths, RB_SANDBOX_PATHS_MAX - 1);
-    paths[n++] = (struct rb_sandbox_path){.path = work->aot_dir, .writable = true};
-    char *dir;
-    while (n < RB_SANDBOX_PATHS_MAX && (dir = strsep(&dirs, ":")) != NULL) {
-        paths[n++] = (struct rb_sandbox_path){.path = dir};
-    }
-    for (int i = 0; i < work->cli->n_operands && n < RB_SANDBOX_PATHS_MAX; i++) {
-        paths[n++] = (struct rb_sandbox_path){.path = work->cli->operands[i]};
-    }
-    const struct rb_sandbox_rules rules = {.paths = paths, .n_paths = n, .beneath = true};
-    struct rb_sandbox_state state;
-    int status = rb_sandbox_enter(&rules, &state, err);
-    free(paths);
-    return status;
-}
-
 static int prepare(const struct compilation *work, struct rb_error *err)
 {
     int status = rb_guest_runtime_load(true, NULL, err);
@@ -105,11 +81,10 @@ static int prepare(const struct compilation *work, struct rb_error *err)
     if (status != 0 || work->cli->no_os_sandbox) {
         return status;
     }
-    char *dirs = strdup(work->dirs);
     status = rb_guest_make_cache(work->aot_dir, err);
-    status = status != 0 ? status : confine(work, dirs, err);
-    free(dirs);
-    return status;
+    return status != 0 ? status
+                       : rb_cli_confine_compiler(work->aot_dir, work->dirs, work->cli->operands,
+                                                 work->cli->n_operands, err);
 }
 
 int rb_cmd_compile(const struct rb_cli *cli)

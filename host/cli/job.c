@@ -1,25 +1,13 @@
 #include "host/cli/job.h"
 
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "host/cli/load.h"
-
-/* The document has passwords, and this process reads them: no core dump, no debugger of the same
- * user. */
-static void keep_memory_private(void)
-{
-    const struct rlimit no_core = {0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
-    prctl(PR_SET_DUMPABLE, 0);
-}
 
 int rb_job_begin(struct rb_job *job, const struct rb_cli *cli, bool without_streams)
 {
     memset(job, 0, sizeof *job);
     job->worker.fd = -1;
-    keep_memory_private();
     rb_console_init(&job->console, cli);
     struct rb_error error;
     rb_error_clear(&error);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/sandbox/sandbox.h"
 #include "host/state/state.h"
 
 static bool has_stream(const struct rb_pipeline *pipeline, const char *name)
@@ -39,6 +40,8 @@ static int load(struct rb_console *console, const char *path,
 {
     RB_CLEANUP(rb_diags_release) struct rb_diags diags;
     rb_diags_init(&diags);
+    /* The document has passwords, or says where they are. */
+    rb_sandbox_keep_private();
     struct rb_error error;
     rb_error_clear(&error);
     int status = rb_pipeline_load(path, options, ret_pipeline, &diags, &error);

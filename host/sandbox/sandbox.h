@@ -46,6 +46,11 @@ struct rb_sandbox_state {
 int rb_sandbox_enter(const struct rb_sandbox_rules *rules, struct rb_sandbox_state *ret_state,
                      struct rb_error *err);
 
+/* For a process that has passwords in its memory: no core dump, not even where cores go to a pipe,
+ * which no limit holds back; and neither a debugger nor /proc/<pid>/mem for others of the same
+ * user. */
+void rb_sandbox_keep_private(void);
+
 /* What every process here reads: shared libraries, name resolution, certificates of the system.
  * Returns their number, at most `max`. */
 size_t rb_sandbox_system_paths(struct rb_sandbox_path *ret_paths, size_t max);

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <yyjson.h>
 
 #include "base/fault.h"
 #include "host/guest/guest.h"
+#include "host/sandbox/sandbox.h"
 #include "host/worker/confine.h"
 #include "host/worker/context.h"
 #include "host/worker/control.h"
@@ -371,10 +371,7 @@ static int serve(struct worker *worker)
  * can crash the process at will, and the core would hold the passwords that are kept from it. */
 static void take_over_process(void)
 {
-    const struct rlimit no_core = {0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
-    /* Nor does a debugger of the same user, or a pipe that cores go to, get to see them. */
-    prctl(PR_SET_DUMPABLE, 0);
+    rb_sandbox_keep_private();
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);

@@ -136,6 +136,25 @@ static void refusals_at_startup_have_their_status(void **state)
     }
 }
 
+/* Rows, a result's end, a COPY, another try to authenticate: before the session is ready. */
+static void messages_out_of_turn_are_refused(void **state)
+{
+    (void)state;
+    static const char types[] = "DCTGHRt1";
+    for (size_t i = 0; i < sizeof types - 1; i++) {
+        struct rb_conn *conn = NULL;
+        struct rb_error err;
+        rb_buf_clear(&peer.says);
+        rewind_peer(1);
+        assert_int_equal(rb_buf_append_byte(&peer.says, (uint8_t)types[i]), 0);
+        assert_int_equal(rb_buf_append_be32(&peer.says, 8), 0);
+        assert_int_equal(rb_buf_append_be32(&peer.says, 0), 0);
+        rb_pgscript_startup(&peer.says, "13.1");
+        assert_int_equal(rb_conn_open(&config, &conn, &err), RB_EPROTOCOL);
+        assert_non_null(strstr(err.message, "while the session was starting"));
+    }
+}
+
 /* An answer of two rows, with a notice before every message of it. */
 static void put_answer(struct rb_buf *says, bool notices)
 {
@@ -376,19 +395,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(startup_is_what_the_protocol_says),
-        T(startup_cut_short_fails),
-        T(old_server_is_refused_by_version),
-        T(refusals_at_startup_have_their_status),
-        T(query_in_pieces),
-        T(query_says_what_the_protocol_says),
-        T(query_cut_short_fails),
-        T(every_byte_changed_does_no_harm),
-        T(lengths_are_checked),
-        T(error_leaves_the_session_in_sync),
-        T(last_word_of_a_dying_server_is_the_error),
-        T(sqlstates_have_their_status),
-        T(names_are_quoted),
+        T(startup_is_what_the_protocol_says), T(startup_cut_short_fails),
+        T(old_server_is_refused_by_version),  T(refusals_at_startup_have_their_status),
+        T(messages_out_of_turn_are_refused),  T(query_in_pieces),
+        T(query_says_what_the_protocol_says), T(query_cut_short_fails),
+        T(every_byte_changed_does_no_harm),   T(lengths_are_checked),
+        T(error_leaves_the_session_in_sync),  T(last_word_of_a_dying_server_is_the_error),
+        T(sqlstates_have_their_status),       T(names_are_quoted),
 #undef T
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -31,7 +31,7 @@ run_is 0 "through Unix sockets" "$RAPIDBYTE" run "$p"
 # start: a run whose worker sits in a query; sets worker.
 start() {
     STREAMS='- { name: slow }' pipeline "$p"
-    "$RAPIDBYTE" run "$p" "$@" >"$TAP_DIR/out" 2>"$TAP_DIR/err" &
+    (ulimit -S -c "$(ulimit -H -c)" && exec "$RAPIDBYTE" run "$p" "$@") >"$TAP_DIR/out" 2>"$TAP_DIR/err" &
     pid=$!
     wait_until 20 src_sql "SELECT 1 / count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" || fail "the run gets to its query"
     read -r worker _ <"/proc/$pid/task/$pid/children"
@@ -40,6 +40,8 @@ start() {
 start
 like "$(<"/proc/$worker/status")" $'^NoNewPrivs:\t1' "the worker: no_new_privs"
 like "$(<"/proc/$worker/status")" $'^Seccomp:\t2' "the worker: seccomp"
+like "$(<"/proc/$worker/limits")" 'Max core file size +0 +0 ' "the worker: no core"
+like "$(<"/proc/$pid/limits")" 'Max core file size +0 +0 ' "the supervisor: no core"
 ok "the canary is where one looks for it" grep -q zCanary "/proc/$pid/environ"
 not_ok "the worker's environment is without the operator's variables" grep -q zCanary "/proc/$worker/environ"
 # What a forbidden system call ends in.
@@ -59,6 +61,15 @@ run_is 0 "compile" "$RAPIDBYTE" compile --connectors "$TAP_DIR/connectors" --aot
 like "$stdout" "^compiled +.*/dest_count.wasm" "compile: what is in the folders"
 run_is 0 "compile: a path" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$TAP_DIR/connectors/dest_count.wasm"
 like "$stdout" "^cached " "compile: a path"
+
+# It sits in its sandbox before it reads a module: this one is a pipe that nobody writes to.
+mkfifo "$TAP_DIR/slow.wasm"
+"$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$TAP_DIR/slow.wasm" >"$TAP_DIR/out" 2>"$TAP_DIR/err" &
+pid=$!
+ok "compile: seccomp" wait_until 10 grep -q $'^Seccomp:\t2' "/proc/$pid/status"
+like "$(<"/proc/$pid/status")" $'^NoNewPrivs:\t1' "compile: no_new_privs"
+kill "$pid"
+wait "$pid"
 
 # Folders: what manifest and document both grant, and no way out of it.
 export RAPIDBYTE_CONNECTOR_DIR=$BUILD/connectors:$BUILD/test-connectors

@@ -5,7 +5,8 @@
  *
  *   source       emit n batches of `rows` rows; fail_at n, trap_at n: instead of batch n;
  *                records n: says so in place of emit * rows; checkpoint 1: one before each batch;
- *                part n: ends a part before batch n; go_on 1: reports success whatever happened
+ *                part n: ends a part before batch n; go_on 1: reports success whatever happened;
+ *                spin_at n: never comes to batch n; cut n: leaves the last n bytes of batches out
  *   destination  fail_at n, trap_at n: instead of taking batch n; stop_at n: reports success there;
  *                already 1: reports already_loaded at once; stall 1: asks for a state that the test
  *                never answers, before batch 1; go_on 1
@@ -230,6 +231,8 @@ static int emit_all(const char *in, const struct text *batch)
         if (i == number(in, "fail_at")) {
             return 1;
         }
+        while (i == number(in, "spin_at")) {
+        }
         if (number(in, "checkpoint") != 0) {
             struct text c = {0};
             add_str(&c, "{\"id\":\"c");
@@ -255,6 +258,7 @@ int64_t rb_run_read(const char *in, int32_t len)
 {
     char *text = copy(in, len);
     struct text batch = batch_of(text);
+    batch.len -= (size_t)number(text, "cut");
     log_some(text);
     int r = emit_all(text, &batch);
     if (r != 0) {

@@ -16,6 +16,7 @@ struct guest_host {
     const char *value;  /* state_get and stream_end; NULL: not found, or not come */
     int fail_with;      /* < 0: what every callback returns, with code "HOST" */
     bool cas_differs;
+    bool count_log_bytes; /* "log(n)" for a message of n bytes */
 };
 
 /* Compiles the modules into `aot_dir` in a process of its own, which loads the real LLVM; exits on

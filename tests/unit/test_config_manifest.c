@@ -129,6 +129,29 @@ static void test_bad_manifests(void **ctx)
     rb_manifest_free(m);
 }
 
+/* A manifest of 1 MiB is read, one of a byte more is not. */
+static void test_ceilings(void **ctx)
+{
+    static const char head[] = "{\"protocol_version\":\"1\"" ROLES "}";
+    enum { BYTES = 1024 * 1024 };
+    const struct rb_config_fixture *f = *ctx;
+    struct rb_manifest *m = NULL;
+    struct rb_error err;
+    char *text = malloc(BYTES + 2);
+    assert_non_null(text);
+    memset(text, ' ', BYTES + 1);
+    memcpy(text, head, sizeof head - 1);
+    text[BYTES] = '\0';
+    write_connector(f, text);
+    assert_int_equal(find(f, "x", &m, &err), 0);
+    rb_manifest_free(m);
+    text[BYTES] = ' ';
+    text[BYTES + 1] = '\0';
+    write_connector(f, text);
+    refuse(f, "x", "CONNECTOR_UNREADABLE", "not a file of at most 1048576 bytes");
+    free(text);
+}
+
 static void test_no_module(void **ctx)
 {
     const struct rb_config_fixture *f = *ctx;
@@ -295,16 +318,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name)                                                                                    \
     cmocka_unit_test_setup_teardown(name, rb_config_fixture_set_up, rb_config_fixture_tear_down)
-        T(test_find),
-        T(test_not_found),
-        T(test_bad_manifests),
-        T(test_no_module),
-        T(test_manifest_in_the_module),
-        T(test_list),
-        T(test_default_folders),
-        T(test_status_of_a_refused_connector),
-        T(test_scalars),
-        T(test_distance),
+        T(test_find),      T(test_not_found),       T(test_bad_manifests),
+        T(test_no_module), T(test_ceilings),        T(test_manifest_in_the_module),
+        T(test_list),      T(test_default_folders), T(test_status_of_a_refused_connector),
+        T(test_scalars),   T(test_distance),
 #undef T
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

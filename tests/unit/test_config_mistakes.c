@@ -55,6 +55,31 @@ static void test_yaml(void **ctx)
     EXPECT(cases);
 }
 
+/* One more than there may be of it. */
+static void test_ceilings(void **ctx)
+{
+    enum { BYTES = 4 * 1024 * 1024, VALUES = 200000 };
+    char *text = malloc(BYTES + 2);
+    assert_non_null(text);
+    memset(text, ' ', BYTES + 1);
+    memcpy(text, DOC, sizeof DOC - 1);
+    text[BYTES] = '\0';
+    (void)rb_config_fixture_good(*ctx, text);
+    text[BYTES] = ' ';
+    text[BYTES + 1] = '\0';
+    rb_config_fixture_bad(*ctx, RB_ECONFIG, text, "0:0: is larger than 4194304 bytes\n");
+    size_t len = sizeof HEAD "  streams: [" - 1;
+    memcpy(text, HEAD "  streams: [", len);
+    for (int i = 0; i < VALUES; i++) {
+        const char *item = i % 50 == 49 ? "x,\n    " : "x,";
+        memcpy(text + len, item, strlen(item));
+        len += strlen(item);
+    }
+    memcpy(text + len, "]\n", 3);
+    rb_config_fixture_bad(*ctx, RB_ECONFIG, text, "4006:81: the document has too many values\n");
+    free(text);
+}
+
 static void test_head(void **ctx)
 {
     static const struct mistake cases[] = {
@@ -330,6 +355,7 @@ int main(void)
 #define T(name)                                                                                    \
     cmocka_unit_test_setup_teardown(name, rb_config_fixture_set_up, rb_config_fixture_tear_down)
         T(test_yaml),
+        T(test_ceilings),
         T(test_head),
         T(test_limits),
         T(test_streams),

@@ -189,6 +189,22 @@ static void memory_may_grow_between_calls(void **state)
     guest_host_release(&host);
 }
 
+/* 70,000 bytes of whatever stands at the front of the memory: 64 KiB arrive. */
+static void a_long_message_is_cut(void **state)
+{
+    struct guest_host host;
+    guest_host_init(&host, "puppet", *state);
+    struct rb_guest *guest = guest_host_new(&host);
+    host.count_log_bytes = true;
+    char *data = guest_host_run(guest, "rb_host_log 2 0 65536\nrb_host_log 2 0 65537\n"
+                                       "rb_host_log 2 0 70000");
+    assert_string_equal(data, "[0,0,0]");
+    assert_string_equal(rb_buf_str(&host.said), "log(65536)\nlog(65536)\nlog(65536)\n");
+    free(data);
+    rb_guest_free(guest);
+    guest_host_release(&host);
+}
+
 /* memory_max_bytes is 16 MiB: growth beyond it fails in the guest, which goes on. */
 static void memory_has_a_maximum(void **state)
 {
@@ -250,6 +266,7 @@ int main(void)
         BOTH(last_error_is_read_and_cleared),
         BOTH(an_aborted_stream_is_told_by_code),
         BOTH(memory_may_grow_between_calls),
+        BOTH(a_long_message_is_cut),
         BOTH(memory_has_a_maximum),
         BOTH(network_arguments_are_checked),
     };

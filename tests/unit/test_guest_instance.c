@@ -173,6 +173,27 @@ static void broken_results_are_told(void **state)
     }
 }
 
+/* Where rb_allocate says that the input belongs: behind the end, over it, and at 4 GiB. */
+static void a_block_outside_its_memory(void **state)
+{
+    static const char *const offsets[] = {"16777216", "4294967295", "4294967280", "2147483648"};
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        struct guest_host host;
+        struct rb_error err;
+        struct rb_buf data = RB_BUF_INIT(1 << 20);
+        char script[64];
+        guest_host_init(&host, "puppet", *state);
+        struct rb_guest *guest = guest_host_new(&host);
+        snprintf(script, sizeof script, "allocate %s", offsets[i]);
+        assert_int_equal(call(guest, script, &data, &err), 0);
+        assert_int_equal(call(guest, "load 0", &data, &err), RB_EPROTOCOL);
+        assert_string_equal(err.code, "CONTRACT_BROKEN");
+        rb_buf_release(&data);
+        rb_guest_free(guest);
+        guest_host_release(&host);
+    }
+}
+
 static void traps_end_the_instance(void **state)
 {
     static const struct {
@@ -353,11 +374,17 @@ int main(void)
     guest_host_compile(aot_dir, modules, sizeof modules / sizeof modules[0]);
     guest_host_load();
     const struct CMUnitTest tests[] = {
-        BOTH(modules_are_refused_by_name), BOTH(sockets_are_there_when_granted),
-        BOTH(other_files_are_refused),     BOTH(results_are_decoded),
-        BOTH(broken_results_are_told),     BOTH(traps_end_the_instance),
-        BOTH(the_least_that_is_needed),    BOTH(a_cancelled_callback_ends_the_guest),
-        BOTH(a_sleeping_guest_is_woken),   BOTH(threads_do_not_meet),
+        BOTH(modules_are_refused_by_name),
+        BOTH(sockets_are_there_when_granted),
+        BOTH(other_files_are_refused),
+        BOTH(results_are_decoded),
+        BOTH(broken_results_are_told),
+        BOTH(a_block_outside_its_memory),
+        BOTH(traps_end_the_instance),
+        BOTH(the_least_that_is_needed),
+        BOTH(a_cancelled_callback_ends_the_guest),
+        BOTH(a_sleeping_guest_is_woken),
+        BOTH(threads_do_not_meet),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guest_host_remove(aot_dir);

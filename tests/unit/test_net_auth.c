@@ -295,6 +295,25 @@ static void certificates_are_checked_as_the_mode_says(void **state)
     tls_files_remove(&files);
 }
 
+/* A server that speaks TLS 1.1 at most. */
+static void old_versions_of_tls_are_refused(void **state)
+{
+    (void)state;
+    struct tls_files files;
+    tls_files_make(&files, "DNS:localhost");
+    struct attempt attempt = attempt_with(AUTH_CLEARTEXT);
+    attempt.script.tls = files.ctx;
+    attempt.grant.tls_mode = RB_NET_TLS_REQUIRE;
+    assert_int_equal(SSL_CTX_set_cipher_list(files.ctx, "DEFAULT:@SECLEVEL=0"), 1);
+    assert_int_equal(SSL_CTX_set_min_proto_version(files.ctx, TLS1_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(files.ctx, TLS1_2_VERSION), 1);
+    assert_int_equal(run(&attempt, 1), 0);
+    assert_int_equal(SSL_CTX_set_max_proto_version(files.ctx, TLS1_1_VERSION), 1);
+    assert_int_equal(run(&attempt, 1), RB_ENETWORK);
+    assert_string_equal(attempt.err.code, "TLS_HANDSHAKE");
+    tls_files_remove(&files);
+}
+
 static void a_certificate_for_an_address(void **state)
 {
     (void)state;
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test(waits_end),
         cmocka_unit_test(authentication_needs_the_tls_it_was_told),
         cmocka_unit_test(certificates_are_checked_as_the_mode_says),
+        cmocka_unit_test(old_versions_of_tls_are_refused),
         cmocka_unit_test(a_certificate_for_an_address),
         cmocka_unit_test(scram_is_bound_to_the_channel),
         cmocka_unit_test(a_server_without_tls_fails_the_handshake),

@@ -396,7 +396,10 @@ static void arbitrary_handles_are_errors(void **state)
     (void)state;
     struct rb_net_grant grant = loopback_grant();
     struct rb_broker *broker = new_broker(&grant, -1);
-    static const int handles[] = {0, -1, 1, 16, 17, INT32_MAX, INT32_MIN};
+    static const int handles[] = {0, -1, 2, 16, 17, INT32_MAX, INT32_MIN};
+    int own = 0;
+    assert_int_equal(rb_broker_open(broker, RB_NET_INET4, &own, NULL), 0);
+    assert_int_equal(own, 1);
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++) {
         int h = handles[i];
         char byte = 0;
@@ -457,6 +460,13 @@ static void sockets_are_limited(void **state)
     for (size_t i = 0; i < RB_BROKER_SOCKETS_MAX; i++) {
         assert_int_not_equal(extra, handles[i]);
     }
+    rb_broker_free(broker);
+    grant.max_sockets = 2;
+    broker = new_broker(&grant, -1);
+    assert_int_equal(rb_broker_open(broker, RB_NET_INET4, &extra, &err), 0);
+    assert_int_equal(rb_broker_open(broker, RB_NET_INET4, &extra, &err), 0);
+    assert_int_equal(rb_broker_open(broker, RB_NET_INET4, &extra, &err), RB_ECONNECTOR);
+    assert_string_equal(err.code, "SOCKET_LIMIT");
     rb_broker_free(broker);
 }
 

@@ -28,6 +28,8 @@
 
 #include <cmocka.h>
 
+#include "host/cli/compiler.h"
+#include "host/sandbox/internal.h"
 #include "host/worker/confine.h"
 
 enum outcome { ALLOWED, REFUSED, KILLED };
@@ -44,6 +46,7 @@ struct grants {
     bool unix_sockets;
     int shared; /* a folder: 0 not at all, 1 to read, 2 to write */
     bool nothing;
+    bool compiler; /* confined as that, not as a worker */
 };
 
 /* 0: it worked; an errno otherwise. */
@@ -281,8 +284,20 @@ static int resolve(void)
     return getaddrinfo("localhost", NULL, NULL, &list) == 0 ? 0 : ENOENT;
 }
 
+static void confine_compiler(void)
+{
+    char *const paths[] = {place.module};
+    if (rb_cli_confine_compiler(place.cache, place.shared, paths, 1, NULL) != 0) {
+        _exit(200);
+    }
+}
+
 static void confine(const struct grants *grants, struct rb_sandbox_state *state)
 {
+    if (grants->compiler) {
+        confine_compiler();
+        return;
+    }
     const struct rb_spec_allow allow[] = {{"127.0.0.1", place.port}, {"/run/none", 5432}};
     const struct rb_spec_preopen folder = {
         .guest_path = "/data", .host_path = place.shared, .writable = grants->shared == 2};
@@ -424,6 +439,96 @@ static void test_sockets(void **user)
     RUN(attempts);
 }
 
+/* Its cache is its to write; of the network it has nothing. */
+static void test_compiler(void **user)
+{
+    (void)user;
+    const struct grants compiler = {.compiler = true};
+    const struct attempt attempts[] = {
+        {"read the module", read_module, ALLOWED, compiler},
+        {"read a folder of modules", read_shared, ALLOWED, compiler},
+        {"write to a folder of modules", write_shared, REFUSED, compiler},
+        {"add compiled code", make_file, ALLOWED, compiler},
+        {"read the state", read_state, REFUSED, compiler},
+        {"write the state", write_state, REFUSED, compiler},
+        {"read /etc/passwd", read_passwd, REFUSED, compiler},
+        {"execve", run_program, KILLED, compiler},
+        {"fork", fork_off, KILLED, compiler},
+        {"map new code", map_new_code, REFUSED, compiler},
+        {"TCP", tcp, REFUSED, compiler},
+        {"TCP, IPv6", tcp6, REFUSED, compiler},
+        {"unix", local, REFUSED, compiler},
+        {"signal others", signal_parent, REFUSED, compiler},
+    };
+    RUN(attempts);
+}
+
+/* What an attempt gives where only one of the two guards is: 0, or an errno. */
+static int behind(bool with_seccomp, attempt_fn attempt, int *ret_abi)
+{
+    int pipe_fds[2];
+    int answer[2] = {-1, 0};
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rb_sandbox_rules rules = {.any_port = true};
+        int abi = 0;
+        bool ready = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+        int r = with_seccomp ? rb_sandbox_seccomp(&rules, NULL)
+                             : rb_sandbox_landlock(&rules, &abi, NULL);
+        answer[0] = ready && r >= 0 ? attempt() : -1;
+        answer[1] = abi;
+        _exit(write(pipe_fds[1], answer, sizeof answer) == sizeof answer ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(pipe_fds[0], answer, sizeof answer), sizeof answer);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    *ret_abi = answer[1];
+    return answer[0];
+}
+
+static void test_signals_by_seccomp(void **user)
+{
+    (void)user;
+    int abi = 0;
+    assert_int_equal(behind(true, signal_parent, &abi), ENOSYS);
+    assert_int_equal(behind(true, signal_self, &abi), 0);
+}
+
+/* Linux 6.12 and later. */
+static void test_signals_by_landlock(void **user)
+{
+    (void)user;
+    int abi = 0;
+    int got = behind(false, signal_parent, &abi);
+    if (abi < 6) {
+        skip();
+    }
+    assert_int_equal(got, EPERM);
+    assert_int_equal(behind(false, signal_self, &abi), 0);
+}
+
+/* Of a process that has passwords. */
+static void test_memory_is_private(void **user)
+{
+    (void)user;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit;
+        bool was = prctl(PR_SET_DUMPABLE, 1) == 0 && prctl(PR_GET_DUMPABLE) == 1;
+        rb_sandbox_keep_private();
+        bool no_core =
+            getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0;
+        _exit(!was ? 1 : !no_core ? 2 : prctl(PR_GET_DUMPABLE) != 0 ? 3 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* Linux 6.7 and later. */
 static void test_ports(void **user)
 {
@@ -495,6 +600,9 @@ static int set_up(void **user)
 static int tear_down(void **user)
 {
     (void)user;
+    char path[128];
+    snprintf(path, sizeof path, "%s/new", place.cache);
+    unlink(path);
     unlink(place.module);
     unlink(place.code);
     unlink(place.state);
@@ -507,9 +615,15 @@ static int tear_down(void **user)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),     cmocka_unit_test(test_code),
-        cmocka_unit_test(test_processes), cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_code),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_compiler),
+        cmocka_unit_test(test_signals_by_seccomp),
+        cmocka_unit_test(test_signals_by_landlock),
+        cmocka_unit_test(test_memory_is_private),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -435,6 +435,17 @@ static void test_logs_are_filtered_and_bounded(void **state)
     assert_int_equal(count_of(&rig.logs, "1 src more than 10000 lines of log messages"), 1);
     assert_int_equal(rb_rig_close(&rig), 0);
 
+    struct rb_connector_spec limited[2] = {connectors[0], connectors[2]};
+    limited[0].limits.log_bytes = 40;
+    spec.connectors = limited;
+    rb_rig_start(&rig, &spec);
+    run_unit(&rig, "\"emit\":1,\"log\":20,", "", &result);
+    rb_unit_result_release(&result);
+    assert_int_equal(count_of(&rig.logs, "2 src info\n"), 10);
+    assert_int_equal(count_of(&rig.logs, "1 src more than 40 bytes of log messages"), 1);
+    assert_int_equal(rb_rig_close(&rig), 0);
+
+    spec.connectors = without_transform;
     spec.log_level = 3;
     rb_rig_start(&rig, &spec);
     run_unit(&rig, "\"emit\":1,\"log\":1,", "", &result);
@@ -445,6 +456,85 @@ static void test_logs_are_filtered_and_bounded(void **state)
                          "\"connector_version\":\"1\",\"role\":\"source\",\"pipeline\":\"p\","
                          "\"timeouts\":{\"connect_ms\":0,\"statement_ms\":0,\"idle_ms\":0,"
                          "\"lock_ms\":0}}");
+    assert_int_equal(rb_rig_close(&rig), 0);
+}
+
+/* A batch that was cut ends the unit, and nothing of it is passed on. */
+static void test_broken_batches_are_refused(void **state)
+{
+    (void)state;
+    static const size_t cuts[] = {9, 64, 200};
+    struct rb_rig rig;
+    struct rb_worker_spec spec = make_spec(false);
+    rb_rig_start(&rig, &spec);
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        struct rb_unit_result result;
+        char numbers[32];
+        snprintf(numbers, sizeof numbers, "\"emit\":3,\"cut\":%zu,", cuts[i]);
+        run_unit(&rig, numbers, "", &result);
+        assert_int_equal(result.first_failed, 0);
+        assert_string_equal(result.stages[0].error.code, "BAD_BATCH");
+        assert_true(result.batches == 0 && result.records == 0);
+        rb_unit_result_release(&result);
+    }
+    expect_usable(&rig);
+    assert_int_equal(rb_rig_close(&rig), 0);
+}
+
+/* A call over its time ends the process: one that computes, and one that waits. */
+static void test_time_is_limited(void **state)
+{
+    (void)state;
+    for (int waits = 0; waits <= 1; waits++) {
+        struct rb_rig rig;
+        struct rb_worker_spec spec = make_spec(false);
+        struct rb_connector_spec limited[2] = {connectors[0], connectors[2]};
+        limited[0].limits.cpu_ms = waits ? 0 : 200;
+        limited[1].limits.call_ms = waits ? 200 : 0;
+        spec.connectors = limited;
+        rb_rig_start(&rig, &spec);
+        double start = now_secs();
+        send_unit(&rig, waits ? "\"emit\":10," : "\"emit\":10,\"spin_at\":2,",
+                  waits ? "\"stall\":1," : "");
+        assert_int_equal(rb_rig_wait(&rig, false), RB_WORKER_EXIT_LIMIT);
+        assert_true(now_secs() - start > 0.19 && now_secs() - start < 10);
+        rb_rig_release(&rig);
+    }
+}
+
+/* The source's stack, of a size that nothing else has, in the worker's map: under it are 64 MiB
+ * that are nobody's. */
+static void test_stack_and_its_guard(void **state)
+{
+    (void)state;
+    enum { STACK = 3 * 1024 * 1024, GUARD = 64 * 1024 * 1024 };
+    struct rb_rig rig;
+    struct rb_worker_spec spec = make_spec(false);
+    struct rb_connector_spec limited[2] = {connectors[0], connectors[2]};
+    limited[0].limits.stack_bytes = STACK;
+    spec.connectors = limited;
+    rb_rig_start(&rig, &spec);
+    expect_usable(&rig);
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)rig.pid);
+    FILE *maps = fopen(path, "re");
+    assert_non_null(maps);
+    bool is_guarded = false;
+    unsigned long guard = 0, guard_end = 0;
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char *end = NULL;
+        unsigned long from = strtoul(line, &end, 16);
+        unsigned long to = strtoul(end + 1, &end, 16);
+        if (strncmp(end, " rw-p", 5) == 0 && to - from == STACK && guard_end == from &&
+            guard >= GUARD) {
+            is_guarded = true;
+        }
+        bool is_free = strncmp(end, " ---p", 5) == 0;
+        guard = is_free ? to - from : 0;
+        guard_end = is_free ? to : 0;
+    }
+    fclose(maps);
+    assert_true(is_guarded);
     assert_int_equal(rb_rig_close(&rig), 0);
 }
 
@@ -527,6 +617,9 @@ int main(void)
         cmocka_unit_test(test_cancel_while_the_channel_is_full),
         cmocka_unit_test(test_supervisor_gone),
         cmocka_unit_test(test_logs_are_filtered_and_bounded),
+        cmocka_unit_test(test_broken_batches_are_refused),
+        cmocka_unit_test(test_time_is_limited),
+        cmocka_unit_test(test_stack_and_its_guard),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_examples_of_the_sdk),
     };
