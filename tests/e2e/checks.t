@@ -40,6 +40,16 @@ fires() {
 mkdir tests/mutants tests/e2e docs
 echo 'pass "it passes"' >tests/e2e/good.t
 echo '- It is good (`good: it passes`).' >docs/guarantees.md
+# threats <last column>
+threats() {
+    printf '| attack | defence | mutants |\n|---|---|---|\n| to add | a `check` | %s |\n' "$1"
+}
+mutant() {
+    printf '[[mutant]]\nname = "%s"\nfile = "base/good.c"\nfind = "a + b"\nreplace = "a - b"\ntest = "good"\nfails = "it passes"\n' "$1"
+}
+threats '`add subtracts`; `other: all is well`' >docs/threat-model.md
+mutant 'add subtracts' >tests/mutants/sandbox_good.toml
+mutant 'all is well' >tests/mutants/other.toml
 
 run_is 0 "a good tree passes every check" tools/check
 
@@ -51,6 +61,12 @@ fires docs 'has no "it is better"' docs/guarantees.md <<<'- It is better
   (`good: it is better`).'
 fires docs 'holds no promise' docs/guarantees.md <<<'Nothing.'
 echo '- It is good (`good: it passes`).' >docs/guarantees.md
+fires docs 'no mutant is named: . to add' docs/threat-model.md < <(threats 'add subtracts')
+fires docs 'there is no mutant "add multiplies"' docs/threat-model.md < <(threats '`add subtracts`; `add multiplies`')
+fires docs 'there is no mutant "all is well"' docs/threat-model.md < <(threats '`add subtracts`; `all is well`')
+fires docs 'no line names the mutant "add subtracts"' docs/threat-model.md < <(threats '`other: all is well`')
+fires docs 'holds no threat' docs/threat-model.md <<<'Nothing.'
+threats '`add subtracts`' >docs/threat-model.md
 fires mutants 'the text is 0 times in base/good.c' tests/mutants/stale.toml <<'TOML'
 [[mutant]]
 name = "add multiplies"
