@@ -46,10 +46,11 @@ static int compile(struct rb_run *run, struct rb_error *err)
         paths[n++] = run->pipeline->transforms[i].spec.wasm_path;
     }
     paths[n++] = run->pipeline->destination.spec.wasm_path;
+    const struct rb_compile_limits limits = {.signal_fd = run->options->signal_fd,
+                                             .deadline_ms = run->deadline_ms};
     int64_t start = rb_clock_ms();
-    int status =
-        rb_process_compile(run->options->self_path, run->options->aot_dir,
-                           run->options->no_os_sandbox, paths, n, run->options->signal_fd, err);
+    int status = rb_process_compile(run->options->self_path, run->options->aot_dir,
+                                    run->options->no_os_sandbox, paths, n, &limits, err);
     run->report->timings.compile += (double)(rb_clock_ms() - start) / 1000.0;
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -167,18 +168,43 @@ void rb_early_worker_release(struct rb_early_worker *worker)
     }
 }
 
-/* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. Returns whether a signal waits in
- * signal_fd, which then may be before the end. */
-static bool read_all(int fd, int signal_fd, char *text)
+int rb_process_run_timeout(struct rb_error *err)
 {
+    rb_error_set(err, RB_ETIMEOUT, RB_RUN_TIMEOUT, "the run took longer than timeouts.run");
+    if (err != NULL) {
+        err->retryable = false;
+    }
+    return RB_ETIMEOUT;
+}
+
+/* Until the deadline, for poll: rounded up, so that it has passed then. */
+static int left_ms(int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - rb_clock_ms() + 1;
+    return deadline_ms == 0 || left > INT_MAX ? -1 : (int)(left > 0 ? left : 0);
+}
+
+/* Reads to the end; keeps the first COMPILER_ERROR_MAX - 1 bytes. RB_ECANCELLED or RB_ETIMEOUT:
+ * not to the end. */
+static int read_all(int fd, const struct rb_compile_limits *limits, char *text,
+                    struct rb_error *err)
+{
+    int status = 0;
     size_t len = 0;
     char chunk[512];
-    struct pollfd waits[2] = {{.fd = fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+    struct pollfd waits[2] = {{.fd = fd, .events = POLLIN},
+                              {.fd = limits->signal_fd, .events = POLLIN}};
     for (;;) {
-        if (poll(waits, 2, -1) > 0 && waits[1].revents != 0) {
+        int ready = poll(waits, 2, left_ms(limits->deadline_ms));
+        if (ready > 0 && waits[1].revents != 0) {
+            status = rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");
             break;
         }
-        if (waits[0].revents == 0) {
+        if (ready == 0) {
+            status = rb_process_run_timeout(err);
+            break;
+        }
+        if (ready < 0) {
             continue;
         }
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -197,12 +223,12 @@ static bool read_all(int fd, int signal_fd, char *text)
         len--;
     }
     text[len] = 0;
-    return (waits[1].revents & POLLIN) != 0;
+    return status;
 }
 
 int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sandbox,
-                       const char *const *wasm_paths, size_t n_paths, int signal_fd,
-                       struct rb_error *err)
+                       const char *const *wasm_paths, size_t n_paths,
+                       const struct rb_compile_limits *limits, struct rb_error *err)
 {
     const char *argv[COMPILER_PATHS_MAX + 7] = {"rapidbyte", "compile", "--aot-dir", aot_dir};
     size_t n = 4;
@@ -235,14 +261,14 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     }
     RB_FAULT_MARK(COMPILER_SPAWNED);
     char text[COMPILER_ERROR_MAX];
-    bool stopped = read_all(pipe_fds[0], signal_fd, text);
+    int stopped = read_all(pipe_fds[0], limits, text, err);
     close(pipe_fds[0]);
     int status = 0;
     int64_t peak;
-    if (stopped) {
+    if (stopped != 0) {
         /* What it has written so far has no name in the cache yet. */
         rb_process_kill(pid, &status, &peak);
-        return rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");
+        return stopped;
     }
     (void)rb_process_wait(pid, -1, &status, &peak);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {

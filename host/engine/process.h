@@ -19,12 +19,21 @@
 int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
                             struct rb_board **ret_board, struct rb_error *err);
 
-/* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end, or until a signal waits in signal_fd
- * (-1: none), where it is left: RB_ECANCELLED. RB_ECONNECTOR with what it wrote to standard error.
- */
+/* What ends a compilation before its end. */
+struct rb_compile_limits {
+    int signal_fd;       /* a signal that waits there, where it is left; -1: none */
+    int64_t deadline_ms; /* of rb_clock_ms(); 0: none */
+};
+
+/* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end. RB_ECANCELLED: a signal; RB_ETIMEOUT,
+ * final: the deadline; RB_ECONNECTOR with what it wrote to standard error. */
 int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sandbox,
-                       const char *const *wasm_paths, size_t n_paths, int signal_fd,
-                       struct rb_error *err);
+                       const char *const *wasm_paths, size_t n_paths,
+                       const struct rb_compile_limits *limits, struct rb_error *err);
+
+#define RB_RUN_TIMEOUT "RUN_TIMEOUT"
+/* RB_ETIMEOUT, final, with that code: the run's deadline has passed. */
+int rb_process_run_timeout(struct rb_error *err);
 
 /* Waits up to timeout_ms for the end: 0, with the wait status and peak resident bytes; 1: still
  * running. */

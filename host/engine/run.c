@@ -2,6 +2,7 @@
 #include "host/engine/run.h"
 
 #include "base/fault.h"
+#include "host/engine/process.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -322,9 +323,10 @@ static void run_sessions(struct rb_run *run)
             rb_run_note(run, "%s; another worker takes the streams that are left", error.message);
             continue;
         }
-        rb_run_fail(run, side, &error);
-        run->report->cancelled = error.status == RB_ECANCELLED ||
-                                 (error.status == RB_ETIMEOUT && side == RB_FAULT_ENGINE);
+        /* Whoever was at work when the run's time was over. */
+        bool late = strcmp(error.code, RB_RUN_TIMEOUT) == 0;
+        rb_run_fail(run, late ? RB_FAULT_ENGINE : side, &error);
+        run->report->cancelled = error.status == RB_ECANCELLED || late;
         return;
     }
 }

@@ -346,11 +346,7 @@ static int pump(struct rb_session *session, int64_t until_ms, struct rb_error *e
 static int failure(const struct rb_session *session, struct rb_error *err)
 {
     if (session->stop_sent && session->stop_status == RB_ETIMEOUT) {
-        rb_error_set(err, RB_ETIMEOUT, "RUN_TIMEOUT", "the run took longer than timeouts.run");
-        if (err != NULL) {
-            err->retryable = false;
-        }
-        return RB_ETIMEOUT;
+        return rb_process_run_timeout(err);
     }
     if (session->stop_sent) {
         return rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");

@@ -194,4 +194,15 @@ RUN_TOOK_MS=$(($(now_ms) - start - 1500))
 gone "timeouts.run"
 cmp_ok "$RUN_TOOK_MS" -ge 0 "timeouts.run: not before its time"
 like "$stderr" "timeouts.run" "timeouts.run: says why"
+
+# The compiler has no supervisor's deadline of its own.
+fresh
+EXTRA='timeouts: { run: 300ms }' pipeline "$p"
+start=$(now_ms)
+launch env RAPIDBYTE_CACHE_DIR="$TAP_DIR/cold" "$RAPIDBYTE" run "$p"
+wait_until "$PATIENCE_S" is_compiling && worker=$compiler
+finish
+RUN_TOOK_MS=$(($(now_ms) - start - 300))
+gone "timeouts.run, compiling"
+like "$stderr" "timeouts.run" "timeouts.run, compiling: says why"
 done_testing

@@ -102,7 +102,9 @@ def run_with_fault(bench, scenario, aot):
     scenario.begin(bench)
     run = None
     try:
-        bench.write_document(scenario.mode, scenario.max_retries, "1500ms" if scenario.kind == "hang" else None)
+        # A compilation takes seconds until it gets to where it hangs.
+        limit = "20s" if scenario.mode.lose_aot else "1500ms"
+        bench.write_document(scenario.mode, scenario.max_retries, limit if scenario.kind == "hang" else None)
         bench.start(scenario.mode, scenario.fault(), aot)
         scenario.during(bench)
         run = bench.finish()

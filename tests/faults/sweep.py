@@ -53,7 +53,7 @@ def kinds_of(place, can_fail, has_peer):
     if place in ("SOURCE", "DEST", "GUEST"):
         kinds.append("cut")
     # Only a kill from outside would end a supervisor that hangs, which is the kind "kill".
-    if place not in ("SUPERVISOR", "LINK", "COMPILER"):
+    if place not in ("SUPERVISOR", "LINK"):
         kinds.append("hang")
     return kinds
 
