@@ -211,6 +211,8 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
     struct rb_worker_spec spec;
     rb_context_worker_spec(run->pipeline, run->options, rb_context_lanes(run->pipeline), connectors,
                            &spec);
+    /* A session of one stream has nothing to keep a snapshot for but that one. */
+    run->one_source = spec.one_source = spec.lanes == 1 && run->has_streams && run->n_streams == 1;
     struct rb_session_options options = {
         .spec = &spec,
         .self_path = run->options->self_path,

@@ -158,6 +158,11 @@ static void start_over(struct rb_run *run, struct rb_stream_run *stream,
     rb_run_tell(run, stream);
 }
 
+static bool is_snapshot_gone(const struct rb_stream_run *stream)
+{
+    return strcmp(stream->report->fault.error.code, "SNAPSHOT_GONE") == 0;
+}
+
 static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stream,
                         const struct rb_fault *fault)
 {
@@ -176,7 +181,8 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
                  stream->report->attempts <= run->pipeline->resources.max_retries &&
                  !rb_session_is_stopped(run->session);
     if (again) {
-        stream->plan_again = strcmp(error->code, "SNAPSHOT_GONE") == 0;
+        /* A session that failed takes its snapshot along. */
+        stream->plan_again = is_snapshot_gone(stream) || (run->one_source && run->source_plans);
         start_over(run, stream, &stream->report->fault);
         return;
     }
@@ -290,15 +296,21 @@ static void plan_later(struct rb_run *run, const struct rb_fault *fault)
  */
 static int plan_again(struct rb_run *run, struct rb_error *err)
 {
-    bool wanted = false;
+    bool wanted = false, is_gone = false;
     for (size_t i = 0; i < run->n_streams; i++) {
-        wanted |= is_open(&run->streams[i]) && run->streams[i].plan_again;
+        const struct rb_stream_run *stream = &run->streams[i];
+        if (is_open(stream) && stream->plan_again) {
+            wanted = true;
+            is_gone |= is_snapshot_gone(stream);
+        }
     }
     if (!wanted) {
         return RB_OK;
     }
-    rb_run_note(run,
-                "the source's snapshot is gone; what has not been loaded is read under a new one");
+    if (is_gone) {
+        rb_run_note(
+            run, "the source's snapshot is gone; what has not been loaded is read under a new one");
+    }
     struct rb_fault fault = {.side = RB_FAULT_SOURCE};
     rb_error_clear(&fault.error);
     int status =

@@ -103,6 +103,7 @@ int rb_worker_spec_encode(const struct rb_worker_spec *spec, struct rb_buf *ret)
     }
     rb_json_end_array(&json);
     rb_json_member_i64(&json, "lanes", spec->lanes);
+    rb_json_member_bool(&json, "one_source", spec->one_source);
     rb_json_member_u64(&json, "max_memory_bytes", spec->max_memory_bytes);
     rb_json_member_u64(&json, "max_batch_bytes", spec->max_batch_bytes);
     rb_json_member_i64(&json, "max_inflight_batches", spec->max_inflight_batches);

@@ -79,6 +79,8 @@ struct rb_worker_spec {
                                                    and discover may give fewer */
     size_t n_connectors;
     int lanes;
+    bool one_source; /* units read in the instance that calls were made to, so in the session that
+                        planned; there is one lane then, and one stream */
     uint64_t max_memory_bytes; /* both guests and the channel */
     uint64_t max_batch_bytes;
     int max_inflight_batches;

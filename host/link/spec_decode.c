@@ -136,6 +136,7 @@ static void decode_spec(struct rb_link_decoder *d, yyjson_val *root, struct rb_w
     spec->pipeline = rb_link_decode_str(d, root, "pipeline");
     decode_connectors(d, root, spec);
     spec->lanes = (int)rb_link_decode_i64(d, root, "lanes", 1, RB_SPEC_LANES_MAX);
+    spec->one_source = rb_link_decode_bool(d, root, "one_source");
     spec->max_memory_bytes = rb_link_decode_u64(d, root, "max_memory_bytes");
     spec->max_batch_bytes = rb_link_decode_u64(d, root, "max_batch_bytes");
     spec->max_inflight_batches =

@@ -13,7 +13,8 @@ enum { EXPORT_CLOSE = RB_GUEST_EXPORT_COUNT }; /* beside enum rb_guest_export */
 
 struct rb_control {
     struct rb_context *context;
-    struct rb_stage stage;
+    struct rb_stage *stage; /* its own, or a lane's */
+    struct rb_stage own;
     atomic_bool busy;
     uint64_t id;
     unsigned export; /* enum rb_guest_export, or EXPORT_CLOSE */
@@ -21,7 +22,7 @@ struct rb_control {
 };
 
 int rb_control_new(struct rb_context *context, const struct rb_connector_spec *spec,
-                   struct rb_control **ret_control, struct rb_error *err)
+                   struct rb_stage *of_lane, struct rb_control **ret_control, struct rb_error *err)
 {
     struct rb_control *control = calloc(1, sizeof *control);
     if (control == NULL) {
@@ -29,7 +30,10 @@ int rb_control_new(struct rb_context *context, const struct rb_connector_spec *s
     }
     control->context = context;
     rb_buf_init(&control->input, RB_WORKER_JSON_MAX);
-    int r = rb_stage_init(&control->stage, context, spec, context->budget.control_guest_bytes, err);
+    control->stage = of_lane != NULL ? of_lane : &control->own;
+    int r = of_lane != NULL ? 0
+                            : rb_stage_init(&control->own, context, spec,
+                                            context->budget.control_guest_bytes, err);
     if (r != 0) {
         rb_control_free(control);
         return r;
@@ -38,9 +42,13 @@ int rb_control_new(struct rb_context *context, const struct rb_connector_spec *s
     return 0;
 }
 
-void rb_control_stop(struct rb_control *control, void (*ended)(void *user), void *user)
+bool rb_control_stop(struct rb_control *control, void (*ended)(void *user), void *user)
 {
-    rb_instance_stop(control->stage.instance, ended, user);
+    if (control->stage != &control->own) {
+        return false;
+    }
+    rb_instance_stop(control->own.instance, ended, user);
+    return true;
 }
 
 void rb_control_free(struct rb_control *control)
@@ -48,7 +56,7 @@ void rb_control_free(struct rb_control *control)
     if (control == NULL) {
         return;
     }
-    rb_stage_release(&control->stage);
+    rb_stage_release(&control->own);
     rb_buf_release(&control->input);
     free(control);
 }
@@ -56,7 +64,7 @@ void rb_control_free(struct rb_control *control)
 static int call(struct rb_control *control, struct rb_instance_timings *ret_timings,
                 struct rb_buf *data, struct rb_error *err)
 {
-    struct rb_instance *instance = control->stage.instance;
+    struct rb_instance *instance = control->stage->instance;
     if (control->export == EXPORT_CLOSE) {
         return rb_instance_close(instance, err);
     }
@@ -122,9 +130,9 @@ static void run_call(void *user)
         rb_link_error_encode(&json, &err);
     }
     if (r == 0 && control->export == RB_GUEST_OPEN) {
-        write_exports(&json, control->stage.instance);
+        write_exports(&json, control->stage->instance);
     }
-    write_timings(&json, control->stage.instance, &timings, run_secs);
+    write_timings(&json, control->stage->instance, &timings, run_secs);
     rb_json_end_object(&json);
     r = rb_json_finish(&json);
     if (r != 0) {
@@ -178,20 +186,20 @@ int rb_control_start(struct rb_control *control, uint64_t id, yyjson_val *messag
 {
     if (atomic_load(&control->busy)) {
         return rb_error_set(err, RB_EINTERNAL, "BUSY", "connector '%s' has a call to do already",
-                            control->stage.spec->id);
+                            control->stage->spec->id);
     }
     int r = set_input(control, message, err);
-    r = r != 0 ? r : rb_stage_reset(&control->stage, 0, NULL, 0, err);
+    r = r != 0 ? r : rb_stage_reset(control->stage, 0, NULL, 0, err);
     if (r != 0) {
         return r;
     }
     control->id = id;
     atomic_store(&control->busy, true);
-    return rb_instance_submit(control->stage.instance, run_call, control, err);
+    return rb_instance_submit(control->stage->instance, run_call, control, err);
 }
 
 bool rb_control_overrun(struct rb_control *control, struct rb_instance_overrun *ret)
 {
-    struct rb_instance *instance = control->stage.instance;
+    struct rb_instance *instance = control->stage->instance;
     return instance != NULL && rb_instance_overrun(instance, ret);
 }

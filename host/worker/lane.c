@@ -114,6 +114,11 @@ int rb_lane_new(struct rb_context *context, struct rb_lane **ret_lane, struct rb
     return 0;
 }
 
+struct rb_stage *rb_lane_source(struct rb_lane *lane)
+{
+    return &lane->slots[0].stage;
+}
+
 size_t rb_lane_count_stages(const struct rb_lane *lane)
 {
     return lane->n;

@@ -12,9 +12,12 @@
 #include "host/worker/instance.h"
 
 struct rb_lane;
+struct rb_stage;
 
 /* One thread for each connector of the run. RB_ECONFIG when they make no lane. */
 int rb_lane_new(struct rb_context *context, struct rb_lane **ret_lane, struct rb_error *err);
+/* The source's. Borrowed; a call may be made there while no unit runs. */
+struct rb_stage *rb_lane_source(struct rb_lane *lane);
 size_t rb_lane_count_stages(const struct rb_lane *lane);
 
 /* Starts the unit of an RB_LINK_UNIT message; its RESULT is sent by the last stage to end. `unit`

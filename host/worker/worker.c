@@ -85,6 +85,32 @@ static int find_connector(const struct rb_worker_spec *spec, yyjson_val *message
     return -1;
 }
 
+static int need_lane(struct worker *worker, size_t i, struct rb_error *err)
+{
+    if (worker->lanes[i] != NULL) {
+        return 0;
+    }
+    int r = rb_lane_new(&worker->context, &worker->lanes[i], err);
+    if (r == 0 && atomic_load(&worker->context.cancelled)) {
+        rb_lane_cancel(worker->lanes[i]);
+    }
+    return r;
+}
+
+static int need_control(struct worker *worker, size_t i, struct rb_error *err)
+{
+    const struct rb_worker_spec *spec = &worker->spec.spec;
+    if (worker->controls[i] != NULL) {
+        return 0;
+    }
+    bool of_lane = spec->one_source && spec->connectors[i].role == RB_ROLE_SOURCE;
+    int r = of_lane ? need_lane(worker, 0, err) : 0;
+    return r != 0 ? r
+                  : rb_control_new(&worker->context, &spec->connectors[i],
+                                   of_lane ? rb_lane_source(worker->lanes[0]) : NULL,
+                                   &worker->controls[i], err);
+}
+
 static int start_call(struct worker *worker, const struct rb_link_frame *frame,
                       struct rb_error *err)
 {
@@ -94,14 +120,8 @@ static int start_call(struct worker *worker, const struct rb_link_frame *frame,
     if (i < 0) {
         return rb_error_set(err, RB_EPROTOCOL, "CALL", "a call of a connector that is not there");
     }
-    if (worker->controls[i] == NULL) {
-        int r = rb_control_new(&worker->context, &worker->spec.spec.connectors[i],
-                               &worker->controls[i], err);
-        if (r != 0) {
-            return r;
-        }
-    }
-    return rb_control_start(worker->controls[i], frame->id, message, err);
+    int r = need_control(worker, (size_t)i, err);
+    return r != 0 ? r : rb_control_start(worker->controls[i], frame->id, message, err);
 }
 
 static int start_unit(struct worker *worker, const struct rb_link_frame *frame,
@@ -113,16 +133,8 @@ static int start_unit(struct worker *worker, const struct rb_link_frame *frame,
     if (i < 0 || i >= worker->spec.spec.lanes || frame->id == 0) {
         return rb_error_set(err, RB_EPROTOCOL, "UNIT", "a unit for a lane that is not there");
     }
-    if (worker->lanes[i] == NULL) {
-        int r = rb_lane_new(&worker->context, &worker->lanes[i], err);
-        if (r != 0) {
-            return r;
-        }
-        if (atomic_load(&worker->context.cancelled)) {
-            rb_lane_cancel(worker->lanes[i]);
-        }
-    }
-    return rb_lane_start(worker->lanes[i], frame->id, message, err);
+    int r = need_lane(worker, (size_t)i, err);
+    return r != 0 ? r : rb_lane_start(worker->lanes[i], frame->id, message, err);
 }
 
 static void cancel(struct worker *worker)
@@ -155,9 +167,9 @@ static void begin_close(struct worker *worker)
     }
     worker->closing = true;
     for (size_t i = 0; i < RB_UNIT_STAGES_MAX; i++) {
-        if (worker->controls[i] != NULL) {
+        if (worker->controls[i] != NULL &&
+            rb_control_stop(worker->controls[i], count_ended, worker)) {
             worker->n_threads++;
-            rb_control_stop(worker->controls[i], count_ended, worker);
         }
     }
     for (size_t i = 0; i < RB_SPEC_LANES_MAX; i++) {

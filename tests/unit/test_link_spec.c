@@ -49,6 +49,7 @@ static const struct rb_worker_spec spec = {
     .connectors = connectors,
     .n_connectors = 2,
     .lanes = 2,
+    .one_source = true,
     .max_memory_bytes = 268435456,
     .max_batch_bytes = 67108864,
     .max_inflight_batches = 16,
@@ -79,7 +80,7 @@ static const char golden[] =
     "\"wasi_sockets\":true,\"env\":[],\"preopens\":[],\"memory_max_bytes\":0,"
     "\"limits\":{\"sockets\":0,\"log_lines\":0,\"log_bytes\":0,\"state_keys\":0,"
     "\"state_bytes\":0,\"metric_names\":0,\"stack_bytes\":0,\"call_ms\":0,\"cpu_ms\":0}}],"
-    "\"lanes\":2,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
+    "\"lanes\":2,\"one_source\":true,\"max_memory_bytes\":268435456,\"max_batch_bytes\":67108864,"
     "\"max_inflight_batches\":16,\"max_inflight_bytes\":16777216,\"compression\":\"zstd\","
     "\"aot_dir\":\"/"
     "aot\",\"interpreter\":false,\"no_os_sandbox\":false,\"llvm_stub_path\":null,\"log_level\":2,"

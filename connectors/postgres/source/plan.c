@@ -165,19 +165,18 @@ static int lock_streams(struct rb_source *source, const struct rb_stream_context
     int r = n_streams < 2
                 ? 1
                 : rb_source_streams_lock(source, source->planner, streams, n_streams, err);
-    if (r <= 0) {
-        return r;
-    }
-    for (size_t i = 0; i < n_streams; i++) {
-        if (rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]) < 0 &&
-            !rb_conn_is_usable(source->planner)) {
+    source->planned_locked = true;
+    for (size_t i = 0; r == 1 && i < n_streams; i++) {
+        int locked = rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]);
+        source->planned_locked = source->planned_locked && locked == 0;
+        if (locked < 0 && !rb_conn_is_usable(source->planner)) {
             if (err) {
                 *err = lock_errors[i];
             }
-            return lock_errors[i].status;
+            return locked;
         }
     }
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 static int begin(struct rb_source *source, const struct rb_stream_context *streams,
@@ -227,7 +226,6 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
                             err);
         }
     }
-    r = r == 0 && undoable ? rb_query_exec(source->planner, rb_sql_release, err) : r;
     free(lock_errors);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
@@ -235,5 +233,7 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         return r;
     }
     rb_json_end_array(ret);
+    source->planned = snapshot;
+    source->n_planned = n_streams;
     return 0;
 }

@@ -48,14 +48,29 @@ static void reading_release(struct reading *reading)
     rb_source_stream_release(&reading->stream);
 }
 
+/* This very session has exported the snapshot, for this stream alone: should reading fail, no other
+ * needs it. */
+static bool is_planners(const struct rb_source *source, const struct rb_snapshot *snapshot)
+{
+    return source->planner && source->n_planned == 1 && *snapshot->id &&
+           strcmp(snapshot->id, source->planned.id) == 0 && rb_conn_is_usable(source->planner) &&
+           rb_conn_transaction(source->planner) == 'T';
+}
+
 /* A connection in a transaction under the unit's snapshot. Without one the unit has its own. */
 static int prepare_reader(struct rb_source *source, const struct rb_stream_context *context,
-                          struct rb_snapshot *ret, struct rb_error *err)
+                          struct rb_snapshot *ret, struct rb_conn **ret_conn, struct rb_error *err)
 {
     rb_snapshot_read(context->snapshot, ret);
     int r = 0;
     double start = rb_clock_secs();
     source->config.max_record_bytes = (size_t)context->max_record_bytes;
+    if (is_planners(source, ret)) {
+        rb_conn_set_max_record(source->planner, source->config.max_record_bytes);
+        *ret_conn = source->planner;
+        source->connect_secs = 0;
+        return 0;
+    }
     if (!source->reader) {
         r = rb_conn_open(&source->config, &source->reader, err);
     } else {
@@ -66,6 +81,7 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
     if (r < 0) {
         return r;
     }
+    *ret_conn = source->reader;
     bool is_open = rb_conn_transaction(source->reader) == 'T';
     if (is_open && *ret->id && strcmp(ret->id, source->reader_snapshot.id) == 0) {
         return 0;
@@ -83,7 +99,10 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
         source->reader_snapshot = *ret;
     }
     /* Under a snapshot of the plan its session holds the lock. */
-    return r < 0 || *ret->id ? r : rb_source_stream_lock(source, source->reader, context, err);
+    if (r == 0 && !*ret->id) {
+        r = rb_source_stream_lock(source, source->reader, context, err);
+    }
+    return r < 0 ? r : 0;
 }
 
 static int prepare_arrow(struct reading *reading, const struct rb_stream_context *context,
@@ -354,11 +373,12 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
     struct rb_snapshot *snapshot = &reading->snapshot;
     double start = rb_clock_secs();
     reading->context = context;
-    int r = prepare_reader(source, context, snapshot, err);
+    struct rb_conn *conn = NULL;
+    int r = prepare_reader(source, context, snapshot, &conn, err);
     if (r < 0) {
         return r;
     }
-    struct rb_conn *conn = reading->conn = source->reader;
+    reading->conn = conn;
     r = rb_source_stream_open(source, conn, context, snapshot, true, &reading->stream, err);
     r = r < 0 ? r : prepare_arrow(reading, context, err);
     r = r < 0 ? r : prepare_parts(reading, err);
@@ -406,11 +426,13 @@ int rb_source_read(void *self, const struct rb_stream_context *context, struct r
             err->safe_to_retry = err->retryable; /* reading changes nothing */
         }
         /* A COPY may be under way, and the transaction has failed: the next unit connects anew. */
-        rb_conn_closep(&source->reader);
+        rb_conn_closep(reading.conn && reading.conn == source->planner ? &source->planner
+                                                                       : &source->reader);
         return r;
     }
     /* A snapshot of its own ends with the unit. */
-    if (!*source->reader_snapshot.id && rb_query_exec(source->reader, rb_sql_rollback, NULL) < 0) {
+    if (reading.conn == source->reader && !*source->reader_snapshot.id &&
+        rb_query_exec(source->reader, rb_sql_rollback, NULL) < 0) {
         rb_conn_closep(&source->reader);
     }
     return 0;

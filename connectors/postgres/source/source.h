@@ -13,6 +13,9 @@ struct rb_source {
     struct rb_conn_config config;
     bool filter_rows;                   /* row_security: filter */
     struct rb_conn *planner;            /* keeps the exported snapshot until the run ends */
+    struct rb_snapshot planned;         /* that snapshot */
+    size_t n_planned;                   /* streams under it */
+    bool planned_locked;                /* all of them */
     struct rb_conn *reader;             /* reused by the next unit */
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
     double connect_secs;                /* of the last rb_source_reader */

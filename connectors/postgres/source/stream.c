@@ -83,7 +83,7 @@ int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
     }
     bool undone = rb_conn_is_usable(conn) && rb_query_exec(conn, rb_sql_rollback_to, NULL) == 0;
     if (undone && (r == RB_EPERM || r == RB_ESCHEMA)) {
-        return 0;
+        return 1;
     }
     rb_error_prefix(&own, "locking \"%s\".\"%s\" against changes", schema, table);
     if (err) {
@@ -159,6 +159,14 @@ static int check_rewritten(const struct rb_table *table, struct rb_conn *conn, s
     return r;
 }
 
+/* By this session, since before its snapshot. To a partitioned table partitions may come and go in
+ * spite of it. */
+static bool is_locked(const struct rb_source *source, const struct rb_conn *conn,
+                      const struct rb_table *table)
+{
+    return conn == source->planner && source->planned_locked && table->divisible;
+}
+
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
@@ -174,7 +182,7 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
               : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
                                &ret->tables, err);
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
-    r = r < 0 || !to_read ? r : check_rewritten(table, conn, err);
+    r = r < 0 || !to_read || is_locked(source, conn, table) ? r : check_rewritten(table, conn, err);
     r = r < 0 ? r : rb_table_choose(table, context->columns, &ret->columns, err);
     r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
     if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {

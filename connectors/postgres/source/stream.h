@@ -22,7 +22,7 @@ void rb_source_stream_init(struct rb_source_stream *stream);
 void rb_source_stream_release(struct rb_source_stream *stream);
 /* Keeps the table from being truncated or rewritten between the snapshot and the read: either would
  * make it look empty under the snapshot. LOCK takes no snapshot itself, so it comes first in the
- * transaction. What can't be locked (a materialized view, a table of which only columns may be
+ * transaction. 1: what can't be locked (a materialized view, a table of which only columns may be
  * read) goes without, until rb_source_stream_open; what is wrong besides is for
  * rb_source_stream_open to find. */
 int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
