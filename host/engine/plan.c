@@ -128,7 +128,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     return RB_OK;
 }
 
-int rb_run_plan(struct rb_run *run, struct rb_error *err)
+static void forget_plan(struct rb_run *run)
 {
     for (size_t i = 0; i < run->n_streams; i++) {
         if (is_wanted(&run->streams[i])) {
@@ -137,23 +137,52 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
             run->streams[i].plan = NULL;
         }
     }
-    if (!run->source_plans) {
-        int status = RB_OK;
-        for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
-            status = is_wanted(&run->streams[i]) ? set_units(&run->streams[i], NULL, err) : RB_OK;
-        }
-        return status;
-    }
+}
+
+static int post(struct rb_run *run, struct rb_error *err)
+{
     RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    forget_plan(run);
     int status = write_request(run, &request);
     if (status != 0) {
         return rb_error_set(err, status, "PLAN", "writing the request of rb_plan");
     }
     status = RB_FAULT(PLAN_CALL, err);
-    status = status != 0 ? status
-                         : rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_plan",
-                                           rb_buf_str(&request), request.len, &data, err);
+    return status != 0
+               ? status
+               : rb_session_post_call(run->session, RB_ROLE_SOURCE, 0, "rb_plan",
+                                      rb_buf_str(&request), request.len, &run->plan_id, err);
+}
+
+int rb_run_plan_early(struct rb_run *run, struct rb_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < run->n_streams; i++) {
+        any |= is_wanted(&run->streams[i]);
+        if (run->streams[i].stream->sync_mode == RB_SYNC_INCREMENTAL) {
+            return RB_OK;
+        }
+    }
+    return any && run->source_plans ? post(run, err) : RB_OK;
+}
+
+int rb_run_plan(struct rb_run *run, struct rb_error *err)
+{
+    if (!run->source_plans) {
+        int status = RB_OK;
+        forget_plan(run);
+        for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
+            status = is_wanted(&run->streams[i]) ? set_units(&run->streams[i], NULL, err) : RB_OK;
+        }
+        return status;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    int status = run->plan_id != 0 ? RB_OK : post(run, err);
+    uint64_t id = run->plan_id;
+    run->plan_id = 0;
+    status = status != 0 ? status : rb_session_await(run->session, id, &payload, err);
+    status = status != 0 ? status : rb_session_call_result(&payload, &data, err);
     status = status != 0 ? status : RB_FAULT(PLAN_ANSWERED, err);
     return status != 0 ? status : take_answer(run, &data, err);
 }

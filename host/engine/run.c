@@ -254,12 +254,17 @@ static int plan(struct rb_run *run, void *user, struct rb_error *err)
 static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
     *ret_side = RB_FAULT_ENGINE;
+    run->plan_id = 0;
     int status = rb_run_start_session(run, err);
     if (status != 0) {
         return status;
     }
     status = rb_run_open(run, ret_side, err);
     status = status != 0 ? status : rb_run_expand(run, ret_side, err);
+    if (status == 0) {
+        *ret_side = RB_FAULT_SOURCE;
+        status = rb_run_plan_early(run, err);
+    }
     if (status == 0) {
         status = rb_run_again(run, "beginning the load", begin, ret_side, err);
     }
