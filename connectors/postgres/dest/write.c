@@ -525,7 +525,8 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     int status = check_policies(context, err);
     status = status < 0 ? status : rb_dest_connect(dest, err);
     status = status < 0 ? status : RB_FAULT(DEST_WRITE_CONNECTED, err);
-    if (status == 0 && (context->load_id[0] != '\0' || keeps_rejected(context))) {
+    /* Of a load rb_begin has seen to it. */
+    if (status == 0 && context->load_id[0] == '\0' && keeps_rejected(context)) {
         status = rb_ledger_ensure(dest, err);
     }
     status = status < 0 ? status : look_up(dest, context, rb_ledger_unit(context), ret, err);
