@@ -382,6 +382,61 @@ static void a_refused_value_in_a_block_is_named(void **state)
     }
 }
 
+/* Rows whose lengths add up as if each field of fixed length had its length: one has none, or two
+ * have each other's. */
+static void lengths_that_add_up_are_looked_at(void **state)
+{
+    (void)state;
+    RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf messages = RB_BUF_INIT(BUF_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
+    rb_columns_init(&columns);
+    for (size_t i = 0; i < 4; i++) {
+        add_column(&columns, &"a\0b\0c\0d"[2 * i], (const uint32_t[]){23, 25, 23, 21}[i]);
+    }
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    for (size_t row = 0; row < 3000; row++) {
+        assert_int_equal(rb_buf_append_be16(&data, 4), 0);
+        if (row % 1000 == 500) {
+            assert_int_equal(rb_buf_append_be32(&data, UINT32_MAX), 0);
+        } else {
+            append_field(&data, "\1\2\3\4", 4);
+        }
+        append_field(&data, "\0\0\0\1x", 5);
+        append_field(&data, "\0\0\0\7", 4);
+        append_field(&data, "\0\10", 2);
+    }
+    assert_int_equal(rb_buf_append_be16(&data, UINT16_MAX), 0);
+    as_messages(&data, &messages);
+    struct received received = {.is_fast = true};
+    messages_round_trip(&columns, &messages, SIZE_MAX / 2, 50000, &received, &out);
+    expect_same(&data, &out);
+    assert_int_equal(received.n_slow, 1);
+
+    rb_buf_clear(&data);
+    rb_buf_clear(&messages);
+    assert_int_equal(rb_buf_append(&data, header, sizeof header), 0);
+    for (size_t row = 0; row < 40; row++) {
+        bool is_wrong = row == 30;
+        assert_int_equal(rb_buf_append_be16(&data, 4), 0);
+        append_field(&data, "\1\2\3\4", 4);
+        append_field(&data, "x", 1);
+        append_field(&data, "\0\0\0\7", is_wrong ? 2 : 4);
+        append_field(&data, "\0\10\0\0", is_wrong ? 4 : 2);
+    }
+    as_messages(&data, &messages);
+    RB_CLEANUP(rb_decoder_freep) struct rb_decoder *decoder = NULL;
+    assert_int_equal(rb_decoder_new(&columns, &decoding, &decoder, NULL), 0);
+    received = (struct received){.messages = &messages, .end = messages.len, .is_fast = true};
+    struct rb_error err = {0};
+    while (take_messages(decoder, &received, &err) == 0) {
+    }
+    assert_int_equal(err.status, RB_EDATA);
+    assert_non_null(strstr(err.message, "column \"c\", row 31"));
+    assert_int_equal(rb_decoder_rows(decoder), 30);
+}
+
 static void any_cut_gives_the_same(void **state)
 {
     (void)state;
@@ -427,7 +482,7 @@ static void every_length_comes_back(void **state)
     RB_CLEANUP(rb_buf_release) struct rb_buf messages = RB_BUF_INIT(BUF_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf out = RB_BUF_INIT(BUF_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf again = RB_BUF_INIT(BUF_MAX);
-    char value[140];
+    char value[300];
     for (size_t i = 0; i < sizeof value; i++) {
         value[i] = (char)('!' + i % 90);
     }
@@ -435,6 +490,10 @@ static void every_length_comes_back(void **state)
     for (size_t len = 0; len < sizeof value; len++) {
         assert_int_equal(rb_buf_append_be16(&data, 1), 0);
         append_field(&data, value, len);
+        if (len % 10 == 0) {
+            assert_int_equal(rb_buf_append_be16(&data, 1), 0);
+            assert_int_equal(rb_buf_append_be32(&data, UINT32_MAX), 0);
+        }
     }
     assert_int_equal(rb_codec_append_trailer(&data), 0);
     round_trip(&columns, &data, data.len, BUF_MAX, &out);
@@ -915,6 +974,7 @@ int main(void)
         cmocka_unit_test(every_native_value_comes_back),
         cmocka_unit_test(messages_come_back_as_rows_do),
         cmocka_unit_test(a_refused_value_in_a_block_is_named),
+        cmocka_unit_test(lengths_that_add_up_are_looked_at),
         cmocka_unit_test(any_cut_gives_the_same),
         cmocka_unit_test(no_rows_and_no_columns),
         cmocka_unit_test(a_block_without_nulls_comes_back),

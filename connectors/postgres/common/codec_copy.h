@@ -10,6 +10,30 @@ enum {
     RB_CODEC_COPY_SLACK = 64, /* what rb_codec_copy may write beyond a value, and then some */
 };
 
+/* 16 bytes at any address, by one instruction. A guest's memcpy of 16 would be two words. */
+typedef unsigned char rb_codec_16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline void rb_codec_copy_16(uint8_t *dst, const uint8_t *src)
+{
+    *(rb_codec_16 *)dst = *(const rb_codec_16 *)src;
+}
+
+/* Copies a value. Reads and writes up to RB_CODEC_COPY_SLACK bytes beyond it, which the caller
+ * knows to be there; what is written there is overwritten by the next value. */
+static inline void rb_codec_copy_loose(uint8_t *dst, const uint8_t *src, size_t len)
+{
+    if (len <= 16) {
+        rb_codec_copy_16(dst, src);
+    } else if (len <= 256) {
+        for (size_t i = 0; i < len; i += 32) {
+            rb_codec_copy_16(dst + i, src + i);
+            rb_codec_copy_16(dst + i + 16, src + i + 16);
+        }
+    } else {
+        memcpy(dst, src, len);
+    }
+}
+
 /* Copies a value; what it writes beyond `len`, less than RB_CODEC_COPY_SLACK, is overwritten by the
  * next value. Reads within [src, src_end). Short values go by a fixed number of words: a memcpy
  * call costs a guest more than such a value's whole decoding, and a loop whose length changes from

@@ -107,22 +107,38 @@ static uint32_t value_length(const struct rb_out_column *out)
     return bytes != 0 ? bytes : RB_DECODER_ANY_LENGTH;
 }
 
+/* Finds the runs, and the steps over them. */
 static void lay_out_block(struct rb_decoder *decoder)
 {
+    uint32_t stride = (uint32_t)decoder->block_rows;
     struct rb_block_column *run = NULL;
-    for (size_t i = 0; i < decoder->n_columns; i++) {
+    struct rb_block_step *step = decoder->steps;
+    for (uint32_t i = 0; i < decoder->n_columns; i++) {
         struct rb_block_column *column = &decoder->layout[i];
         column->length = value_length(&decoder->columns[i]);
         rb_store_be32(&column->be_length, column->length);
         if (column->length == RB_DECODER_ANY_LENGTH) {
+            uint32_t run_column = run != NULL ? run->run_column : i;
+            *step++ = (struct rb_block_step){.skip_bytes = (run != NULL ? run->run_bytes : 0) + 4,
+                                             .run_cell = run_column * stride,
+                                             .cell = i * stride,
+                                             .column = i};
+            column->run_column = i;
             run = NULL;
             continue;
         }
-        run = run != NULL ? run : column;
+        if (run == NULL) {
+            run = column;
+            run->run_column = i;
+        }
+        column->run_column = run->run_column;
         column->run_at = run->run_bytes;
         run->run_columns++;
         run->run_bytes += 4 + column->length;
     }
+    *step = (struct rb_block_step){.skip_bytes = run != NULL ? run->run_bytes : 0};
+    step->run_cell = (run != NULL ? run->run_column : (uint32_t)decoder->n_columns) * stride;
+    decoder->n_steps = (size_t)(step - decoder->steps);
 }
 
 static bool allocate_block(struct rb_decoder *decoder)
@@ -131,10 +147,12 @@ static bool allocate_block(struct rb_decoder *decoder)
     size_t rows = RB_DECODER_BLOCK_CELLS / (n + 1);
     rows = rows < 1 ? 1 : rows;
     decoder->block_rows = rows < RB_DECODER_BLOCK_ROWS ? rows : RB_DECODER_BLOCK_ROWS;
-    decoder->cells = calloc(n * decoder->block_rows + 1, sizeof *decoder->cells);
+    decoder->cells = calloc((n + 1) * decoder->block_rows, sizeof *decoder->cells);
     decoder->layout = calloc(n + 1, sizeof *decoder->layout);
+    decoder->steps = calloc(n + 1, sizeof *decoder->steps);
     decoder->has_nulls = calloc(n + 1, sizeof *decoder->has_nulls);
-    if (decoder->cells == NULL || decoder->layout == NULL || decoder->has_nulls == NULL) {
+    if (decoder->cells == NULL || decoder->layout == NULL || decoder->steps == NULL ||
+        decoder->has_nulls == NULL) {
         return false;
     }
     lay_out_block(decoder);
@@ -191,6 +209,7 @@ void rb_decoder_free(struct rb_decoder *decoder)
     free(decoder->children);
     free(decoder->cells);
     free(decoder->layout);
+    free(decoder->steps);
     free(decoder->has_nulls);
     rb_buf_release(&decoder->carry);
     rb_buf_release(&decoder->watch.value);

@@ -18,8 +18,17 @@ enum {
 struct rb_block_column {
     uint32_t length;                 /* of a value, or RB_DECODER_ANY_LENGTH */
     uint32_t be_length;              /* as it is sent */
+    uint32_t run_column;             /* where the run begins; itself, of variable length */
     uint32_t run_at;                 /* from the run's beginning to this field */
     uint32_t run_columns, run_bytes; /* of the run that begins here; 0: none does */
+};
+
+/* From behind one field of variable length to behind the next one's length; the last step has no
+ * next one. Cells are counted from a row's first. */
+struct rb_block_step {
+    uint32_t skip_bytes; /* a run's, and of a length */
+    uint32_t run_cell;   /* keeps where the run begins; when there is none, overwritten or unused */
+    uint32_t cell, column;
 };
 
 struct rb_out_column {
@@ -48,13 +57,17 @@ struct rb_decoder {
     struct ArrowArray array;
     struct ArrowArray **children;
     const void *no_buffer[1];
-    /* Of rb_decoder_push_messages: where each value of a block stands in the input (NULL: it is
-     * NULL), column by column, block_rows for each; how each column's values travel; whether a
-     * column of the block has NULLs. */
+    /* Of rb_decoder_push_messages: where each field of a block stands in the input (or its run),
+     * column by column, block_rows for each, and those of one column that is not there; how each
+     * column's values travel; the steps of a row, n_steps and the last one; whether a column of the
+     * block has NULLs; how many blocks are still to be walked field by field. */
     size_t block_rows;
     const uint8_t **cells;
     struct rb_block_column *layout;
+    struct rb_block_step *steps;
+    size_t n_steps;
     bool *has_nulls;
+    unsigned blocks_by_field;
 };
 
 static inline bool rb_out_column_is_variable(const struct rb_out_column *out)
