@@ -113,6 +113,8 @@ static void write_run_members(struct history *history, const struct rb_state_run
         rb_json_null(json);
     }
     rb_json_member_i64(json, "records_written", run->records_written);
+    rb_json_member_raw(json, "connectors", run->connectors_json,
+                       run->connectors_json != NULL ? strlen(run->connectors_json) : 0);
     rb_json_member_raw(json, "error", run->error_json,
                        run->error_json != NULL ? strlen(run->error_json) : 0);
 }
@@ -220,6 +222,31 @@ int rb_cmd_history(const struct rb_cli *cli)
     return end(&history, status);
 }
 
+/* One line for each: what it was, by what its module is known. */
+static void print_connectors(const char *connectors_json)
+{
+    const char *text = connectors_json != NULL ? connectors_json : "";
+    yyjson_doc *doc = yyjson_read(text, strlen(text), 0);
+    yyjson_val *connector = NULL;
+    size_t i = 0, n = 0;
+    yyjson_arr_foreach(yyjson_doc_get_root(doc), i, n, connector)
+    {
+        static const char *const members[] = {"role", "id", "version", "sha256"};
+        printf("connector:");
+        for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
+            char *shown = NULL;
+            const char *member = yyjson_get_str(yyjson_obj_get(connector, members[m]));
+            if (member != NULL && (shown = strdup(member)) != NULL) {
+                rb_text_sanitize(shown);
+            }
+            printf(" %s%s", m == 3 ? "sha256:" : "", shown != NULL ? shown : "-");
+            free(shown);
+        }
+        putchar('\n');
+    }
+    yyjson_doc_free(doc);
+}
+
 static int show_run(void *user, const struct rb_state_run *run)
 {
     struct history *history = user;
@@ -242,6 +269,7 @@ static int show_run(void *user, const struct rb_state_run *run)
            run->load_id, rb_text_time(run->started_unix_us, started),
            rb_text_time(run->ended_unix_us, ended), (long long)run->pid, run->host,
            run->document_path != NULL ? run->document_path : "-");
+    print_connectors(run->connectors_json);
     char *message = message_of(run->error_json);
     if (message != NULL) {
         printf("error:     %s\n", message);

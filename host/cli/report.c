@@ -166,6 +166,8 @@ int rb_report_print_json(const struct rb_pipeline *pipeline, const struct rb_run
     rb_json_member_i64(&json, "retries", report->retries);
     rb_json_member_double(&json, "secs", report->timings.total);
     rb_json_member_double(&json, "compile_secs", report->timings.compile);
+    rb_json_key(&json, "connectors");
+    rb_engine_write_connectors(&json, pipeline);
     rb_json_key(&json, "streams");
     rb_json_begin_array(&json);
     for (size_t i = 0; i < report->n_streams; i++) {

@@ -135,6 +135,10 @@ struct rb_engine_options {
     bool full_refresh; /* reads everything, forgets the cursors' last values for this run */
 };
 
+/* An array of {role, id, version, sha256}: what is loaded for this pipeline. The worker loads no
+ * module of another digest. */
+void rb_engine_write_connectors(struct rb_json *json, const struct rb_pipeline *pipeline);
+
 /* The pipeline's whole life. Always fills in the report; its exit_code is the process's. */
 void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
                    const struct rb_observer *observer, struct rb_run_report *ret_report);

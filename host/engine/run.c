@@ -396,6 +396,20 @@ static void record_end(struct rb_run *run)
     RB_FAULT_MARK(RUN_END_RECORDED);
 }
 
+static int record(struct rb_run *run, struct rb_error *err)
+{
+    const struct rb_pipeline *pipeline = run->pipeline;
+    RB_CLEANUP(rb_buf_release) struct rb_buf connectors = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    struct rb_json json;
+    rb_json_init(&json, &connectors);
+    rb_engine_write_connectors(&json, pipeline);
+    if (rb_json_finish(&json) != 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
+    }
+    return rb_state_run_begin(run->state, pipeline->name, run->report->load_id, pipeline->path,
+                              rb_buf_str(&connectors), &run->report->run_id, err);
+}
+
 /* State, lock and the run's record, before anything moves. */
 static int prepare(struct rb_run *run, struct rb_error *err)
 {
@@ -415,9 +429,7 @@ static int prepare(struct rb_run *run, struct rb_error *err)
         rb_run_note(run, "the last run of '%s' did not end by itself; it is recorded as crashed",
                     pipeline->name);
     }
-    status = status != 0 ? status
-                         : rb_state_run_begin(run->state, pipeline->name, run->report->load_id,
-                                              pipeline->path, &run->report->run_id, err);
+    status = status != 0 ? status : record(run, err);
     return status != 0 ? status : RB_FAULT(RUN_RECORDED, err);
 }
 

@@ -89,6 +89,7 @@ int rb_state_each_run(struct rb_state *state, const char *pipeline, int64_t run_
             .error_json = text(&query, 10),
             .n_streams = integer(&query, 11),
             .records_written = integer(&query, 12),
+            .connectors_json = text(&query, 13),
         };
         int end = visit(user, &run);
         if (end != 0) {

@@ -51,6 +51,7 @@ struct rb_state_run {
     int exit_code;          /* with ended_unix_us alone */
     const char *error_json; /* NULL: none */
     int64_t n_streams, records_written;
+    const char *connectors_json; /* array of {role, id, version, sha256}; NULL: not known */
 };
 
 /* The newest first, at most `limit`. pipeline NULL: of all; run_id 0: all. */

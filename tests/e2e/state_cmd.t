@@ -131,6 +131,10 @@ run_is 2 "history: two states" "$RAPIDBYTE" history "$p" --state "$TAP_DIR/state
 run_is 2 "history: a limit that is none" "$RAPIDBYTE" history "$p" --limit 0
 run_is 0 "history show last" "$RAPIDBYTE" history show last "$TAP_DIR/other.yaml"
 like "$stdout" "^run [0-9]+ of 'other': partial, exit code 8" "history show: the run"
+digest=$(sha256sum "$BUILD/connectors/source_postgres.wasm")
+like "$stdout" "^connector: source source-postgres [0-9.]+ sha256:${digest%% *}$" "history show: the source's module"
+digest=$(sha256sum "$BUILD/connectors/dest_postgres.wasm")
+like "$stdout" "^connector: destination dest-postgres [0-9.]+ sha256:${digest%% *}$" "history show: the destination's module"
 like "$stdout" "^users .* 7 +7 .* [0-9a-f]{16} +ok" "history show: a stream"
 like "$stdout" "^  error: .*nothing_there" "history show: what failed and why"
 run_is 0 "history show --output json" "$RAPIDBYTE" history show last "$TAP_DIR/other.yaml" --output json

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "host/state/inspect.h"
 #include "host/state/state.h"
 
 struct fixture {
@@ -98,11 +99,11 @@ static void test_open_creates_and_reopens(void **ctx)
     struct rb_error err = {0};
     int64_t run = 0;
     struct rb_state *state = open_ok(f->path);
-    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, &run, &err), 0);
     rb_state_close(state);
     int64_t again = 0;
     state = open_ok(f->path);
-    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, &again, &err), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, NULL, &again, &err), 0);
     assert_int_equal(again, run + 1);
     rb_state_close(state);
     rb_state_close(NULL);
@@ -139,13 +140,50 @@ static void test_a_foreign_database_is_left_alone(void **ctx)
     run_sql(f->path, "INSERT INTO t VALUES (1)");
 }
 
+/* What version 1 has recorded stays, and says nothing of what it did not know. */
+static int check_first_run(void *user, const struct rb_state_run *run)
+{
+    assert_string_equal(run->load_id, "l1");
+    assert_string_equal(run->outcome, "ok");
+    assert_null(run->connectors_json);
+    ++*(int *)user;
+    return 0;
+}
+
+static int check_second_run(void *user, const struct rb_state_run *run)
+{
+    assert_string_equal(run->connectors_json, "[]");
+    ++*(int *)user;
+    return 0;
+}
+
+static void test_version_1_becomes_2(void **ctx)
+{
+    struct fixture *f = *ctx;
+    int64_t run = 0;
+    int n = 0;
+    struct rb_state *state = open_ok(f->path);
+    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, &run, NULL), 0);
+    assert_int_equal(rb_state_run_end(state, run, "ok", 0, NULL, NULL, NULL), 0);
+    rb_state_close(state);
+    run_sql(f->path, "ALTER TABLE runs DROP COLUMN connectors_json; PRAGMA user_version = 1");
+    state = open_ok(f->path);
+    assert_int_equal(rb_state_each_run(state, "p", 1, 1, check_first_run, &n, NULL), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, "[]", &run, NULL), 0);
+    rb_state_close(state);
+    state = open_ok(f->path); /* not a second time */
+    assert_int_equal(rb_state_each_run(state, "p", 2, 1, check_second_run, &n, NULL), 0);
+    rb_state_close(state);
+    assert_int_equal(n, 2);
+}
+
 static void test_newer_version(void **ctx)
 {
     struct fixture *f = *ctx;
     rb_state_close(open_ok(f->path));
     run_sql(f->path, "PRAGMA user_version = 99");
     expect_refused(f->path, "STATE_NEWER",
-                   " was made by a newer rapidbyte (version 99, this one knows up to 1)");
+                   " was made by a newer rapidbyte (version 99, this one knows up to 2)");
 }
 
 static void test_damaged_page(void **ctx)
@@ -155,7 +193,8 @@ static void test_damaged_page(void **ctx)
     struct rb_state *state = open_ok(f->path);
     for (int i = 0; i < 200; i++) {
         int64_t run = 0;
-        assert_int_equal(rb_state_run_begin(state, "pipeline", "load", "document", &run, &err), 0);
+        assert_int_equal(
+            rb_state_run_begin(state, "pipeline", "load", "document", NULL, &run, &err), 0);
     }
     rb_state_close(state);
     /* The first bytes of the second page: the root of a table. */
@@ -367,6 +406,7 @@ int main(void)
         T(test_missing_folder),
         T(test_not_a_database),
         T(test_a_foreign_database_is_left_alone),
+        T(test_version_1_becomes_2),
         T(test_newer_version),
         T(test_damaged_page),
         T(test_read_only),

@@ -1,2 +1,3 @@
-INSERT INTO runs (pipeline, load_id, document_path, host, pid, started_unix_us)
-VALUES (:pipeline, :load_id, :document_path, :host, :pid, :now);
+INSERT INTO runs (pipeline, load_id, document_path, connectors_json, host, pid,
+                  started_unix_us)
+VALUES (:pipeline, :load_id, :document_path, :connectors, :host, :pid, :now);

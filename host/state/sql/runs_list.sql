@@ -3,7 +3,8 @@ SELECT id, pipeline, load_id, document_path, host, pid, started_unix_us, ended_u
        exit_code, error_json,
        (SELECT count(*) FROM run_streams AS s WHERE s.run_id = runs.id),
        (SELECT coalesce(sum(s.records_written), 0) FROM run_streams AS s
-        WHERE s.run_id = runs.id AND s.outcome = 'ok')
+        WHERE s.run_id = runs.id AND s.outcome = 'ok'),
+       connectors_json
 FROM runs
 WHERE (:pipeline IS NULL OR pipeline = :pipeline) AND (:run = 0 OR id = :run)
 ORDER BY id DESC
