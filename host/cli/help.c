@@ -97,13 +97,35 @@ const char rb_help_discover[] =
 
 const char rb_help_connectors[] =
     "usage: rapidbyte connectors [OPTION]...\n"
+    "       rapidbyte connectors verify [OPTION]... [MODULE.wasm | CONNECTOR]...\n"
     "\n"
-    "Lists the connectors that are installed, with version, roles and where they are.\n"
+    "Lists the connectors that are installed, with version, roles and where they are; 'verify' "
+    "checks\n"
+    "them.\n"
     "\n"
     "  -o, --output FMT       text (default) or json\n"
     "      --connectors DIRS  folders to look in, separated by ':'\n" COMMON_OPTIONS "\n"
     "example:\n"
     "  rapidbyte connectors\n";
+
+const char rb_help_connectors_verify[] =
+    "usage: rapidbyte connectors verify [OPTION]... [MODULE.wasm | CONNECTOR]...\n"
+    "\n"
+    "Checks connectors without running them; all that are installed when none is named: the "
+    "manifest,\n"
+    "that the module has the sha-256 that it names, that it is valid WebAssembly, imports nothing "
+    "but\n"
+    "what the host has, and exports what it must; that what the cache has of it is as it was "
+    "compiled.\n"
+    "Exit code 6 when one fails.\n"
+    "\n"
+    "  -o, --output FMT       text (default) or json\n"
+    "      --connectors DIRS  folders with connectors, separated by ':'\n"
+    "      --aot-dir DIR      the cache; otherwise $RAPIDBYTE_CACHE_DIR, else\n"
+    "                         ~/.cache/rapidbyte/aot\n"
+    "      --no-os-sandbox    do not have the kernel limit the process\n" COMMON_OPTIONS "\n"
+    "example:\n"
+    "  rapidbyte connectors verify source-postgres ./my_connector.wasm\n";
 
 const char rb_help_compile[] =
     "usage: rapidbyte compile [OPTION]... [MODULE.wasm | CONNECTOR]...\n"

@@ -9,6 +9,7 @@ extern const char rb_help_check[];
 extern const char rb_help_verify[];
 extern const char rb_help_discover[];
 extern const char rb_help_connectors[];
+extern const char rb_help_connectors_verify[];
 extern const char rb_help_compile[];
 extern const char rb_help_state[];
 extern const char rb_help_state_show[];

@@ -47,6 +47,16 @@ static const struct rb_command state_commands[] = {
      .needs = "a pipeline and an exported file (or -) are needed"},
 };
 
+static const struct rb_command connectors_commands[] = {
+    {.name = "connectors verify",
+     .summary = "check connectors without running them",
+     .help = rb_help_connectors_verify,
+     .options = "oOAC",
+     .min_operands = 0,
+     .max_operands = 64,
+     .run = rb_cmd_connectors_verify},
+};
+
 static const struct rb_command history_commands[] = {
     {.name = "history show",
      .summary = "one run: its streams, rows, checksums, timings, errors",
@@ -113,7 +123,8 @@ static const struct rb_command commands[] = {
      .options = "oC",
      .min_operands = 0,
      .max_operands = 0,
-     .run = rb_cmd_connectors},
+     .run = rb_cmd_connectors,
+     COMMANDS(connectors_commands)},
     {.name = "compile",
      .summary = "compile connectors ahead of time",
      .help = rb_help_compile,

@@ -55,6 +55,7 @@ int rb_cmd_check(const struct rb_cli *cli);
 int rb_cmd_verify(const struct rb_cli *cli);
 int rb_cmd_discover(const struct rb_cli *cli);
 int rb_cmd_connectors(const struct rb_cli *cli);
+int rb_cmd_connectors_verify(const struct rb_cli *cli);
 int rb_cmd_compile(const struct rb_cli *cli);
 int rb_cmd_state_show(const struct rb_cli *cli);
 int rb_cmd_state_reset(const struct rb_cli *cli);

@@ -238,7 +238,7 @@ static int read_schema(struct rb_manifest *m, yyjson_val *root, struct rb_error 
 }
 
 /* The module is the one that the manifest was made for. */
-static int check_module(const struct rb_manifest *m, yyjson_val *root, struct rb_error *err)
+static int check_module(struct rb_manifest *m, yyjson_val *root, struct rb_error *err)
 {
     const char *sum = yyjson_get_str(yyjson_obj_get(yyjson_obj_get(root, "artifact"), "checksum"));
     if (sum == NULL) {
@@ -255,6 +255,7 @@ static int check_module(const struct rb_manifest *m, yyjson_val *root, struct rb
         rb_error_set_hint(err, "install module and manifest together (%s)", m->manifest_path);
         return RB_ECONNECTOR;
     }
+    m->names_sha256 = true;
     return 0;
 }
 

@@ -22,6 +22,7 @@ struct rb_manifest {
     const char
         *manifest_path; /* absolute; equal to wasm_path when it came from the custom section */
     const char *sha256; /* of the module: 64 hex digits, checked when the manifest was read */
+    bool names_sha256;  /* the manifest says it, too */
     const char *const *allowed_domains;
     size_t n_allowed_domains;
     bool allow_runtime_config_domains;

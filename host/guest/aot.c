@@ -221,6 +221,26 @@ int rb_guest_aot_find(const char *wasm_sha256, const char *aot_dir, struct rb_bu
     return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "out of memory");
 }
 
+int rb_guest_aot_state(const char *wasm_sha256, const char *aot_dir, enum rb_guest_aot *ret,
+                       struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf path = RB_BUF_INIT(PATH_MAX);
+    char key[65];
+    struct stat st;
+    int status = rb_guest_aot_find(wasm_sha256, aot_dir, &path, err);
+    if (status <= 0) {
+        *ret = status == 0 ? RB_GUEST_AOT_READY : *ret;
+        return status;
+    }
+    status = make_key(wasm_sha256, key);
+    status = status != 0 ? status : entry_path(aot_dir, key, &path, NULL);
+    if (status != 0) {
+        return rb_error_set(err, status, "OUT_OF_MEMORY", "out of memory");
+    }
+    *ret = lstat(rb_buf_str(&path), &st) == 0 ? RB_GUEST_AOT_REFUSED : RB_GUEST_AOT_MISSING;
+    return 0;
+}
+
 int rb_guest_is_compiled(const char *wasm_path, const char *aot_dir, struct rb_error *err)
 {
     char sha256[65];

@@ -124,13 +124,20 @@ static int instantiate(struct rb_guest *guest, struct rb_error *err)
     return outcome(guest, result, "_initialize", err);
 }
 
+/* All that can be said of a module without running it. */
+static int load(struct rb_guest *guest, struct rb_error *err)
+{
+    int status = configure(guest, err);
+    status = status != 0 ? status : rb_module_take(guest, err);
+    status = status != 0 ? status : rb_guest_check_imports(guest, err);
+    return status != 0 ? status : rb_guest_check_exports(guest, err);
+}
+
 static int set_up(struct rb_guest *guest, struct rb_error *err)
 {
     int64_t start = now_ns();
-    int status;
-    if ((status = configure(guest, err)) != 0 || (status = rb_module_take(guest, err)) != 0 ||
-        (status = rb_guest_check_imports(guest, err)) != 0 ||
-        (status = rb_guest_check_exports(guest, err)) != 0) {
+    int status = load(guest, err);
+    if (status != 0) {
         return status;
     }
     int64_t loaded = now_ns();
@@ -152,8 +159,8 @@ static int set_up(struct rb_guest *guest, struct rb_error *err)
     return 0;
 }
 
-int rb_guest_new(const struct rb_guest_options *options, struct rb_guest **ret_guest,
-                 struct rb_error *err)
+static int make(const struct rb_guest_options *options, struct rb_guest **ret_guest,
+                struct rb_error *err)
 {
     if (!rb_wasmedge.VersionGet) {
         return rb_error_set(err, RB_EINTERNAL, "WASMEDGE_MISSING", "WasmEdge is not loaded");
@@ -163,7 +170,25 @@ int rb_guest_new(const struct rb_guest_options *options, struct rb_guest **ret_g
         return no_memory(err);
     }
     guest->options = *options;
-    int status = set_up(guest, err);
+    *ret_guest = guest;
+    return 0;
+}
+
+int rb_guest_verify(const struct rb_guest_options *options, struct rb_error *err)
+{
+    struct rb_guest *guest = NULL;
+    int status = make(options, &guest, err);
+    status = status != 0 ? status : load(guest, err);
+    rb_guest_free(guest);
+    return status;
+}
+
+int rb_guest_new(const struct rb_guest_options *options, struct rb_guest **ret_guest,
+                 struct rb_error *err)
+{
+    struct rb_guest *guest = NULL;
+    int status = make(options, &guest, err);
+    status = status != 0 ? status : set_up(guest, err);
     if (status != 0) {
         rb_guest_free(guest);
         return status;

@@ -114,6 +114,8 @@ struct rb_guest;
  * the cache has no entry: compile, or ask for the interpreter. */
 int rb_guest_new(const struct rb_guest_options *options, struct rb_guest **ret_guest,
                  struct rb_error *err);
+/* What rb_guest_new does up to instantiating: nothing of the module runs. */
+int rb_guest_verify(const struct rb_guest_options *options, struct rb_error *err);
 /* Does not call the guest. NULL is allowed. */
 void rb_guest_free(struct rb_guest *guest);
 
@@ -141,6 +143,15 @@ int rb_guest_compile(const char *wasm_path, const char *aot_dir, struct rb_error
 int rb_guest_make_cache(const char *aot_dir, struct rb_error *err);
 /* Removes what compilers of this host that were killed have left unfinished there. */
 void rb_guest_clean_cache(const char *aot_dir);
+enum rb_guest_aot {
+    RB_GUEST_AOT_READY,   /* a verified entry is there */
+    RB_GUEST_AOT_MISSING, /* none */
+    RB_GUEST_AOT_REFUSED, /* one that is cut, changed or not this user's: it is compiled anew */
+};
+/* What the cache has of the module with this digest. RB_EIO, RB_EPERM as rb_guest_make_cache. Needs
+ * no runtime loaded. */
+int rb_guest_aot_state(const char *wasm_sha256, const char *aot_dir, enum rb_guest_aot *ret,
+                       struct rb_error *err);
 /* 1: a verified entry is there; 0: none. Needs no runtime loaded. */
 int rb_guest_is_compiled(const char *wasm_path, const char *aot_dir, struct rb_error *err);
 

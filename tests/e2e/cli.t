@@ -11,7 +11,7 @@ for command in run check verify discover state history cancel connectors compile
     like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"
     like "$stdout" "^example" "$command --help: examples"
 done
-for command in "state show" "state reset" "state set-cursor" "state export" "state import" "history show"; do
+for command in "state show" "state reset" "state set-cursor" "state export" "state import" "history show" "connectors verify"; do
     # shellcheck disable=SC2086
     run_is 0 "$command --help" "$RAPIDBYTE" $command --help
     like "$stdout" "^usage: rapidbyte $command" "$command --help: usage"

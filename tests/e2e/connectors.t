@@ -213,4 +213,59 @@ like "$stdout" 'my-source' "and list it"
 cd "$ROOT" || bail "cd"
 run_is 0 "the page's pipeline runs it" "$RAPIDBYTE" run "$TAP_DIR/own/p.yaml" --output json --connectors "$TAP_DIR/own:$BUILD/connectors"
 is "$(rows numbers)" 100000 "and moves its rows"
+# connectors verify: a copy of one connector, spoiled in one way each. Nothing of it runs, so a loop
+# in its start function is none of its business.
+mkdir "$TAP_DIR/v" "$TAP_DIR/v-aot"
+chmod 700 "$TAP_DIR/v-aot"
+verify() { run "$RAPIDBYTE" connectors verify --connectors "$TAP_DIR/v" --aot-dir "$TAP_DIR/v-aot" "$@"; }
+# verdict <expression>: of the first connector in the JSON.
+verdict() {
+    python3 -c 'import json, sys
+d = json.loads(sys.argv[1])["connectors"]
+print(eval(sys.argv[2]))' "$stdout" "$1"
+}
+again() { cp "$BUILD"/connectors/dest_count.* "$TAP_DIR/v"; }
+again
+verify
+is "$status" 0 "verify: a good one" || diag "$stderr"
+like "$stdout" "^ok  dest-count +[0-9.]+ +.*/v/dest_count.wasm  sha256:$(sha256sum <"$TAP_DIR/v/dest_count.wasm" | cut -c 1-64), not compiled$" "verify: which one"
+"$RAPIDBYTE" compile --connectors "$TAP_DIR/v" --aot-dir "$TAP_DIR/v-aot" -q
+verify --output json dest-count
+is "$(verdict 'd[0]["ok"], d[0]["aot"], d[0]["manifest_names_sha256"], d[0]["error"]')" "(True, 'ready', True, None)" "verify: a good one in JSON"
+entry=$(echo "$TAP_DIR"/v-aot/*.so)
+printf x | dd of="$entry" bs=1 seek=4096 conv=notrunc status=none
+verify --output json "$TAP_DIR/v/dest_count.wasm"
+is "$status" 6 "verify: a tampered cache"
+is "$(verdict 'd[0]["ok"], d[0]["aot"], d[0]["error"]["code"]')" "(False, 'refused', 'AOT_REFUSED')" "verify: a tampered cache is said"
+"$RAPIDBYTE" compile --connectors "$TAP_DIR/v" --aot-dir "$TAP_DIR/v-aot" -q
+verify
+is "$status" 0 "verify: compiled anew"
+chmod 777 "$TAP_DIR/v-aot"
+verify
+is "$status" 6 "verify: a cache that others may write to"
+like "$stderr" "others may write to it" "verify: a cache that others may write to is said"
+chmod 700 "$TAP_DIR/v-aot"
+printf '\0\1\0' >>"$TAP_DIR/v/dest_count.wasm" # a section more
+verify
+is "$status" 6 "verify: a module that is not the manifest's"
+like "$stderr" "is not the module that its manifest names" "verify: a module that is not the manifest's is said"
+again
+sed -i 's/"sha256:[0-9a-f]*"/null/' "$TAP_DIR/v/dest_count.manifest.json"
+verify
+is "$status" 0 "verify: a manifest without a digest"
+like "$stdout" "\(not in its manifest\)" "verify: a manifest without a digest is said"
+truncate -s 1000 "$TAP_DIR/v/dest_count.wasm"
+verify
+is "$status" 6 "verify: half a module"
+again
+printf '{' >"$TAP_DIR/v/dest_count.manifest.json"
+verify
+like "$stderr" "is not JSON" "verify: a manifest that is none"
+verify nothing
+is "$status" 6 "verify: one that is not there"
+verify "$BUILD/test-connectors/bad_import.wasm" "$BUILD/connectors/dest_count.wasm" --output json
+is "$status" 6 "verify: an import that the host has not"
+is "$(verdict '[c["ok"] for c in d], d[0]["error"]["code"]')" "([False, True], 'IMPORT_REFUSED')" "verify: an import is named, and the others are checked"
+verify "$BUILD/hostile/start_spinner.wasm"
+is "$status" 0 "verify: nothing runs"
 done_testing
