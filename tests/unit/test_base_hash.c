@@ -39,10 +39,10 @@ static uint64_t row_by_definition(const uint8_t *data, size_t len)
     uint64_t d = len ^ RB_HASH_ROW_K2;
     for (size_t i = 0; i < len; i += 32) {
         size_t at = i + 32 <= len || len < 32 ? i : len - 32;
-        a = (rb_hash_rotate_left(a, 27) ^ rb_load_le64(padded + at)) * RB_HASH_ROW_K1;
-        b = (rb_hash_rotate_left(b, 31) ^ rb_load_le64(padded + at + 8)) * RB_HASH_ROW_K2;
-        c = (rb_hash_rotate_left(c, 29) ^ rb_load_le64(padded + at + 16)) * RB_HASH_ROW_K1;
-        d = (rb_hash_rotate_left(d, 33) ^ rb_load_le64(padded + at + 24)) * RB_HASH_ROW_K2;
+        a = (rb_hash_rotate_left(a, 29) ^ rb_load_le64(padded + at)) * RB_HASH_ROW_M1;
+        b = (rb_hash_rotate_left(b, 29) ^ rb_load_le64(padded + at + 8)) * RB_HASH_ROW_M2;
+        c = (rb_hash_rotate_left(c, 33) ^ rb_load_le64(padded + at + 16)) * RB_HASH_ROW_M1;
+        d = (rb_hash_rotate_left(d, 33) ^ rb_load_le64(padded + at + 24)) * RB_HASH_ROW_M2;
     }
     uint64_t h = a + rb_hash_rotate_left(b, 32) + (c ^ rb_hash_rotate_left(d, 19)) * RB_HASH_ROW_K1;
     h = (h ^ h >> 32) * RB_HASH_ROW_K1;
@@ -70,7 +70,7 @@ static void test_row_is_frozen(void **state)
 {
     (void)state;
     assert_true(rb_hash_row("", 0) == UINT64_C(0xeb06b7e9f095fdd7));
-    assert_true(rb_hash_row("rapidbyte", 9) == UINT64_C(0x02f94fdfdeace142));
+    assert_true(rb_hash_row("rapidbyte", 9) == UINT64_C(0xc40d9b5d6fa9b28c));
 }
 
 /* Each bit of a row changes about half of the hash's bits. */

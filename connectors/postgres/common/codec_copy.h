@@ -18,8 +18,8 @@ static inline void rb_codec_copy_16(uint8_t *dst, const uint8_t *src)
     *(rb_codec_16 *)dst = *(const rb_codec_16 *)src;
 }
 
-/* Copies a value. Reads and writes up to RB_CODEC_COPY_SLACK bytes beyond it, which the caller
- * knows to be there; what is written there is overwritten by the next value. */
+/* Copies a value. Reads and writes up to 32 bytes beyond it, which the caller knows to be there;
+ * what is written there is overwritten by the next value. */
 static inline void rb_codec_copy_loose(uint8_t *dst, const uint8_t *src, size_t len)
 {
     if (len <= 16) {

@@ -29,11 +29,10 @@ enum {
 /* Rows that were walked; nothing of the decoder changes before all of them are found to be good. */
 struct block {
     size_t n_rows;
-    size_t bytes; /* in COPY form */
-    uint64_t checksum;
-    const uint8_t *next, *end; /* of the input */
-    bool by_field;             /* each field's place was found, not only its run's */
-    bool at_odd_row;           /* which ended it */
+    size_t bytes;                      /* in COPY form */
+    const uint8_t *begin, *next, *end; /* of the input; rows are from begin to next */
+    bool by_field;                     /* each field's place was found, not only its run's */
+    bool at_odd_row;                   /* which ended it */
 };
 
 /* The fields of a column in a block: each stands, with its length in front, `at` behind its cell.
@@ -137,7 +136,6 @@ static inline void walk(struct rb_decoder *decoder, struct block *block)
     size_t max_bytes = decoder->options.batch_bytes - decoder->batch_bytes;
     size_t max_record_bytes = decoder->options.max_record_bytes;
     size_t n_columns = decoder->n_columns;
-    bool checksum = decoder->options.checksum;
     const uint8_t *p = block->next;
     while (block->n_rows < max_rows && block->bytes < max_bytes &&
            block->end - p >= HEADER_BYTES + 2 && *p == 'd') {
@@ -152,14 +150,24 @@ static inline void walk(struct rb_decoder *decoder, struct block *block)
             block->at_odd_row = true;
             return;
         }
-        if (checksum) {
-            block->checksum += rb_hash_row(row, row_bytes);
-        }
         block->n_rows++;
         block->bytes += row_bytes;
         p = row + row_bytes;
         block->next = p;
     }
+}
+
+/* The sum of the hashes of `n` rows, whose messages stand at `p`. In a loop of its own: beside the
+ * walk, a row's hash waits for the one before. */
+static uint64_t hash_rows(const uint8_t *p, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t row_bytes = rb_load_be32(p + 1) - 4;
+        sum += rb_hash_row(p + HEADER_BYTES, row_bytes);
+        p += HEADER_BYTES + row_bytes;
+    }
+    return sum;
 }
 
 /* NULLs of a column's block: marked, and those of fixed length given a field to take, so that the
@@ -189,8 +197,9 @@ static inline const uint8_t *value_at(const struct fields *fields, size_t i, uin
     return field + 4;
 }
 
-static bool take_int16(uint8_t *restrict to, const struct fields *fields)
+static bool take_int16(const struct rb_out_column *out, size_t first, const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + first * 2;
     uint32_t differs = 0;
     for (size_t i = 0; i < fields->n; i++) {
         uint16_t v = rb_load_be16(value_at(fields, i, &differs));
@@ -199,8 +208,9 @@ static bool take_int16(uint8_t *restrict to, const struct fields *fields)
     return differs == 0;
 }
 
-static bool take_int32(uint8_t *restrict to, const struct fields *fields)
+static bool take_int32(const struct rb_out_column *out, size_t first, const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + first * 4;
     uint32_t differs = 0;
     for (size_t i = 0; i < fields->n; i++) {
         rb_store_le32(to + i * 4, rb_load_be32(value_at(fields, i, &differs)));
@@ -208,8 +218,9 @@ static bool take_int32(uint8_t *restrict to, const struct fields *fields)
     return differs == 0;
 }
 
-static bool take_int64(uint8_t *restrict to, const struct fields *fields)
+static bool take_int64(const struct rb_out_column *out, size_t first, const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + first * 8;
     uint32_t differs = 0;
     for (size_t i = 0; i < fields->n; i++) {
         rb_store_le64(to + i * 8, rb_load_be64(value_at(fields, i, &differs)));
@@ -217,8 +228,9 @@ static bool take_int64(uint8_t *restrict to, const struct fields *fields)
     return differs == 0;
 }
 
-static bool take_uuid(uint8_t *restrict to, const struct fields *fields)
+static bool take_uuid(const struct rb_out_column *out, size_t first, const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + first * UUID_BYTES;
     uint32_t differs = 0;
     for (size_t i = 0; i < fields->n; i++) {
         memcpy(to + i * UUID_BYTES, value_at(fields, i, &differs), UUID_BYTES);
@@ -244,9 +256,10 @@ static bool take_bool(struct rb_out_column *out, size_t first, const struct fiel
     return true;
 }
 
-static bool take_dates(const struct rb_decoder *decoder, uint8_t *restrict to,
+static bool take_dates(const struct rb_decoder *decoder, const struct rb_out_column *out,
                        const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + decoder->n_rows * 4;
     uint32_t differs = 0;
     bool ok = true;
     for (size_t i = 0; i < fields->n; i++) {
@@ -259,9 +272,10 @@ static bool take_dates(const struct rb_decoder *decoder, uint8_t *restrict to,
     return ok && differs == 0;
 }
 
-static bool take_timestamps(const struct rb_decoder *decoder, uint8_t *restrict to,
+static bool take_timestamps(const struct rb_decoder *decoder, const struct rb_out_column *out,
                             const struct fields *fields)
 {
+    uint8_t *restrict to = out->values + decoder->n_rows * 8;
     uint32_t differs = 0;
     bool ok = true;
     for (size_t i = 0; i < fields->n; i++) {
@@ -348,20 +362,19 @@ static bool take_column(struct rb_decoder *decoder, size_t column, const struct 
         rb_store_be32(substitute, layout->length);
         take_nulls(out, first, &fields, substitute);
     }
-    uint8_t *to = out->width != 0 ? out->values + first * out->width : NULL;
     switch (out->column->codec) {
     case RB_CODEC_INT16:
-        return take_int16(to, &fields);
+        return take_int16(out, first, &fields);
     case RB_CODEC_INT32:
-        return take_int32(to, &fields);
+        return take_int32(out, first, &fields);
     case RB_CODEC_INT64:
-        return take_int64(to, &fields);
+        return take_int64(out, first, &fields);
     case RB_CODEC_UUID:
-        return take_uuid(to, &fields);
+        return take_uuid(out, first, &fields);
     case RB_CODEC_DATE:
-        return take_dates(decoder, to, &fields);
+        return take_dates(decoder, out, &fields);
     case RB_CODEC_TIMESTAMP:
-        return take_timestamps(decoder, to, &fields);
+        return take_timestamps(decoder, out, &fields);
     case RB_CODEC_BOOL:
         return take_bool(out, first, &fields);
     case RB_CODEC_BYTES:
@@ -403,7 +416,9 @@ static bool take_block(struct rb_decoder *decoder, const struct block *block)
     decoder->batch_bytes += block->bytes;
     decoder->total_rows += (int64_t)block->n_rows;
     decoder->total_bytes += (int64_t)block->bytes;
-    decoder->checksum += block->checksum;
+    if (decoder->options.checksum) {
+        decoder->checksum += hash_rows(block->begin, block->n_rows);
+    }
     return true;
 }
 
@@ -419,14 +434,14 @@ static bool push_block(struct rb_decoder *decoder, struct block *block)
 static bool push_rows(struct rb_decoder *decoder, const uint8_t *next, const uint8_t *end,
                       const uint8_t **ret_next)
 {
-    struct block block = {.next = next, .end = end};
+    struct block block = {.begin = next, .next = next, .end = end};
     bool pushed = decoder->blocks_by_field == 0 && push_block(decoder, &block);
     if (decoder->blocks_by_field == 0 && (block.at_odd_row || (block.n_rows > 0 && !pushed))) {
         decoder->blocks_by_field = BLOCKS_BY_FIELD;
     }
     if (!pushed && decoder->blocks_by_field > 0) {
         decoder->blocks_by_field--;
-        block = (struct block){.next = next, .end = end, .by_field = true};
+        block = (struct block){.begin = next, .next = next, .end = end, .by_field = true};
         pushed = push_block(decoder, &block);
     }
     *ret_next = block.next;

@@ -14,6 +14,7 @@
 enum {
     BLOCK_BYTES = 256 * 1024, /* a block ends with the row that reaches it */
     UUID_BYTES = 16,
+    LOOSE_BYTES = 32, /* beyond a value: what rb_codec_copy_loose may write and read */
 };
 
 /* The rows that are written. Until all of them are, the encoder and the buffer's length stay. */
@@ -256,30 +257,57 @@ static bool put_nullable(const struct rb_in_column *in, int64_t row, struct bloc
     return ok;
 }
 
-static void put_variable(const struct rb_in_column *in, int64_t row, struct block *block)
+/* Values of variable length. `loose`: what is written behind a value, up to LOOSE_BYTES, is
+ * overwritten by the row's next columns, and as much may be read behind it. */
+static inline void put_values(const struct rb_in_column *in, int64_t row, struct block *block,
+                              bool is_jsonb, bool loose)
 {
-    const int32_t *offsets = in->offsets;
+    const int32_t *offsets = in->offsets + row;
     const uint8_t *values = in->values;
-    bool is_jsonb = in->column->codec == RB_CODEC_JSONB;
-    for (size_t i = 0; i < block->n_rows; i++, row++) {
-        uint8_t *p = block->places[i] + block->ahead;
-        if (!is_valid(in, row)) {
+    size_t ahead = block->ahead;
+    for (size_t i = 0; i < block->n_rows; i++) {
+        uint8_t *p = block->places[i] + ahead;
+        if (in->validity != NULL && !is_valid(in, row + (int64_t)i)) {
             rb_store_be32(p, UINT32_MAX);
             block->places[i] = p + 4;
             continue;
         }
-        size_t len = (size_t)(offsets[row + 1] - offsets[row]);
+        size_t len = (size_t)(offsets[i + 1] - offsets[i]);
         rb_store_be32(p, (uint32_t)len + is_jsonb);
         p += 4;
         if (is_jsonb) {
             *p++ = 1;
         }
-        if (len > 0) {
-            rb_codec_copy_exact(p, values + offsets[row], len);
+        if (loose) {
+            rb_codec_copy_loose(p, values + offsets[i], len);
+        } else if (len > 0) {
+            rb_codec_copy_exact(p, values + offsets[i], len);
         }
         block->places[i] = p + len;
     }
     block->ahead = 0;
+}
+
+/* `behind`: bytes at least of the row's next columns. */
+static void put_variable(const struct rb_in_column *in, int64_t row, struct block *block,
+                         size_t behind)
+{
+    size_t last = (size_t)in->offsets[row + (int64_t)block->n_rows];
+    bool loose = behind >= LOOSE_BYTES && in->values != NULL &&
+                 (size_t)(in->values_end - in->values) - last >= LOOSE_BYTES;
+    if (in->column->codec == RB_CODEC_JSONB) {
+        put_values(in, row, block, true, false);
+    } else if (loose) {
+        put_values(in, row, block, false, true);
+    } else {
+        put_values(in, row, block, false, false);
+    }
+}
+
+/* What a field takes at least. */
+static size_t least_bytes(const struct rb_in_column *in)
+{
+    return 4 + (in->validity == NULL ? rb_codec_value_bytes(in->column->codec) : 0);
 }
 
 static bool put_rows(const struct rb_encoder *encoder, uint8_t *begin, struct block *block)
@@ -289,13 +317,18 @@ static bool put_rows(const struct rb_encoder *encoder, uint8_t *begin, struct bl
         block->places[i] = begin;
         begin += block->sizes[i];
     }
+    size_t behind = 0;
+    for (size_t i = 0; i < encoder->n_columns; i++) {
+        behind += least_bytes(&encoder->columns[i]);
+    }
     block->ahead = 2;
     for (size_t i = 0; i < encoder->n_columns; i++) {
         const struct rb_in_column *in = &encoder->columns[i];
         int64_t row = in->offset + encoder->row;
         bool ok = true;
+        behind -= least_bytes(in);
         if (rb_in_column_is_variable(in)) {
-            put_variable(in, row, block);
+            put_variable(in, row, block, behind);
         } else if (in->validity == NULL) {
             ok = put_fixed(in, row, block);
         } else {
@@ -311,18 +344,24 @@ static bool put_rows(const struct rb_encoder *encoder, uint8_t *begin, struct bl
 /* Rows that are encoded again, after a seek, are in the totals already. */
 static void count_rows(struct rb_encoder *encoder, const uint8_t *p, const struct block *block)
 {
-    for (size_t i = 0; i < block->n_rows; i++, p += block->sizes[i - 1]) {
-        if (encoder->row + (int64_t)i < encoder->counted) {
-            continue;
-        }
+    size_t n = block->n_rows;
+    size_t i = 0;
+    for (; i < n && encoder->row + (int64_t)i < encoder->counted; i++) {
+        p += block->sizes[i];
+    }
+    encoder->counted += (int64_t)(n - i);
+    encoder->total_rows += (int64_t)(n - i);
+    const uint8_t *begin = p;
+    uint64_t checksum = 0;
+    for (; i < n; i++) {
         size_t bytes = (size_t)block->sizes[i];
         if (encoder->options.checksum) {
-            encoder->checksum += rb_hash_row(p, bytes);
+            checksum += rb_hash_row(p, bytes);
         }
-        encoder->counted++;
-        encoder->total_rows++;
-        encoder->total_bytes += (int64_t)bytes;
+        p += bytes;
     }
+    encoder->checksum += checksum;
+    encoder->total_bytes += p - begin;
 }
 
 size_t rb_encoder_block(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_bytes)
