@@ -64,9 +64,15 @@ static bool read_integer(struct rb_doc *doc, const struct rb_yaml *node,
                          const struct rb_field *field, int64_t *ret)
 {
     int64_t value = 0;
+    if (field->kind == RB_FIELD_AUTO && node->kind == RB_YAML_SCALAR &&
+        strcmp(node->text, "auto") == 0) {
+        *ret = 0;
+        return true;
+    }
     if (node->kind != RB_YAML_SCALAR || !rb_scalar_i64(node->text, &value)) {
-        rb_doc_mistake(doc, node, NULL, "%s: %s is not an integer", field->name,
-                       rb_doc_show(doc, node));
+        rb_doc_mistake(doc, node, NULL, "%s: %s is %s", field->name, rb_doc_show(doc, node),
+                       field->kind == RB_FIELD_AUTO ? "neither an integer nor auto"
+                                                    : "not an integer");
         return false;
     }
     if (!in_range(doc, node, field, value, 1, "")) {
@@ -179,6 +185,7 @@ static void read_value(struct rb_doc *doc, const struct rb_yaml *node, const str
         read_bool(doc, node, field->name, target);
         break;
     case RB_FIELD_INT:
+    case RB_FIELD_AUTO:
         if (read_integer(doc, node, field, &integer)) {
             *(int *)target = (int)integer;
         }

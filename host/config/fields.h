@@ -14,6 +14,7 @@ enum rb_field_kind {
     RB_FIELD_CHOICE, /* int: index into `words` */
     RB_FIELD_BOOL,   /* bool */
     RB_FIELD_INT,    /* int */
+    RB_FIELD_AUTO,   /* int; 0: the word auto */
     RB_FIELD_COUNT,  /* uint64_t */
     RB_FIELD_SIZE,   /* uint64_t, bytes */
     RB_FIELD_MS,     /* int64_t, milliseconds */
@@ -26,7 +27,7 @@ struct rb_field {
     enum rb_field_kind kind;
     size_t offset; /* into the struct that rb_fields_read fills */
     bool required;
-    int64_t min, max;         /* INT, COUNT, SIZE, MS; max 0: what the target holds */
+    int64_t min, max;         /* INT, AUTO, COUNT, SIZE, MS; max 0: what the target holds */
     const char *const *words; /* WORD, CHOICE; NULL-ended */
 };
 

@@ -6,6 +6,7 @@
 #include "host/config/connector.h"
 #include "host/config/doc.h"
 #include "host/config/fields.h"
+#include "host/config/parallelism.h"
 #include "host/config/stream.h"
 
 enum {
@@ -90,7 +91,7 @@ static const struct rb_field resource_fields[] = {
     {RESOURCE(max_inflight_batches, RB_FIELD_INT), .min = 1, .max = 1024},
     {RESOURCE(max_inflight_bytes, RB_FIELD_SIZE), .min = 4 * KB, .max = 64 * GB},
     {RESOURCE(max_record_bytes, RB_FIELD_SIZE), .min = KB, .max = GB},
-    {RESOURCE(parallelism, RB_FIELD_INT), .min = 1, .max = 64},
+    {RESOURCE(parallelism, RB_FIELD_AUTO), .min = 1, .max = 64},
     {RESOURCE(max_connections, RB_FIELD_INT), .min = 2, .max = 1000},
     {RESOURCE(compression, RB_FIELD_CHOICE), .words = compressions},
     {RESOURCE(checkpoint_interval_bytes, RB_FIELD_SIZE)},
@@ -410,6 +411,9 @@ static int read_document(struct rb_doc *doc, const char *dirs,
         status = read_transforms(doc, s.transforms, dirs, p);
     }
     check_checkpoints(doc, s.resources, p);
+    if (p->resources.parallelism == 0) {
+        p->resources.parallelism = rb_parallelism_choose(p, rb_parallelism_processors());
+    }
     return status != 0 ? status : rb_arena_failed(doc->arena) ? RB_ENOMEM : 0;
 }
 

@@ -97,6 +97,15 @@ for n in 1 2 4; do
     fi
 done
 
+# auto: half of the processors, but one connection on each server is the run's own.
+fresh
+STREAMS='- { name: a }' EXTRA="resources: { parallelism: auto, max_connections: 4 }" write_mode=replace pipeline "$p"
+run_is 0 "parallelism auto: run" "$RAPIDBYTE" run "$p"
+same a "parallelism auto: exact"
+lanes=$(($(nproc) / 2))
+lanes=$((lanes < 1 ? 1 : lanes > 3 ? 3 : lanes))
+is "$(dst_sql "SELECT count(*) FROM _rapidbyte.loads WHERE stream = 'a' AND unit >= 0")" "$lanes" "parallelism auto: as many units as lanes"
+
 # Limits.
 STREAMS='- { name: a }'
 fresh

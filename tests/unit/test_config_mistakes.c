@@ -137,6 +137,8 @@ static void test_limits(void **ctx)
          "8:32: max_record_bytes: at most 1048576kb is possible, not '2gb'\n"},
         {DOC "resources: { parallelism: 0 }\n",
          "8:27: parallelism: at least 1 is needed, not '0'\n"},
+        {DOC "resources: { parallelism: some }\n",
+         "8:27: parallelism: 'some' is neither an integer nor auto\n"},
         {DOC "resources: { parallelism: 65 }\n",
          "8:27: parallelism: at most 64 is possible, not '65'\n"},
         {DOC "resources: { max_retries: three }\n",

@@ -1,0 +1,51 @@
+#include "host/config/parallelism.h"
+
+#include <sched.h>
+
+enum { PROCESSORS_A_LANE = 2, LANES_MAX = 64 };
+static const uint64_t lane_bytes = 32 * 1024 * 1024;
+
+int rb_parallelism_processors(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    /* It fails where there are more than 1,024, which is enough for every lane. */
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return CPU_SETSIZE;
+    }
+    return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+}
+
+static bool may_be_divided(const struct rb_stream *stream)
+{
+    return stream->sync_mode == RB_SYNC_FULL_REFRESH && stream->write_mode == RB_WRITE_REPLACE &&
+           stream->replace_method == RB_REPLACE_SWAP;
+}
+
+static bool is_bound_by_streams(const struct rb_pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->n_streams; i++) {
+        if (may_be_divided(&pipeline->streams[i])) {
+            return false;
+        }
+    }
+    return pipeline->n_patterns == 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
+{
+    const struct rb_resources *resources = &pipeline->resources;
+    uint64_t n = processors > 0 ? (uint64_t)processors / PROCESSORS_A_LANE : 0;
+    n = smaller(n, LANES_MAX);
+    n = smaller(n, (uint64_t)resources->max_connections - 1);
+    n = smaller(n, resources->max_memory_bytes / lane_bytes);
+    if (is_bound_by_streams(pipeline)) {
+        n = smaller(n, pipeline->n_streams);
+    }
+    return n > 1 ? (int)n : 1;
+}

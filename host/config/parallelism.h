@@ -1,0 +1,17 @@
+/* What `parallelism: auto` means for a pipeline on a machine. */
+#ifndef RB_HOST_CONFIG_PARALLELISM_H
+#define RB_HOST_CONFIG_PARALLELISM_H
+
+#include "host/config/pipeline.h"
+
+/* Processors that this process may run on; at least 1. */
+int rb_parallelism_processors(void);
+
+/* The number of lanes: one for every two processors, for a lane keeps a server's process busy at
+ * both its ends, and these may run here; at most max_connections - 1, and one for each 32 MiB of
+ * max_memory; not more than there are streams, unless a stream is a pattern or may be divided (a
+ * full_refresh that replaces by swap: into how many units is the source's to say, by the table's
+ * size). At least 1. */
+int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors);
+
+#endif
