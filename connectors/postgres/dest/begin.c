@@ -99,21 +99,34 @@ static void write_stream(const struct rb_query_result *ledger, size_t row,
     rb_json_end_object(ret);
 }
 
-/* What the ledger has of each stream. */
-static int write_streams(struct rb_dest *dest, const char *load_id, const char *pipeline,
-                         const struct rb_stream_context *streams, size_t n_streams,
-                         struct rb_json *ret, struct rb_error *err)
+static bool any_incremental(const struct rb_stream_context *streams, size_t n_streams)
+{
+    size_t i = 0;
+    while (i < n_streams && streams[i].sync_mode != RB_CONTEXT_INCREMENTAL) {
+        i++;
+    }
+    return i < n_streams;
+}
+
+/* What the ledger has of each stream: when the load begins now, nothing but cursors. */
+static int write_streams(struct rb_dest *dest, const char *load_id, bool is_new,
+                         const char *pipeline, const struct rb_stream_context *streams,
+                         size_t n_streams, struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
     rb_query_result_init(&ledger);
-    int status = write_names(streams, n_streams, true, &names, err);
-    const char *params[] = {load_id, pipeline, dest->config.schema, rb_buf_str(&names)};
-    status =
-        status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_streams, params, 4, &ledger, err);
-    if (status == 0 && ledger.n_rows != n_streams) {
-        status = rb_error_set(err, RB_EINTERNAL, "LEDGER",
-                              "the ledger told of %zu streams, not %zu", ledger.n_rows, n_streams);
+    int status = 0;
+    if (!is_new || any_incremental(streams, n_streams)) {
+        status = write_names(streams, n_streams, true, &names, err);
+        const char *params[] = {load_id, pipeline, dest->config.schema, rb_buf_str(&names)};
+        status = status < 0 ? status
+                            : rb_dest_query(dest, rb_sql_ledger_streams, params, 4, &ledger, err);
+        if (status == 0 && ledger.n_rows != n_streams) {
+            status =
+                rb_error_set(err, RB_EINTERNAL, "LEDGER", "the ledger told of %zu streams, not %zu",
+                             ledger.n_rows, n_streams);
+        }
     }
     rb_json_key(ret, "streams");
     rb_json_begin_array(ret);
@@ -141,17 +154,19 @@ static void write_notes(const char *resumed, size_t dropped, struct rb_json *ret
     rb_json_end_array(ret);
 }
 
-/* Within a transaction: what the ledger says of tables that are not there any more is void. */
-static int void_gone(struct rb_dest *dest, const char *load_id, const char *pipeline,
+/* Within a transaction: what the ledger says of tables that are not there any more is void. A load
+ * that begins now (`resumed` NULL) has no receipts yet. */
+static int void_gone(struct rb_dest *dest, const char *resumed, const char *pipeline,
                      const struct rb_stream_context *streams, size_t n_streams,
                      struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
     int status = write_names(streams, n_streams, true, &names, err);
-    const char *receipts[] = {load_id, rb_buf_str(&names), dest->config.schema};
+    const char *receipts[] = {resumed, rb_buf_str(&names), dest->config.schema};
     const char *checkpoints[] = {pipeline, rb_buf_str(&names), dest->config.schema};
-    status = status < 0 ? status
-                        : rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
+    if (status == 0 && resumed != NULL) {
+        status = rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
+    }
     return status < 0
                ? status
                : rb_dest_query(dest, rb_sql_ledger_void_checkpoints, checkpoints, 3, NULL, err);
@@ -172,9 +187,8 @@ static int begin_load(struct rb_dest *dest, const char *offered, const char *pip
                                     ret_dropped, err);
     status = status < 0 ? status : RB_FAULT(DEST_LOAD_TAKEN, err);
     if (status == 0) {
-        const char *resumed = rb_query_text(unfinished, 0, 0);
         status =
-            void_gone(dest, resumed != NULL ? resumed : offered, pipeline, streams, n_streams, err);
+            void_gone(dest, rb_query_text(unfinished, 0, 0), pipeline, streams, n_streams, err);
     }
     status = status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMIT, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
@@ -200,5 +214,5 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
     rb_json_member_str(ret, "load_id", used);
     rb_json_member_bool(ret, "resumed", resumed != NULL);
     write_notes(resumed, dropped, ret);
-    return write_streams(dest, used, pipeline, streams, n_streams, ret, err);
+    return write_streams(dest, used, resumed == NULL, pipeline, streams, n_streams, ret, err);
 }

@@ -18,7 +18,12 @@ int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
-    int status = rb_dest_query(dest, rb_sql_ledger_exists, NULL, 0, &found, err);
+    int status = rb_dest_query(dest, rb_sql_ledger_own, NULL, 0, &found, err);
+    if (status == 0 && rb_query_bool(&found, 0, 0)) {
+        *ret_exists = true;
+        return 0;
+    }
+    status = status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_exists, NULL, 0, &found, err);
     const char *foreign = status == 0 ? rb_query_text(&found, 0, 1) : NULL;
     if (foreign != NULL) {
         status = rb_error_set(err, RB_EPERM, "LEDGER_OF_ANOTHER",

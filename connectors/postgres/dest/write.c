@@ -257,10 +257,12 @@ static int prepare(struct unit *unit, struct rb_error *err)
     const char *table = unit->context->destination_table;
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
     bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
-    int status = rb_dest_ensure_schema(dest, err);
-    status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
+    int status = rb_target_find(dest, schema, table, &unit->target, err);
+    if (status == 0 && !unit->target.exists) {
+        status = rb_dest_ensure_schema(dest, err);
+        status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
+    }
     status = status < 0 ? status : rb_dest_settle_types(dest, &unit->columns, err);
-    status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     status = status < 0 ? status : check_moved(unit, err);
     if (status < 0) {
         return status;

@@ -1,0 +1,7 @@
+-- Whether this version of the ledger is there and all of it ours, which is the common case: then there is nobody to mistrust, and
+-- ledger_exists.sql, which takes the server several times as long, need not be asked.
+SELECT count(*) FILTER (WHERE c.relname = 'rejected') = 1 AND bool_and(n.nspowner = u.oid AND c.relowner = u.oid)
+  FROM pg_namespace n
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname IN ('open_loads', 'loads', 'staging', 'rejected')
+ CROSS JOIN (SELECT to_regrole(quote_ident(current_user))::oid) AS u (oid)
+ WHERE n.nspname = '_rapidbyte'
