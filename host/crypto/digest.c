@@ -1,18 +1,24 @@
+/* The functions of OpenSSL 1.1, which 3 still has but deprecates. The new ones read openssl.cnf and
+ * load a provider first: 1 ms of each process of each run, whether or not it then needs TLS. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "host/crypto/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 enum { FILE_CHUNK_BYTES = 64 * 1024 };
 
 void rb_sha256(const void *data, size_t len, uint8_t ret_digest[32])
 {
-    SHA256(data, len, ret_digest);
+    SHA256_CTX ctx;
+    SHA256_Init(&ctx);
+    SHA256_Update(&ctx, data, len);
+    SHA256_Final(ret_digest, &ctx);
 }
 
 void rb_hex(const void *data, size_t len, char *ret_hex)
@@ -33,12 +39,7 @@ static void close_fd(const int *fd)
     }
 }
 
-static void free_md(EVP_MD_CTX **ctx)
-{
-    EVP_MD_CTX_free(*ctx);
-}
-
-static int hash_fd(int fd, EVP_MD_CTX *ctx, const char *path, struct rb_error *err)
+static int hash_fd(int fd, SHA256_CTX *ctx, const char *path, struct rb_error *err)
 {
     uint8_t chunk[FILE_CHUNK_BYTES];
     for (;;) {
@@ -52,9 +53,7 @@ static int hash_fd(int fd, EVP_MD_CTX *ctx, const char *path, struct rb_error *e
             }
             return rb_error_set_errno(err, RB_EIO, "FILE_READ", errno, "reading %s", path);
         }
-        if (EVP_DigestUpdate(ctx, chunk, (size_t)n) != 1) {
-            return rb_error_set(err, RB_EINTERNAL, "DIGEST", "SHA-256 of %s failed", path);
-        }
+        SHA256_Update(ctx, chunk, (size_t)n);
     }
 }
 
@@ -64,27 +63,32 @@ int rb_sha256_file(const char *path, char ret_hex[RB_SHA256_HEX_LEN + 1], struct
     if (fd < 0) {
         return rb_error_set_errno(err, RB_EIO, "FILE_OPEN", errno, "opening %s", path);
     }
-    RB_CLEANUP(free_md) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory to hash %s", path);
-    }
-    int r = hash_fd(fd, ctx, path, err);
+    SHA256_CTX ctx;
+    SHA256_Init(&ctx);
+    int r = hash_fd(fd, &ctx, path, err);
     if (r < 0) {
         return r;
     }
     uint8_t digest[32];
-    if (EVP_DigestFinal_ex(ctx, digest, NULL) != 1) {
-        return rb_error_set(err, RB_EINTERNAL, "DIGEST", "SHA-256 of %s failed", path);
-    }
+    SHA256_Final(digest, &ctx);
     rb_hex(digest, sizeof digest, ret_hex);
     return 0;
 }
 
 int rb_random(void *out, size_t len, struct rb_error *err)
 {
-    if (len > INT32_MAX || RAND_bytes(out, (int)len) != 1) {
-        return rb_error_set(err, RB_EINTERNAL, "RANDOM",
-                            "the random number generator gave no bytes");
+    uint8_t *at = out;
+    while (len > 0) {
+        ssize_t n = getrandom(at, len, 0);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return rb_error_set_errno(err, RB_EINTERNAL, "RANDOM", errno,
+                                      "the kernel gave no random bytes");
+        }
+        at += n;
+        len -= (size_t)n;
     }
     return 0;
 }
