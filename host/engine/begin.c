@@ -73,12 +73,14 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
                 "stream '%s': the destination's ledger knows no load of it, though the state "
                 "does; the ledger wins, and the stream is read from its start",
                 spec->name);
+            run->plan_stale = true;
         }
-        return RB_OK;
+        return rb_run_adopt(stream, "", 0);
     }
     if (got == 1 || !is_known(&known, &load, ledger, ledger_load)) {
         rb_run_note(run, "stream '%s': the cursor is taken from the destination's ledger%s",
                     spec->name, got == 1 ? "" : ", which is ahead of the state");
+        run->plan_stale = true;
         int status = rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
                                              ledger_load != NULL ? ledger_load : "",
                                              spec->cursor_field, NULL, ledger, err);
@@ -195,8 +197,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     return status;
 }
 
-/* Without a ledger the state is all there is. */
-static int begin_from_state(struct rb_run *run, struct rb_error *err)
+int rb_run_adopt_state(struct rb_run *run, struct rb_error *err)
 {
     for (size_t i = 0; i < run->n_streams; i++) {
         struct rb_stream_run *stream = &run->streams[i];
@@ -207,7 +208,8 @@ static int begin_from_state(struct rb_run *run, struct rb_error *err)
         RB_CLEANUP(rb_buf_release) struct rb_buf load = RB_BUF_INIT(RB_RUN_JSON_MAX);
         int got = rb_state_checkpoint_get(run->state, run->pipeline->name, stream->stream->name,
                                           &known, &load, err);
-        int status = got == 0 ? rb_run_adopt(stream, rb_buf_str(&known), known.len) : got;
+        int status =
+            got < 0 ? got : rb_run_adopt(stream, rb_buf_str(&known), got == 0 ? known.len : 0);
         if (status < 0) {
             return status;
         }
@@ -219,7 +221,7 @@ int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_err
 {
     *ret_side = RB_FAULT_ENGINE;
     if (!run->destination_ledgers) {
-        return begin_from_state(run, err);
+        return rb_run_adopt_state(run, err);
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);

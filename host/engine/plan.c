@@ -157,13 +157,28 @@ static int post(struct rb_run *run, struct rb_error *err)
 int rb_run_plan_early(struct rb_run *run, struct rb_error *err)
 {
     bool any = false;
+    run->plan_stale = false;
     for (size_t i = 0; i < run->n_streams; i++) {
         any |= is_wanted(&run->streams[i]);
-        if (run->streams[i].stream->sync_mode == RB_SYNC_INCREMENTAL) {
-            return RB_OK;
-        }
     }
-    return any && run->source_plans ? post(run, err) : RB_OK;
+    if (!any || !run->source_plans) {
+        return RB_OK;
+    }
+    int status = rb_run_adopt_state(run, err);
+    return status != 0 ? status : post(run, err);
+}
+
+/* The plan that was asked for early is of cursors that the ledger does not confirm, and its
+ * snapshot may be older than what the ledger knows. */
+static int drop_early(struct rb_run *run, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    uint64_t id = run->plan_id;
+    run->plan_id = 0;
+    int status = rb_session_await(run->session, id, &payload, err);
+    return status != 0
+               ? status
+               : rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_close", NULL, 0, NULL, err);
 }
 
 int rb_run_plan(struct rb_run *run, struct rb_error *err)
@@ -178,7 +193,8 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    int status = run->plan_id != 0 ? RB_OK : post(run, err);
+    int status = run->plan_id != 0 && run->plan_stale ? drop_early(run, err) : RB_OK;
+    status = status != 0 || run->plan_id != 0 ? status : post(run, err);
     uint64_t id = run->plan_id;
     run->plan_id = 0;
     status = status != 0 ? status : rb_session_await(run->session, id, &payload, err);

@@ -58,13 +58,14 @@ struct rb_run {
     size_t n_document_streams;
     struct rb_stream_run *streams;
     size_t n_streams;
-    bool has_streams;                       /* patterns have become streams */
-    uint64_t plan_id;                       /* of rb_plan's call that is under way; 0: none is */
-    bool one_source;                        /* the stream is read in the session that planned it */
-    bool source_plans;                      /* it exports rb_plan */
-    bool destination_ledgers;               /* it exports rb_begin and rb_publish */
-    bool destination_abandons;              /* it exports rb_abandon */
-    bool source_hashes, destination_hashes; /* it exports rb_hash */
+    bool has_streams;          /* patterns have become streams */
+    uint64_t plan_id;          /* of rb_plan's call that is under way; 0: none is */
+    bool plan_stale;           /* it was asked for with cursors that are not the ledger's */
+    bool one_source;           /* the stream is read in the session that planned it */
+    bool source_plans;         /* it exports rb_plan */
+    bool destination_ledgers;  /* it exports rb_begin and rb_publish */
+    bool destination_abandons; /* it exports rb_abandon */
+    bool source_hashes, destination_hashes;       /* it exports rb_hash */
     char *source_features, *destination_features; /* JSON arrays */
     int64_t deadline_ms;
     uint32_t random;
@@ -111,10 +112,12 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
 int rb_run_expand(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* begin.c: the destination's lock, ledger and reconciliation. */
 int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* begin.c: each incremental stream goes on from the checkpoint that the state has, if any. */
+int rb_run_adopt_state(struct rb_run *run, struct rb_error *err);
 /* Takes a Checkpoint as where the cursor stands. RB_ENOMEM. */
 int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len);
-/* plan.c: asks for the plan and does not wait, where it does not depend on what rb_begin says:
- * which cursors there are. What rb_begin says is loaded is planned in vain then. */
+/* plan.c: asks for the plan and does not wait. Cursors are those of the state: where the ledger
+ * then has others, rb_run_plan asks again. What rb_begin says is loaded is planned in vain. */
 int rb_run_plan_early(struct rb_run *run, struct rb_error *err);
 /* plan.c: snapshot and units for every stream that is not loaded. */
 int rb_run_plan(struct rb_run *run, struct rb_error *err);

@@ -47,6 +47,16 @@ moves "updates" 2
 is "$(rows u "id || v")" "$(dst_sql "SELECT string_agg(t, ',' ORDER BY t) FROM (SELECT i || 'old' AS t FROM generate_series(1, 100) i
     UNION ALL VALUES ('1moved'), ('95within')) s")" "append keeps both versions; an update before the window is not seen"
 
+# The plan is asked for with the state's cursors, before the ledger has spoken; when it has others, once more.
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+assert db.execute("UPDATE checkpoints SET checkpoint_json = json_set(checkpoint_json, ?, ?) WHERE pipeline = ?",
+                  ("$.resume.prevxmin", "9999999999999", "u")).rowcount == 1
+db.commit()' "$TAP_DIR/state.db" || bail "no cursor in the state"
+src_sql "INSERT INTO u VALUES (200, 200, 'new')"
+moves "the state has another cursor than the ledger" 1
+like "$stderr" "cursor is taken from the destination's ledger" "says so"
+
 # Views have no transactions' numbers: with append, what ties or came late is not found; with upsert the window is read again.
 src_sql "CREATE TABLE b (id int PRIMARY KEY, c int); INSERT INTO b VALUES (1, 10); CREATE VIEW view AS SELECT * FROM b"
 dst_sql 'CREATE TABLE raw.view_upsert (id int PRIMARY KEY, c int)'
