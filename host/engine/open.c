@@ -152,29 +152,53 @@ static int check_parts(const struct rb_run *run, enum rb_fault_side *ret_side, s
     return RB_ECONFIG;
 }
 
+/* Source, transforms, destination. */
+static size_t list_uses(const struct rb_pipeline *pipeline,
+                        const struct rb_connector_use *ret_uses[RB_UNIT_STAGES_MAX])
+{
+    size_t n = 0;
+    ret_uses[n++] = &pipeline->source;
+    for (size_t i = 0; i < pipeline->n_transforms; i++) {
+        ret_uses[n++] = &pipeline->transforms[i];
+    }
+    ret_uses[n++] = &pipeline->destination;
+    return n;
+}
+
+/* Of the connectors in this order: transforms are counted, the others are alone. */
+static size_t index_of(const struct rb_connector_use *use, size_t i)
+{
+    return use->role == RB_ROLE_TRANSFORM ? i - 1 : 0;
+}
+
+void rb_run_post_open(struct rb_run *run)
+{
+    const struct rb_connector_use *uses[RB_UNIT_STAGES_MAX];
+    size_t n = list_uses(run->pipeline, uses);
+    for (size_t i = 0; i < n; i++) {
+        if (post_open(run, uses[i], index_of(uses[i], i), &run->open_ids[i], NULL) != 0) {
+            run->open_ids[i] = 0;
+        }
+    }
+}
+
 int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
-    const struct rb_pipeline *pipeline = run->pipeline;
     const struct rb_connector_use *uses[RB_UNIT_STAGES_MAX];
-    uint64_t ids[RB_UNIT_STAGES_MAX] = {0};
-    size_t n = 0;
-    uses[n++] = &pipeline->source;
-    for (size_t i = 0; i < pipeline->n_transforms; i++) {
-        uses[n++] = &pipeline->transforms[i];
-    }
-    uses[n++] = &pipeline->destination;
+    size_t n = list_uses(run->pipeline, uses);
     int status = 0;
     /* All at once: each is loaded in a thread of its own. */
     for (size_t i = 0; status == 0 && i < n; i++) {
         *ret_side = side_of(uses[i]->role);
-        bool is_transform = uses[i]->role == RB_ROLE_TRANSFORM;
-        status = post_open(run, uses[i], is_transform ? i - 1 : 0, &ids[i], err);
+        if (run->open_ids[i] == 0) {
+            status = post_open(run, uses[i], index_of(uses[i], i), &run->open_ids[i], err);
+        }
     }
     for (size_t i = 0; status == 0 && i < n; i++) {
         *ret_side = side_of(uses[i]->role);
-        bool is_transform = uses[i]->role == RB_ROLE_TRANSFORM;
-        status = end_open(run, uses[i], is_transform ? i - 1 : 0, ids[i], err);
+        status = end_open(run, uses[i], index_of(uses[i], i), run->open_ids[i], err);
     }
+    memset(run->open_ids, 0, sizeof run->open_ids);
     run->report->exactly_once = run->source_plans && run->destination_ledgers;
     return status != 0 ? status : check_parts(run, ret_side, err);
 }

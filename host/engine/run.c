@@ -205,7 +205,7 @@ static bool is_left(const struct rb_run *run)
     return false;
 }
 
-int rb_run_start_session(struct rb_run *run, struct rb_error *err)
+static int launch(struct rb_run *run, struct rb_error *err)
 {
     struct rb_connector_spec connectors[RB_UNIT_STAGES_MAX];
     struct rb_worker_spec spec;
@@ -219,15 +219,22 @@ int rb_run_start_session(struct rb_run *run, struct rb_error *err)
         .early_worker = run->options->early_worker,
         .signal_fd = run->options->signal_fd,
         .deadline_ms = run->deadline_ms,
-        .state = run->state,
         .observer = run->observer,
         .progress = rb_run_progress,
         .checkpoint = rb_run_checkpoint,
         .user = run,
     };
     int status = rb_run_check_folders(run->pipeline, run->options, &spec, err);
-    status = status != 0 ? status : rb_session_start(&options, &run->session, err);
+    return status != 0 ? status : rb_session_launch(&options, &run->session, err);
+}
+
+int rb_run_start_session(struct rb_run *run, struct rb_error *err)
+{
+    int status = run->session != NULL ? RB_OK : launch(run, err);
+    status = status != 0 ? status : rb_session_await_ready(run->session, run->state, err);
     if (status != 0) {
+        rb_session_end(run->session, NULL);
+        run->session = NULL;
         return status;
     }
     const struct rb_ready *ready = rb_session_ready(run->session);
@@ -433,6 +440,18 @@ static int prepare(struct rb_run *run, struct rb_error *err)
     return status != 0 ? status : RB_FAULT(RUN_RECORDED, err);
 }
 
+/* The worker loads its connectors while the state is opened. What goes wrong here goes wrong again
+ * when the session is needed, and is told then. */
+static void launch_early(struct rb_run *run, int status)
+{
+    if (status != 0 || run->options->early_worker == NULL || run->options->early_worker->fd < 0) {
+        return;
+    }
+    if (launch(run, NULL) == 0) {
+        rb_run_post_open(run);
+    }
+}
+
 void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
                    const struct rb_observer *observer, struct rb_run_report *ret_report)
 {
@@ -445,8 +464,10 @@ void rb_engine_run(const struct rb_pipeline *pipeline, const struct rb_engine_op
     if (pipeline->timeouts.run_ms > 0) {
         run.deadline_ms = start + pipeline->timeouts.run_ms;
     }
+    launch_early(&run, status);
     status = status != 0 ? status : prepare(&run, &error);
     if (status != 0) {
+        rb_session_end(run.session, NULL);
         rb_run_fail(&run, RB_FAULT_ENGINE, &error);
     } else {
         run_sessions(&run);

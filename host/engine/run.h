@@ -58,8 +58,9 @@ struct rb_run {
     size_t n_document_streams;
     struct rb_stream_run *streams;
     size_t n_streams;
-    bool has_streams;          /* patterns have become streams */
-    uint64_t plan_id;          /* of rb_plan's call that is under way; 0: none is */
+    bool has_streams;                      /* patterns have become streams */
+    uint64_t open_ids[RB_UNIT_STAGES_MAX]; /* of rb_open's calls that are under way */
+    uint64_t plan_id;                      /* of rb_plan's call that is under way; 0: none is */
     bool plan_stale;           /* it was asked for with cursors that are not the ledger's */
     bool one_source;           /* the stream is read in the session that planned it */
     bool source_plans;         /* it exports rb_plan */
@@ -103,6 +104,9 @@ enum rb_fault_side rb_run_side_of(enum rb_role role);
 void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *stream,
                           struct rb_json *json, enum rb_role role, size_t unit);
 
+/* open.c: calls rb_open of every connector and does not wait. What can't be called now rb_run_open
+ * calls again. */
+void rb_run_post_open(struct rb_run *run);
 /* open.c: opens each connector and learns what it can do; compiles what the AOT cache lacks. */
 int rb_run_open_one(struct rb_run *run, const struct rb_connector_use *use, size_t index,
                     struct rb_error *err);

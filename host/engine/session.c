@@ -404,8 +404,8 @@ static int take_worker(const struct rb_session_options *options, struct rb_sessi
     return RB_OK;
 }
 
-int rb_session_start(const struct rb_session_options *options, struct rb_session **ret_session,
-                     struct rb_error *err)
+int rb_session_launch(const struct rb_session_options *options, struct rb_session **ret_session,
+                      struct rb_error *err)
 {
     struct rb_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
@@ -413,7 +413,6 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
     }
     session->signal_fd = options->signal_fd;
     session->deadline_ms = options->deadline_ms;
-    session->store.state = options->state;
     session->store.pipeline = options->spec->pipeline;
     session->observer = options->observer;
     session->progress = options->progress;
@@ -441,18 +440,22 @@ int rb_session_start(const struct rb_session_options *options, struct rb_session
         status = rb_link_send(&session->link, RB_LINK_INIT, 0, rb_buf_str(&spec), spec.len, err);
     }
     rb_buf_release(&spec);
-    while (status == 0 && !session->is_ready && !session->is_dead) {
-        status = pump(session, 0, err);
-    }
-    if (status == 0 && session->is_dead) {
-        status = failure(session, err);
-    }
     if (status != 0) {
         rb_session_end(session, NULL);
         return status;
     }
     *ret_session = session;
     return RB_OK;
+}
+
+int rb_session_await_ready(struct rb_session *session, struct rb_state *state, struct rb_error *err)
+{
+    int status = RB_OK;
+    session->store.state = state;
+    while (status == 0 && !session->is_ready && !session->is_dead) {
+        status = pump(session, 0, err);
+    }
+    return status == 0 && session->is_dead ? failure(session, err) : status;
 }
 
 void rb_session_end(struct rb_session *session, int64_t *ret_peak_bytes)

@@ -39,7 +39,6 @@ struct rb_session_options {
     struct rb_early_worker *early_worker; /* taken if there is one; NULL: none */
     int signal_fd;                        /* -1: none */
     int64_t deadline_ms;                  /* of rb_clock_ms(); 0: none */
-    struct rb_state *state;               /* NULL: state requests fail */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
     /* A destination's Checkpoint in the unit `id`, as JSON. NULL: nobody listens. */
@@ -53,9 +52,13 @@ struct rb_session;
 int64_t rb_clock_ms(void);
 int64_t rb_clock_unix_us(void);
 
-/* Starts the worker and waits until it is ready. */
-int rb_session_start(const struct rb_session_options *options, struct rb_session **ret_session,
-                     struct rb_error *err);
+/* Starts the worker and does not wait for it; calls may be posted, and nothing else done with the
+ * session, until rb_session_await_ready. */
+int rb_session_launch(const struct rb_session_options *options, struct rb_session **ret_session,
+                      struct rb_error *err);
+/* Waits until the worker is ready. `state` serves its requests; NULL: they fail. */
+int rb_session_await_ready(struct rb_session *session, struct rb_state *state,
+                           struct rb_error *err);
 /* Closes the guests (rb_close) and ends the worker; kills it when it doesn't within the grace.
  * Frees. *ret_peak_bytes: the worker's largest resident size. NULL is allowed for both. */
 void rb_session_end(struct rb_session *session, int64_t *ret_peak_bytes);
