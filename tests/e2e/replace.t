@@ -151,4 +151,10 @@ dst_sql 'CREATE TABLE raw.big (id int, pad text)'
 STREAMS='- { name: big }' EXTRA='resources: { parallelism: 4 }' pipeline "$p"
 run_is 0 "four lanes, a new column" "$RAPIDBYTE" run "$p"
 same big "four lanes, a new column: all rows"
+is "$(dst_sql "SELECT count(*) > 1 FROM _rapidbyte.loads WHERE stream = 'big' AND unit >= 0")" t "four lanes: several units"
+
+# What is truncated is loaded in one transaction, so by one of the lanes.
+STREAMS='- { name: big, replace_method: truncate }' EXTRA='resources: { parallelism: 4 }' pipeline "$p"
+run_is 0 "four lanes, truncate" "$RAPIDBYTE" run "$p"
+same big "four lanes, truncate: all rows"
 done_testing

@@ -36,13 +36,15 @@ static void write_units(const struct rb_table *table, int64_t n_units, struct rb
     rb_json_end_array(ret);
 }
 
-/* Ranges of blocks, where lanes would be idle otherwise and the server can scan a range (14). */
+/* Ranges of blocks, where lanes would be idle otherwise, the server can scan a range (14), and they
+ * can come together in a table of their own. */
 static int64_t count_units(const struct rb_conn *conn, const struct rb_table *table,
                            const struct rb_stream_context *context, int64_t parallelism,
                            size_t n_streams)
 {
     int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
     if (parallelism <= (int64_t)n_streams || context->write_mode != RB_CONTEXT_REPLACE ||
+        strcmp(context->replace_method, "truncate") == 0 ||
         context->sync_mode != RB_CONTEXT_FULL_REFRESH || !table->divisible ||
         rb_conn_server_version(conn) < 140000) {
         return 1;
