@@ -349,6 +349,7 @@ static void test_no_copy_of_a_secret_stays(void **state)
 #if __has_feature(address_sanitizer)
     rb_worker_spec_release(&got);
     rb_buf_release(&text);
+    rb_buf_release(&base64); /* skip() does not come back for it */
     free(canary);
     skip(); /* its heap is elsewhere, and keeps what was freed */
 #endif
