@@ -64,9 +64,18 @@ struct rb_guest {
     bool dead;                  /* trapped or cancelled: nothing is called any more */
 };
 
+/* signals.c */
+
+/* Calls of guests that this thread is in. */
+extern _Thread_local unsigned rb_guest_running;
+/* Sees to it that libwasmedge, as dlopen gave it, never gives its handler of faults back. Where its
+ * slot for sigaction isn't found, all is as it was. */
+void rb_guest_keep_handlers(void *lib);
+
 /* Around the guest's own code, for rb_guest_options.running. */
 static inline void rb_guest_enter(const struct rb_guest *guest)
 {
+    rb_guest_running++;
     if (guest->options.running) {
         atomic_fetch_add_explicit(guest->options.running, 1, memory_order_relaxed);
     }
@@ -74,6 +83,7 @@ static inline void rb_guest_enter(const struct rb_guest *guest)
 
 static inline void rb_guest_leave(const struct rb_guest *guest)
 {
+    rb_guest_running--;
     if (guest->options.running) {
         atomic_fetch_sub_explicit(guest->options.running, 1, memory_order_relaxed);
     }

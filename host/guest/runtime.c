@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/guest/guest.h"
+#include "host/guest/internal.h"
 
 #define LIBRARY "libwasmedge.so.0"
 
@@ -77,6 +78,7 @@ int rb_guest_runtime_load(bool with_compiler, const char *stub_path, struct rb_e
     }
     /* It would write to the standard streams. */
     table.LogOff();
+    rb_guest_keep_handlers(lib);
     rb_wasmedge = table;
     return 0;
 }

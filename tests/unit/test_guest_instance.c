@@ -1,13 +1,18 @@
 /* An instance's life: what is refused, traps, results, cancellation, threads. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -307,6 +312,49 @@ static void a_sleeping_guest_is_woken(void **state)
     guest_host_release(&host);
 }
 
+static bool handles(int number)
+{
+    struct sigaction now;
+    assert_int_equal(sigaction(number, NULL, &now), 0);
+    return now.sa_handler != SIG_DFL;
+}
+
+/* No thread is in compiled code any more, and another may be about to enter it. */
+static void faults_are_handled_between_calls(void **state)
+{
+    struct guest_host host;
+    guest_host_init(&host, "puppet", *state);
+    struct rb_guest *guest = guest_host_new(&host);
+    free(guest_host_run(guest, "grow 0"));
+    assert_true(handles(SIGSEGV) && handles(SIGBUS) && handles(SIGFPE));
+    rb_guest_free(guest);
+    guest_host_release(&host);
+}
+
+/* The host's own end the process, as if there were no guests. */
+static void faults_of_the_host_are_fatal(void **state)
+{
+    struct guest_host host;
+    guest_host_init(&host, "puppet", *state);
+    struct rb_guest *guest = guest_host_new(&host);
+    free(guest_host_run(guest, "grow 0"));
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit no_core = {0, 0};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        alarm(20);
+        void *nobodys = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        *(volatile char *)nobodys = 1;
+        _exit(1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSEGV);
+    rb_guest_free(guest);
+    guest_host_release(&host);
+}
+
 struct lane {
     const char *dir;
     int failed;
@@ -384,6 +432,10 @@ int main(void)
         BOTH(the_least_that_is_needed),
         BOTH(a_cancelled_callback_ends_the_guest),
         BOTH(a_sleeping_guest_is_woken),
+        {"faults_are_handled_between_calls (compiled)", faults_are_handled_between_calls, NULL,
+         NULL, aot_dir},
+        {"faults_of_the_host_are_fatal (compiled)", faults_of_the_host_are_fatal, NULL, NULL,
+         aot_dir},
         BOTH(threads_do_not_meet),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
