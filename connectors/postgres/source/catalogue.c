@@ -105,7 +105,25 @@ static int query_columns(struct rb_conn *conn, const struct rb_query_result *tab
         return no_memory(err);
     }
     struct rb_query_param param = rb_query_text_param(rb_buf_str(&oids));
-    return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
+    r = rb_query_run_kept(conn, rb_sql_columns_plain, &param, 1, ret, err);
+    for (size_t i = 0; r == 0 && i < ret->n_rows; i++) {
+        if (!rb_query_text(ret, i, C_ENUM)) {
+            return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
+        }
+    }
+    return r;
+}
+
+/* One relation by the short way, unless it is partitioned. */
+static int query_tables(struct rb_conn *conn, const char *schema, const char *name,
+                        struct rb_query_result *ret, struct rb_error *err)
+{
+    struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name)};
+    int r = name ? rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err) : 1;
+    const char *kind = r == 0 ? rb_query_text(ret, 0, T_KIND) : NULL;
+    return r == 1 || (kind && *kind == 'p')
+               ? rb_query_run_kept(conn, rb_sql_tables, params, 2, ret, err)
+               : r;
 }
 
 static int check_shape(const struct rb_query_result *rows, size_t n_columns, const char *what,
@@ -121,8 +139,7 @@ static int check_shape(const struct rb_query_result *rows, size_t n_columns, con
 int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
                        struct rb_catalogue *ret, struct rb_error *err)
 {
-    struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name)};
-    int r = rb_query_run_kept(conn, rb_sql_tables, params, 2, &ret->tables, err);
+    int r = query_tables(conn, schema, name, &ret->tables, err);
     r = r < 0 ? r : check_shape(&ret->tables, T_COUNT, "tables", err);
     if (r < 0 || !ret->tables.n_rows) {
         return r;
