@@ -1,8 +1,10 @@
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "host/cli/env.h"
 #include "host/cli/options.h"
+#include "host/cli/version.h"
 #include "host/engine/engine.h"
 #include "host/worker/worker.h"
 
@@ -14,5 +16,6 @@ int rb_cmd_worker(const struct rb_cli *cli)
     }
     char stub_path[PATH_MAX];
     rb_env_stub_path(stub_path, sizeof stub_path);
-    return rb_worker_main(cli->link_fd, cli->board_fd, stub_path[0] != 0 ? stub_path : NULL);
+    return rb_worker_main(cli->link_fd, cli->board_fd, stub_path[0] != 0 ? stub_path : NULL,
+                          strcmp(RB_BUILD, "sanitized") != 0); /* which looks for leaks */
 }

@@ -23,6 +23,7 @@ struct rb_context {
     int cancel_fd; /* eventfd, readable once the run is cancelled */
     atomic_bool cancelled;
     atomic_uint next_instance; /* names cancel packets */
+    bool leaves;               /* the process ends with the guests: their memory is left to it */
 };
 
 #endif

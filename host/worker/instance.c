@@ -301,7 +301,7 @@ int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, c
     return r;
 }
 
-int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
+static int close_guest(struct rb_instance *instance, struct rb_error *err)
 {
     int r = 0;
     if (instance->guest != NULL && !atomic_load(&instance->context->cancelled)) {
@@ -311,6 +311,12 @@ int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
         atomic_store(&instance->call_start_ns, 0);
         r = r != 0 ? r : RB_FAULT(INSTANCE_CLOSED, err);
     }
+    return r;
+}
+
+int rb_instance_close(struct rb_instance *instance, struct rb_error *err)
+{
+    int r = close_guest(instance, err);
     drop_guest(instance);
     return r;
 }
@@ -336,7 +342,10 @@ static void *serve(void *arg)
     void (*ended)(void *) = instance->ended;
     void *ended_user = instance->ended_user;
     pthread_mutex_unlock(&instance->lock);
-    (void)rb_instance_close(instance, NULL);
+    (void)close_guest(instance, NULL);
+    if (!instance->context->leaves) {
+        drop_guest(instance);
+    }
     if (ended != NULL) {
         ended(ended_user);
     }

@@ -400,7 +400,7 @@ void rb_worker_send_result(struct rb_link *link, uint64_t id, const struct rb_bu
     }
 }
 
-int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path)
+int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path, bool leaves)
 {
     take_over_process();
     struct rb_board *board = rb_board_open(board_fd);
@@ -414,11 +414,15 @@ int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path)
         return RB_WORKER_EXIT_FAULT;
     }
     worker->context.board = board;
+    worker->context.leaves = leaves;
     worker->context.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int code = RB_WORKER_EXIT_FAULT;
     if (worker->context.cancel_fd >= 0 && worker->ended_fd >= 0) {
         code = serve(worker);
+    }
+    if (leaves) {
+        _exit(code);
     }
     free_worker(worker);
     return code;

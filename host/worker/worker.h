@@ -18,8 +18,9 @@ enum {
 /* Serves the link until CLOSE or a fault; returns the process's exit code. Takes over `link_fd`,
  * `board_fd` (host/link/board.h; -1: none), and the process: its signals, its memory allocator, and
  * its life, which ends at once (_exit) when the supervisor is gone. Writes nothing to standard
- * output and error. */
-int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path);
+ * output and error. `leaves`: it does not return; to take guests apart whose memory goes with the
+ * process takes 3 ms, which the supervisor would wait for. */
+int rb_worker_main(int link_fd, int board_fd, const char *llvm_stub_path, bool leaves);
 
 /* Answers CALL or UNIT `id`, from any thread. Ends the process when that can't be done. */
 void rb_worker_send_result(struct rb_link *link, uint64_t id, const struct rb_buf *text);

@@ -147,7 +147,7 @@ void rb_rig_start(struct rb_rig *rig, const struct rb_worker_spec *spec)
     rig->pid = fork();
     if (rig->pid == 0) {
         close(fds[0]);
-        exit(rb_worker_main(fds[1], -1, NULL));
+        exit(rb_worker_main(fds[1], -1, NULL, false));
     }
     close(fds[1]);
     if (rig->pid < 0 || rb_link_init(&rig->link, fds[0], NULL) != 0) {
