@@ -103,6 +103,22 @@ bool rb_address_in(const struct rb_net_address *address, const struct rb_net_add
     return rest == 0 || (address->bytes[whole] ^ network->bytes[whole]) >> (8 - rest) == 0;
 }
 
+/* Where a packet to it ends up. */
+static struct rb_net_address reached(const struct rb_net_address *address)
+{
+    static const struct rb_net_address nat64 = {RB_NET_INET6, {0x00, 0x64, 0xff, 0x9b}, 0};
+    struct rb_net_address plain = rb_address_unmap(address);
+    return rb_address_in(&plain, &nat64, 96) ? embedded(&plain) : plain;
+}
+
+bool rb_address_is_loopback(const struct rb_net_address *address)
+{
+    static const struct rb_net_address inet4 = {RB_NET_INET4, {127}, 0};
+    static const struct rb_net_address inet6 = {RB_NET_INET6, {[15] = 1}, 0};
+    struct rb_net_address plain = reached(address);
+    return rb_address_in(&plain, &inet4, 8) || rb_address_in(&plain, &inet6, 128);
+}
+
 bool rb_address_is_special(const struct rb_net_address *address)
 {
     static const struct {
@@ -120,11 +136,7 @@ bool rb_address_is_special(const struct rb_net_address *address)
         {{RB_NET_INET6, {0xff}, 0}, 8},                    /* multicast */
         {{RB_NET_INET6, {0xfd, 0x00, 0x0e, 0xc2}, 0}, 32}, /* metadata, AWS: fd00:ec2::254 */
     };
-    static const struct rb_net_address nat64 = {RB_NET_INET6, {0x00, 0x64, 0xff, 0x9b}, 0};
-    struct rb_net_address plain = rb_address_unmap(address);
-    if (rb_address_in(&plain, &nat64, 96)) {
-        plain = embedded(&plain);
-    }
+    struct rb_net_address plain = reached(address);
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
         if (rb_address_in(&plain, &special[i].network, special[i].bits)) {
             return true;

@@ -28,5 +28,7 @@ bool rb_address_in(const struct rb_net_address *address, const struct rb_net_add
 /* Unspecified, link-local, multicast, broadcast, or where clouds serve credentials: a name's
  * resolving to one of these, or a network that holds it, does not let it in. */
 bool rb_address_is_special(const struct rb_net_address *address);
+/* This machine: 127.0.0.0/8, ::1, also mapped and translated ones. */
+bool rb_address_is_loopback(const struct rb_net_address *address);
 
 #endif

@@ -1,11 +1,13 @@
 #include "host/net/allow.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "host/net/address.h"
 
@@ -115,12 +117,38 @@ bool rb_allow_name(const struct rb_net_allow *list, size_t n, const char *name, 
     return false;
 }
 
+static bool is_this_machine(const char *name, size_t len)
+{
+    static const char localhost[] = "localhost";
+    char own[HOST_NAME_MAX + 1] = "";
+    if (gethostname(own, sizeof own - 1) == 0 && strlen(own) == len &&
+        strncasecmp(own, name, len) == 0) {
+        return true;
+    }
+    size_t n = sizeof localhost - 1;
+    return len >= n && strncasecmp(name + (len - n), localhost, n) == 0 &&
+           (len == n || name[len - n - 1] == '.');
+}
+
+static bool names_this_machine(const struct rb_net_allow *list, size_t n, int port)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rule rule = parse_rule(&list[i]);
+        if ((rule.kind == RULE_NAME || rule.kind == RULE_SUFFIX) && port_fits(&rule, port) &&
+            is_this_machine(rule.text, name_length(rule.text))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool rb_allow_address(const struct rb_net_allow *list, size_t n,
                       const struct rb_net_address *address, bool by_name)
 {
     struct rb_net_address plain = rb_address_unmap(address);
     bool special = rb_address_is_special(&plain);
-    if (by_name && !special) {
+    if (by_name && !special &&
+        (!rb_address_is_loopback(&plain) || names_this_machine(list, n, plain.port))) {
         return true;
     }
     for (size_t i = 0; i < n; i++) {

@@ -4,7 +4,9 @@
  * directory of PostgreSQL's. Port 0 of an entry is any port.
  *
  * A name is let in by its own entry alone, and brings in whatever addresses it resolves to; except
- * special ones (rb_address_is_special), which only an entry that is that address lets in.
+ * special ones (rb_address_is_special), which only an entry that is that address lets in, and
+ * loopback's, which need an entry that is one of them, a network of them, or a name of this machine
+ * (localhost, *.localhost, its host name): who answers for a name could lead to what listens here.
  */
 #ifndef RB_HOST_NET_ALLOW_H
 #define RB_HOST_NET_ALLOW_H

@@ -41,7 +41,7 @@ static int all_denied(const char *host, const struct rb_net_address *first, stru
                  "connecting to %s:%d is not allowed: it resolves to %s, an address that only an "
                  "entry of its own lets in",
                  host, first->port, text);
-    rb_error_set_hint(err, "add \"%s\" to the network allow-list, if it should be reached", text);
+    rb_error_set_hint(err, "if it should be reached, name the address itself (host: %s)", text);
     return RB_EPERM;
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,7 +82,13 @@ static void addresses(void **state)
         {"2001:db8:8000::1", 1, false, true},
         {"2001:db9::1", 1, true, true},
         {"2001:db9::2", 1, false, true},
-        {"127.0.0.1", 5432, false, true},
+        /* Loopback: a network's entry is one that lists it, a name's is not. */
+        {"127.0.0.1", 5432, false, false},
+        {"127.8.9.1", 5432, false, false},
+        {"::1", 5432, false, false},
+        {"::ffff:127.0.0.1", 5432, false, false},
+        {"64:ff9b::127.0.0.1", 5432, false, false},
+        {"127.0.0.1", 9999, true, true},
         {"8.8.8.8", 9999, true, true},
         /* Special: by an entry of its own, not by a name or a network. */
         {"169.254.169.254", 80, true, true},
@@ -106,6 +113,36 @@ static void addresses(void **state)
                rows[i].port);
         expect(rb_allow_address(LIST, N, &address, true), rows[i].allowed_by_name, rows[i].text,
                rows[i].port);
+    }
+}
+
+static void loopback_by_name(void **state)
+{
+    (void)state;
+    char own[256] = "";
+    assert_int_equal(gethostname(own, sizeof own - 1), 0);
+    const struct {
+        const char *host;
+        bool allowed;
+    } rows[] = {
+        {"localhost", true},
+        {"LocalHost.", true},
+        {"db.localhost", true},
+        {"*.localhost", true},
+        {own, true},
+        {"db.example.com", false},
+        {"notlocalhost", false},
+        {"*.example.com", false},
+        {"localhost.example", false},
+        {"xdb.example.com", false},
+    };
+    struct rb_net_address address;
+    assert_true(rb_address_parse("127.0.0.1", 5432, &address));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct rb_net_allow list[] = {{rows[i].host, 5432}};
+        expect(rb_allow_address(list, 1, &address, true), rows[i].allowed, rows[i].host, 5432);
+        const struct rb_net_allow other[] = {{"db.example.com", 5432}, {rows[i].host, 5433}};
+        expect(rb_allow_address(other, 2, &address, true), false, rows[i].host, 5433);
     }
 }
 
@@ -169,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(loopback_by_name),
         cmocka_unit_test(old_spellings_are_no_addresses),
         cmocka_unit_test(paths),
         cmocka_unit_test(entries_are_checked),
