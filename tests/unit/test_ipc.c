@@ -460,6 +460,37 @@ static void test_hostile_numbers_are_refused(void **state)
     teardown(&f);
 }
 
+/* Offsets of texts, binaries and lists: before what came before, behind the end. */
+static void test_offsets_are_checked(void **state)
+{
+    (void)state;
+    static const int32_t wrong[] = {-1, INT32_MAX, INT32_MIN};
+    int n_columns = 0;
+    struct fixture f;
+    setup(&f, 5, 0);
+    ok(rb_ipc_encode(&f.encoder, &f.array, &f.bytes, NULL));
+    assert_int_equal(rb_ipc_decode(&f.decoder, f.bytes.data, f.bytes.len, NULL), 1);
+    for (int64_t c = 0; c < f.decoder.view->n_children; c++) {
+        const struct ArrowArrayView *column = f.decoder.view->children[c];
+        if (column->layout.buffer_type[1] != NANOARROW_BUFFER_TYPE_DATA_OFFSET ||
+            column->layout.element_size_bits[1] != 32) {
+            continue;
+        }
+        n_columns++;
+        size_t at = (size_t)(column->buffer_views[1].data.as_uint8 - f.bytes.data) + 2 * 4;
+        uint32_t before = rb_load_le32(f.bytes.data + at);
+        for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+            rb_store_le32(f.bytes.data + at, (uint32_t)wrong[i]);
+            assert_int_equal(rb_ipc_decode(&f.decoder, f.bytes.data, f.bytes.len, NULL),
+                             RB_EPROTOCOL);
+        }
+        rb_store_le32(f.bytes.data + at, before);
+        assert_int_equal(rb_ipc_decode(&f.decoder, f.bytes.data, f.bytes.len, NULL), 0);
+    }
+    assert_true(n_columns >= 3);
+    teardown(&f);
+}
+
 static void test_metadata(void **state)
 {
     (void)state;
@@ -501,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_truncated_bytes_are_refused),
         cmocka_unit_test(test_altered_bytes_do_no_harm),
         cmocka_unit_test(test_hostile_numbers_are_refused),
+        cmocka_unit_test(test_offsets_are_checked),
         cmocka_unit_test(test_metadata),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
