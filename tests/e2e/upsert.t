@@ -62,6 +62,16 @@ dst_sql 'CREATE TRIGGER t BEFORE UPDATE ON raw.words FOR EACH ROW EXECUTE FUNCTI
 run_is 0 "the same, with updates kept back" "$RAPIDBYTE" run "$p"
 is "$(dst_sql 'SELECT count(*), sum(v) FROM raw.words')" "5000|37502500" "nothing has changed"
 
+# The source's primary key, each value of which comes once; not so by the target's collation.
+src_sql "CREATE TABLE cased (w text PRIMARY KEY, v int); INSERT INTO cased SELECT w, v FROM words ORDER BY v"
+dst_sql 'CREATE TABLE raw.cased (w text COLLATE raw.ci PRIMARY KEY, v int)'
+for policy in fail skip; do
+    STREAMS="- { name: cased, on_data_error: $policy }" pipeline "$p"
+    run_is 0 "the source's key comes twice here, $policy" "$RAPIDBYTE" run "$p"
+    is "$(dst_sql 'SELECT count(*), sum(v) FROM raw.cased')" "5000|37502500" "the last one of each counts, $policy"
+    dst_sql 'TRUNCATE raw.cased'
+done
+
 # A row without a key can be neither updated nor inserted once.
 src_sql "CREATE TABLE keyless (id int, v text); INSERT INTO keyless VALUES (1, 'a'), (NULL, 'b')"
 dst_sql 'CREATE TABLE raw.keyless (id int UNIQUE, v text)'

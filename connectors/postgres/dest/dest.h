@@ -177,8 +177,9 @@ struct rb_load {
     const struct rb_target *target;
     const struct rb_mapping *mapping;
     struct rb_json_value primary_key; /* of upsert; absent: plain rows */
-    struct rb_json_value row_key;     /* names by whose values an error tells a row, or absent */
-    struct rb_batch_reader *reader;   /* holds the first batch already */
+    bool key_comes_once; /* of upsert: no two rows should have the same; they may (a transform) */
+    struct rb_json_value row_key;   /* names by whose values an error tells a row, or absent */
+    struct rb_batch_reader *reader; /* holds the first batch already */
     /* results */
     int64_t rows, bytes; /* that were delivered, those left out included */
     int64_t affected;    /* rows that the server counted in the table */

@@ -97,6 +97,7 @@ struct rb_loading {
     struct rb_statement tried;        /* the same for some of them, with what goes before */
     struct insert *insert;            /* insert.c's */
     struct rb_rejects rejects;
+    bool is_plain;       /* an upsert's rows are moved as if no two had the same key */
     bool indirect;       /* by RB_LOAD_TEMPORARY */
     bool bound;          /* the encoder has a batch */
     int64_t batch_first; /* rows of the batches before this one */

@@ -45,7 +45,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     rb_statement_add(sql, " (");
     rb_statement_names(sql, &run->columns);
     rb_statement_add(sql, ") OVERRIDING SYSTEM VALUE SELECT ");
-    if (upsert) {
+    if (upsert && !run->is_plain) {
         rb_statement_add(sql, "DISTINCT ON (");
         rb_upsert_add_key(run);
         rb_statement_add(sql, ") ");
@@ -61,13 +61,15 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
         rb_statement_add(sql, " AND " RB_LOAD_POSITION " <= ");
         rb_statement_number(sql, end);
     }
-    rb_statement_add(sql, " ORDER BY ");
-    if (upsert) {
+    if (upsert && !run->is_plain) {
+        rb_statement_add(sql, " ORDER BY ");
         rb_upsert_add_key(run);
         rb_statement_add(sql, ", " RB_LOAD_POSITION " DESC");
+    } else if (!upsert) {
+        rb_statement_add(sql, " ORDER BY " RB_LOAD_POSITION);
+    }
+    if (upsert) {
         rb_upsert_add_conflict(run);
-    } else {
-        rb_statement_add(sql, RB_LOAD_POSITION);
     }
     int64_t affected = 0;
     int status = rb_statement_exec(sql, run->dest, &affected, err);
@@ -200,6 +202,29 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
     return status < 0 ? status : rb_range_load(&range, 0, rb_encoder_row_count(run->encoder), err);
 }
 
+/* All rows at once, behind a savepoint. An upsert sorts them to leave out those that a later one
+ * with the same key supersedes; not where the source's own key says that there are none, and the
+ * server does not say otherwise. */
+static int move_at_once(struct rb_loading *run, struct rb_error *err)
+{
+    static const char same_key_twice[] = "21000"; /* cardinality_violation */
+    struct rb_error own;
+    rb_error_clear(&own);
+    int64_t suspect;
+    run->is_plain = run->load->key_comes_once;
+    int status = move_rows(run, "", 0, INT64_MAX, &suspect, &own);
+    if (status < 0 && run->is_plain && strcmp(own.sqlstate, same_key_twice) == 0 &&
+        rb_query_exec(run->dest->conn, "ROLLBACK TO SAVEPOINT rapidbyte_move", NULL) == 0) {
+        run->is_plain = false;
+        return move_rows(run, "", 0, INT64_MAX, &suspect, err);
+    }
+    run->is_plain = false;
+    if (status < 0 && err != NULL) {
+        *err = own;
+    }
+    return status;
+}
+
 static int move_all(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_conn *conn = run->dest->conn;
@@ -212,12 +237,11 @@ static int move_all(struct rb_loading *run, struct rb_error *err)
     }
     struct rb_error own;
     rb_error_clear(&own);
-    int64_t suspect;
     status = rb_query_exec(conn, "SAVEPOINT rapidbyte_move", err);
     if (status < 0) {
         return status;
     }
-    status = move_rows(run, "", 0, INT64_MAX, &suspect, &own);
+    status = move_at_once(run, &own);
     if (status == RB_EDATA && rb_conn_is_usable(conn) &&
         rb_query_exec(conn, "ROLLBACK TO SAVEPOINT rapidbyte_move", NULL) == 0) {
         /* Once more, to name the row. */

@@ -20,6 +20,7 @@ struct unit {
     struct rb_json_doc *source_key_doc; /* the source's primary key, from the schema */
     struct rb_json_value primary_key;   /* that which a new table gets; may be absent */
     struct rb_json_value row_key;       /* that which tells a row in errors; may be absent */
+    bool key_comes_once;                /* the source's primary key is among primary_key */
     struct rb_target target;
     struct rb_mapping mapping;
     struct rb_json_doc *end; /* StreamEnd */
@@ -57,17 +58,11 @@ static void unit_release(struct unit *unit)
     rb_json_free(unit->end);
 }
 
-/* The key that rows are upserted by, and that a new table gets for it: what the operator chose,
- * else the source's own. Other modes need none, and a key that appended loads would violate is not
- * theirs to make. */
-static int read_key(struct unit *unit, struct rb_error *err)
+/* The source's primary key; absent when it has none, or when a column of it was left out of the
+ * stream. */
+static int read_source_key(struct unit *unit, struct rb_json_value *ret, struct rb_error *err)
 {
     struct ArrowStringView text;
-    bool upsert = unit->context->write_mode == RB_CONTEXT_UPSERT;
-    if (upsert && rb_json_count(unit->context->primary_key) > 0) {
-        unit->primary_key = unit->row_key = unit->context->primary_key;
-        return 0;
-    }
     if (rb_meta_get(&unit->reader.decoder.schema, RB_META_PRIMARY_KEY, &text) != 0) {
         return 0;
     }
@@ -76,16 +71,50 @@ static int read_key(struct unit *unit, struct rb_error *err)
         return status;
     }
     struct rb_json_value key = rb_json_root(unit->source_key_doc);
-    /* Not when a column of it was left out of the stream. */
     for (size_t i = 0; i < rb_json_count(key); i++) {
         const char *name = rb_json_text(rb_json_item(key, i), "");
         if (rb_columns_find(&unit->columns, name) == NULL) {
             return 0;
         }
     }
+    *ret = key;
+    return 0;
+}
+
+/* Every name of `key`, of which there is one, is in `names`. */
+static bool covers(struct rb_json_value names, struct rb_json_value key)
+{
+    for (size_t i = 0; i < rb_json_count(key); i++) {
+        const char *name = rb_json_text(rb_json_item(key, i), "");
+        bool found = false;
+        for (size_t j = 0; !found && j < rb_json_count(names); j++) {
+            found = strcmp(name, rb_json_text(rb_json_item(names, j), "")) == 0;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return rb_json_count(key) > 0;
+}
+
+/* The key that rows are upserted by, and that a new table gets for it: what the operator chose,
+ * else the source's own. Other modes need none, and a key that appended loads would violate is not
+ * theirs to make. */
+static int read_key(struct unit *unit, struct rb_error *err)
+{
+    struct rb_json_value key = {0};
+    bool upsert = unit->context->write_mode == RB_CONTEXT_UPSERT;
+    int status = read_source_key(unit, &key, err);
+    if (status < 0) {
+        return status;
+    }
     unit->row_key = key;
+    if (upsert && rb_json_count(unit->context->primary_key) > 0) {
+        unit->row_key = unit->context->primary_key;
+    }
     if (upsert) {
-        unit->primary_key = key;
+        unit->primary_key = unit->row_key;
+        unit->key_comes_once = covers(unit->primary_key, key);
     }
     return 0;
 }
@@ -426,6 +455,7 @@ static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct
     };
     if (unit->context->write_mode == RB_CONTEXT_UPSERT) {
         load.primary_key = unit->primary_key;
+        load.key_comes_once = unit->key_comes_once;
     }
     int status = unit->total.parts == 0 ? prepare(unit, err) : prepare_next(unit, err);
     if (has_batch) {
