@@ -23,7 +23,9 @@ static void load(const char *path, const uint8_t *data, size_t size)
 {
     struct rb_pipeline *pipeline = NULL;
     struct rb_diags diags;
-    const struct rb_pipeline_options options = {.connector_dirs = scratch_folder};
+    /* What the fuzzer writes must not run. */
+    const struct rb_pipeline_options options = {.connector_dirs = scratch_folder,
+                                                .no_commands = true};
     rb_diags_init(&diags);
     int status = rb_pipeline_load(path, &options, &pipeline, &diags, NULL);
     FUZZ_CHECK(status <= 0);

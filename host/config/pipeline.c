@@ -468,6 +468,7 @@ int rb_pipeline_load(const char *path, const struct rb_pipeline_options *options
     }
     struct rb_doc doc = {.arena = p->memory, .diags = diags, .path = p->path};
     doc.folder = folder_of(p->memory, path);
+    doc.no_commands = options != NULL && options->no_commands;
     status = read_document(&doc, rb_buf_str(&dirs), options, p);
     rb_diags_sort(diags);
     status = status == RB_ENOMEM ? rb_error_set(err, status, "OUT_OF_MEMORY", "out of memory")

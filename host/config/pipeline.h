@@ -127,14 +127,16 @@ struct rb_pipeline_options {
     const char *connector_dirs; /* NULL: $RAPIDBYTE_CONNECTOR_DIR, the folder beside the binary,
                                    ~/.rapidbyte/plugins; else ':'-separated */
     bool without_streams;       /* discover: streams may be missing */
-    bool head_only; /* the name and the state's path alone; variables of other sections may be
-                       missing */
+    bool head_only;   /* the name and the state's path alone; variables of other sections may be
+                         missing */
+    bool no_commands; /* a secret's { command: … } is refused: nothing that the document names runs
+                       */
 };
 
 /* Reads the file, substitutes ${NAME}, checks every key, resolves connectors and checks their
  * configuration. 0, or RB_ECONFIG with every mistake in `diags` (or RB_ECONNECTOR when all that is
  * wrong is a connector that is missing or refused). No value of a variable or secret is ever in a
- * message. */
+ * message. Unless refused, the programs run that the secrets' commands name. */
 int rb_pipeline_load(const char *path, const struct rb_pipeline_options *options,
                      struct rb_pipeline **ret_pipeline, struct rb_diags *diags,
                      struct rb_error *err);

@@ -234,6 +234,10 @@ static const char *run(struct rb_doc *doc, const struct rb_yaml *node, const cha
     if (argv == NULL) {
         return NULL;
     }
+    if (doc->no_commands) {
+        rb_doc_mistake(doc, node, NULL, "%s: a command is not allowed here", name);
+        return NULL;
+    }
     const char *what = form->command->child->substituted
                            ? "the command"
                            : rb_arena_printf(doc->arena, "the command %s", argv[0]);

@@ -121,6 +121,22 @@ static void test_a_command_runs_once(void **ctx)
     (void)fclose(file);
 }
 
+static void test_commands_are_refused(void **ctx)
+{
+    struct rb_config_fixture *f = *ctx;
+    static const char text[] = HEAD BASE "{ command: [touch, ran] }" TAIL;
+    char dirs[96], path[128];
+    (void)snprintf(dirs, sizeof dirs, "%s/connectors", f->folder);
+    (void)snprintf(path, sizeof path, "%s/ran", f->folder);
+    rb_config_fixture_write(f, "p.yaml", text, sizeof text - 1);
+    const struct rb_pipeline_options options = {.connector_dirs = dirs, .no_commands = true};
+    assert_int_equal(rb_pipeline_load(f->path, &options, &f->pipeline, &f->diags, &f->err),
+                     RB_ECONFIG);
+    assert_int_equal(f->diags.count, 1);
+    assert_string_equal(f->diags.items[0].message, "password: a command is not allowed here");
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void test_bad_commands(void **ctx)
 {
     refuse(ctx, "{ command: [/nonexistent/get] }",
@@ -216,6 +232,7 @@ int main(void)
         TEST(test_bad_files),
         TEST(test_commands),
         TEST(test_a_command_runs_once),
+        TEST(test_commands_are_refused),
         TEST(test_bad_commands),
         TEST(test_a_command_ends_in_time),
         TEST(test_a_signal_ends_the_wait),
