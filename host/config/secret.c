@@ -56,11 +56,10 @@ static const char *take(struct rb_doc *doc, const struct rb_yaml *node, const ch
 }
 
 static const char *read_file(struct rb_doc *doc, const struct rb_yaml *node, const char *name,
-                             const char *file)
+                             const char *path, const char *what)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf bytes = RB_BUF_INIT(RB_SECRET_BYTES_MAX + 1);
     bytes.is_secret = true;
-    const char *path = rb_doc_path(doc, file);
     struct stat st;
     /* A FIFO would be waited for. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -77,16 +76,16 @@ static const char *read_file(struct rb_doc *doc, const struct rb_yaml *node, con
         (void)close(fd);
     }
     if (n < 0) {
-        rb_doc_mistake(doc, node, NULL, "%s: the file %s can't be read: %s", name, path,
+        rb_doc_mistake(doc, node, NULL, "%s: %s can't be read: %s", name, what,
                        fd >= 0 && !regular ? "it is no regular file" : strerror(failed));
         return NULL;
     }
     if (bytes.len > RB_SECRET_BYTES_MAX) {
-        rb_doc_mistake(doc, node, NULL, "%s: the file %s has more than %d bytes", name, path,
+        rb_doc_mistake(doc, node, NULL, "%s: %s has more than %d bytes", name, what,
                        (int)RB_SECRET_BYTES_MAX);
         return NULL;
     }
-    return take(doc, node, name, rb_arena_printf(doc->arena, "the file %s", path), &bytes);
+    return take(doc, node, name, what, &bytes);
 }
 
 /* NULL-ended; NULL, reported, when it is not a list of texts. */
@@ -198,16 +197,16 @@ static const char *receive(struct rb_doc *doc, const struct child *child, int64_
     }
 }
 
-/* It has closed its output: waits for its end as well. NULL, or what is wrong. */
-static const char *reap(struct rb_doc *doc, const struct child *child, int64_t timeout_ms,
-                        bool *ret_reaped)
+/* It has closed its output: waits for its end as well, without reaping it, so that its process
+ * group keeps its number. NULL, or what is wrong. */
+static const char *await_end(struct rb_doc *doc, const struct child *child, int64_t timeout_ms)
 {
-    int how = 0;
     const struct timespec pause = {.tv_nsec = 2000000};
     for (;;) {
-        pid_t pid = waitpid(child->pid, &how, WNOHANG);
-        if (pid == child->pid) {
-            break;
+        siginfo_t info = {.si_pid = 0};
+        if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == child->pid) {
+            return NULL;
         }
         const char *wrong = overdue(doc, child, timeout_ms);
         if (wrong != NULL) {
@@ -215,7 +214,21 @@ static const char *reap(struct rb_doc *doc, const struct child *child, int64_t t
         }
         (void)nanosleep(&pause, NULL);
     }
-    *ret_reaped = true;
+}
+
+/* Ends the whole group, also what it left in the background; how it ended itself, if it had. */
+static int end(const struct child *child)
+{
+    int how = 0;
+    (void)kill(-child->pid, SIGKILL);
+    while (waitpid(child->pid, &how, 0) < 0 && errno == EINTR) {
+    }
+    (void)close(child->fd);
+    return how;
+}
+
+static const char *failure(struct rb_doc *doc, int how)
+{
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) {
         return NULL;
     }
@@ -247,15 +260,10 @@ static const char *run(struct rb_doc *doc, const struct rb_yaml *node, const cha
                        strerror(failed));
         return NULL;
     }
-    bool reaped = false;
     const char *wrong = receive(doc, &child, form->timeout_ms, &bytes);
-    wrong = wrong != NULL ? wrong : reap(doc, &child, form->timeout_ms, &reaped);
-    if (!reaped) {
-        (void)kill(-child.pid, SIGKILL);
-        while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR) {
-        }
-    }
-    (void)close(child.fd);
+    wrong = wrong != NULL ? wrong : await_end(doc, &child, form->timeout_ms);
+    int how = end(&child);
+    wrong = wrong != NULL ? wrong : failure(doc, how);
     if (wrong != NULL) {
         rb_doc_mistake(doc, node, NULL, "%s: %s %s", name, what, wrong);
         return NULL;
@@ -311,5 +319,13 @@ const char *rb_secret_read(struct rb_doc *doc, const struct rb_yaml *node, const
         return NULL;
     }
     form.timeout_ms = form.timeout_ms == 0 ? RB_SECRET_COMMAND_MS : form.timeout_ms;
-    return form.file != NULL ? read_file(doc, node, name, form.file) : run(doc, node, name, &form);
+    if (form.command != NULL) {
+        return run(doc, node, name, &form);
+    }
+    /* A variable in its place may be the secret itself. */
+    const char *path = rb_doc_path(doc, form.file);
+    const char *what = rb_yaml_get(node, "file")->substituted
+                           ? "the file"
+                           : rb_arena_printf(doc->arena, "the file %s", path);
+    return read_file(doc, node, name, path, what);
 }

@@ -155,6 +155,10 @@ url: "postgresql://keeper:$canary@127.0.0.1/src", password: another, user: u
 service: canary, sslmode: nonsense
 $server, password: *$canary
 MISTAKES
+document "$server, password: { file: \"\${GIVEN}\" }"
+run_is 2 "a password in the place of its file" env GIVEN="$canary" "$RAPIDBYTE" run "$p" --log-level trace
+like "$stderr" "password: the file can't be read: No such file" "a password in the place of its file: is said"
+cat "$TAP_STDOUT" "$TAP_STDERR" >"$output/mistake.file"
 clean "mistakes in the document" "$output"/mistake.*
 rm -f "$output"/*
 
