@@ -93,7 +93,7 @@ static int prepare_records(struct insert *insert, struct rb_error *err)
     status = status < 0 ? status : rb_query_exec(dest->conn, rb_query_text(&r, 0, 0), err);
     status = status < 0
                  ? status
-                 : rb_dest_query(dest, "SELECT '" RECORDS "'::regtype::oid", NULL, 0, &r, err);
+                 : rb_dest_query_once(dest, "SELECT '" RECORDS "'::regtype::oid", NULL, 0, &r, err);
     if (status == 0) {
         insert->record_oid = (uint32_t)rb_query_int(&r, 0, 0, 0);
     }
