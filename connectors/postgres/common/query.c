@@ -259,6 +259,7 @@ int rb_query_run_kept_after(struct rb_conn *conn, const char *before, const char
         snprintf(name, sizeof name, "rb%zu", i);
     }
     bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
+    conn->n_parsed = 0; /* the last query's, if this one is not even sent */
     int r =
         put_query(conn, before, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT, err);
     r = r < 0 ? r : run(conn, 0, result, err);

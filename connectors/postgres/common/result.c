@@ -137,9 +137,12 @@ static int read_row(struct rb_json_value row, size_t n_columns, struct rb_query_
     for (size_t i = 0; i < n_columns; i++) {
         struct rb_json_value value = rb_json_item(row, i);
         const char *text = rb_json_text(value, NULL);
-        if ((text == NULL && !rb_json_is_absent(value)) ||
-            add_value(ret, (const uint8_t *)text, text != NULL ? (int32_t)strlen(text) : -1) < 0) {
-            return RB_EDATA;
+        int r =
+            text == NULL && !rb_json_is_absent(value)
+                ? RB_EDATA
+                : add_value(ret, (const uint8_t *)text, text != NULL ? (int32_t)strlen(text) : -1);
+        if (r < 0) {
+            return r;
         }
     }
     ret->n_rows++;
@@ -156,7 +159,9 @@ int rb_query_result_read(struct rb_json_value json, size_t n_columns, struct rb_
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = read_row(rb_json_item(json, i), n_columns, ret);
     }
-    return r == 0 ? 0 : rb_error_set(err, r, "BAD_RESULT", "this is not the result of a query");
+    return r == 0          ? 0
+           : r == RB_EDATA ? rb_error_set(err, r, "BAD_RESULT", "this is not the result of a query")
+                           : rb_error_set(err, r, "OUT_OF_MEMORY", "no memory for a result");
 }
 
 const char *rb_query_value(const struct rb_query_result *result, size_t row, size_t column,
