@@ -5,6 +5,9 @@
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
+/* Milliseconds that the destination's clock and ours may differ over the length of a begin. */
+enum { CLOCKS_DIFFER_MS = 10 };
+
 static int write_request(const struct rb_run *run, struct rb_buf *ret)
 {
     struct rb_json json;
@@ -180,6 +183,12 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     snprintf(run->report->load_id, sizeof run->report->load_id, "%s", load_id);
     if (yyjson_is_true(yyjson_obj_get(root, "resumed"))) {
         run->report->resumed = true;
+    }
+    /* Of another engine, with a state of its own: it may have had a newer snapshot. */
+    yyjson_val *ended = yyjson_obj_get(root, "ended_ms_ago");
+    if (yyjson_is_int(ended) &&
+        yyjson_get_sint(ended) <= rb_clock_ms() - run->planned_ms + CLOCKS_DIFFER_MS) {
+        run->plan_stale = true;
     }
     int status = rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
     size_t i, n;

@@ -93,6 +93,7 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         stream->primary_key = rb_view_json(plan, "primary_key");
         free(stream->columns);
         stream->columns = rb_view_json(plan, "columns");
+        free(stream->plan);
         stream->plan = rb_view_json(plan, "plan");
         free(stream->snapshot);
         stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
@@ -154,9 +155,10 @@ static int post(struct rb_run *run, struct rb_error *err)
                                       rb_buf_str(&request), request.len, &run->plan_id, err);
 }
 
-int rb_run_plan_early(struct rb_run *run, struct rb_error *err)
+int rb_run_plan_early(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err)
 {
     bool any = false;
+    *ret_side = RB_FAULT_ENGINE;
     run->plan_stale = false;
     for (size_t i = 0; i < run->n_streams; i++) {
         any |= is_wanted(&run->streams[i]);
@@ -165,11 +167,16 @@ int rb_run_plan_early(struct rb_run *run, struct rb_error *err)
         return RB_OK;
     }
     int status = rb_run_adopt_state(run, err);
-    return status != 0 ? status : post(run, err);
+    if (status != 0) {
+        return status;
+    }
+    *ret_side = RB_FAULT_SOURCE;
+    run->planned_ms = rb_clock_ms();
+    return post(run, err);
 }
 
-/* The plan that was asked for early is of cursors that the ledger does not confirm, and its
- * snapshot may be older than what the ledger knows. */
+/* The plan that was asked for early is of cursors that the ledger does not confirm, or its snapshot
+ * may be older than what another engine has loaded meanwhile, which would go back in time. */
 static int drop_early(struct rb_run *run, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);

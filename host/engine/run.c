@@ -269,8 +269,7 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
     status = rb_run_open(run, ret_side, err);
     status = status != 0 ? status : rb_run_expand(run, ret_side, err);
     if (status == 0) {
-        *ret_side = RB_FAULT_SOURCE;
-        status = rb_run_plan_early(run, err);
+        status = rb_run_plan_early(run, ret_side, err);
     }
     if (status == 0) {
         status = rb_run_again(run, "beginning the load", begin, ret_side, err);

@@ -61,7 +61,8 @@ struct rb_run {
     bool has_streams;                      /* patterns have become streams */
     uint64_t open_ids[RB_UNIT_STAGES_MAX]; /* of rb_open's calls that are under way */
     uint64_t plan_id;                      /* of rb_plan's call that is under way; 0: none is */
-    bool plan_stale;           /* it was asked for with cursors that are not the ledger's */
+    int64_t planned_ms;                    /* rb_clock_ms() before the early plan was asked for */
+    bool plan_stale;           /* its cursors are not the ledger\'s, or a load ended since */
     bool one_source;           /* the stream is read in the session that planned it */
     bool source_plans;         /* it exports rb_plan */
     bool destination_ledgers;  /* it exports rb_begin and rb_publish */
@@ -122,7 +123,7 @@ int rb_run_adopt_state(struct rb_run *run, struct rb_error *err);
 int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len);
 /* plan.c: asks for the plan and does not wait. Cursors are those of the state: where the ledger
  * then has others, rb_run_plan asks again. What rb_begin says is loaded is planned in vain. */
-int rb_run_plan_early(struct rb_run *run, struct rb_error *err);
+int rb_run_plan_early(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* plan.c: snapshot and units for every stream that is not loaded. */
 int rb_run_plan(struct rb_run *run, struct rb_error *err);
 /* units.c: runs the units on the lanes until every stream has ended. Fails when no more can be done

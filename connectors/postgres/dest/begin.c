@@ -70,7 +70,7 @@ static int take_load(struct rb_dest *dest, const char *offered, const char *pipe
     status = status < 0
                  ? status
                  : rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
-    if (status == 0 && unfinished->n_rows == 0) {
+    if (status == 0 && rb_query_text(unfinished, 0, 0) == NULL) {
         const char *params[] = {offered, pipeline, rb_buf_str(&names)};
         status = rb_dest_query(dest, rb_sql_load_open, params, 3, NULL, err);
     } else if (status == 0) {
@@ -213,6 +213,9 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
     const char *used = resumed != NULL ? resumed : load_id;
     rb_json_member_str(ret, "load_id", used);
     rb_json_member_bool(ret, "resumed", resumed != NULL);
+    if (rb_query_text(&unfinished, 0, 1) != NULL) {
+        rb_json_member_i64(ret, "ended_ms_ago", rb_query_int(&unfinished, 0, 1, 0));
+    }
     write_notes(resumed, dropped, ret);
     return write_streams(dest, used, resumed == NULL, pipeline, streams, n_streams, ret, err);
 }
