@@ -83,7 +83,8 @@ static int prepare(const struct compilation *work, struct rb_error *err)
     }
     status = rb_guest_make_cache(work->aot_dir, err);
     return status != 0 ? status
-                       : rb_cli_confine_compiler(work->aot_dir, work->dirs, work->cli->operands,
+                       : rb_cli_confine_compiler(work->aot_dir, work->dirs,
+                                                 (const char *const *)work->cli->operands,
                                                  work->cli->n_operands, err);
 }
 

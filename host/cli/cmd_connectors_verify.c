@@ -178,14 +178,26 @@ static int show(struct rb_console *console, const struct rb_cli *cli,
 
 /* The modules are foreign: whoever reads them is limited as the compiler is. */
 static int prepare(const struct rb_cli *cli, const struct rb_env *env, const char *dirs,
-                   struct rb_error *err)
+                   const struct verification *work, struct rb_error *err)
 {
+    const char **paths = calloc(work->n + 1, sizeof *paths);
+    int n_paths = 0;
     char stub_path[PATH_MAX];
+    if (paths == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory");
+    }
+    for (size_t i = 0; i < work->n; i++) {
+        if (work->verdicts[i].manifest != NULL) {
+            paths[n_paths++] = work->verdicts[i].manifest->wasm_path;
+        }
+    }
     rb_env_stub_path(stub_path, sizeof stub_path);
     int status = rb_guest_runtime_load(false, stub_path[0] != 0 ? stub_path : NULL, err);
-    return status != 0 || cli->no_os_sandbox
-               ? status
-               : rb_cli_confine_compiler(env->aot_dir, dirs, cli->operands, cli->n_operands, err);
+    if (status == 0 && !cli->no_os_sandbox) {
+        status = rb_cli_confine_compiler(env->aot_dir, dirs, paths, n_paths, err);
+    }
+    free((void *)paths);
+    return status;
 }
 
 int rb_cmd_connectors_verify(const struct rb_cli *cli)
@@ -202,7 +214,7 @@ int rb_cmd_connectors_verify(const struct rb_cli *cli)
              : cli->connector_dirs != NULL ? rb_buf_append_str(&dirs, cli->connector_dirs)
                                            : rb_manifest_default_dirs(&dirs);
     status = status != 0 ? status : collect(&work, cli, rb_buf_str(&dirs), &error);
-    status = status != 0 ? status : prepare(cli, &env, rb_buf_str(&dirs), &error);
+    status = status != 0 ? status : prepare(cli, &env, rb_buf_str(&dirs), &work, &error);
     if (status != 0) {
         rb_console_error(&console, NULL, &error);
         return status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_CONNECTOR;

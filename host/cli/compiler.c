@@ -7,7 +7,7 @@
 
 /* Ends each folder of `dirs` in 0. */
 static size_t list_paths(struct rb_sandbox_path *ret, const char *aot_dir, char *dirs,
-                         char *const *paths, int n_paths)
+                         const char *const *paths, int n_paths)
 {
     size_t n = rb_sandbox_system_paths(ret, RB_SANDBOX_PATHS_MAX - 1);
     ret[n++] = (struct rb_sandbox_path){.path = aot_dir, .writable = true};
@@ -21,8 +21,8 @@ static size_t list_paths(struct rb_sandbox_path *ret, const char *aot_dir, char 
     return n;
 }
 
-int rb_cli_confine_compiler(const char *aot_dir, const char *dirs, char *const *paths, int n_paths,
-                            struct rb_error *err)
+int rb_cli_confine_compiler(const char *aot_dir, const char *dirs, const char *const *paths,
+                            int n_paths, struct rb_error *err)
 {
     struct rb_sandbox_path *granted = calloc(RB_SANDBOX_PATHS_MAX, sizeof *granted);
     char *folders = strdup(dirs);

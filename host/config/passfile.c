@@ -1,5 +1,6 @@
 #include "host/config/passfile.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "host/config/doc.h"
+#include "host/config/regular.h"
 
 enum { LINE_MAX_BYTES = 4096 };
 
@@ -39,25 +41,28 @@ static const char *password_of(struct rb_doc *doc, const char *rest)
     return out == NULL ? "" : out;
 }
 
-static FILE *open_private(struct rb_doc *doc, const struct rb_yaml *at)
+/* One that is not there, or that can't be read, has nothing, as with libpq. */
+static bool open_private(struct rb_doc *doc, const struct rb_yaml *at, struct rb_regular *file)
 {
     struct stat st;
-    const char *path = getenv("PGPASSFILE"), *home = getenv("HOME");
+    const char *wrong = NULL, *path = getenv("PGPASSFILE"), *home = getenv("HOME");
     if (path == NULL || path[0] == '\0') {
         path = home == NULL ? "" : rb_arena_printf(doc->arena, "%s/.pgpass", home);
     }
-    FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
-    if (file == NULL) {
-        return NULL;
+    int status = path[0] == '\0' ? -ENOENT : rb_regular_open_lines(file, path, &wrong);
+    if (status == -EINVAL) {
+        rb_doc_mistake(doc, at, NULL, "the password file %s can't be read: %s", path, wrong);
     }
-    if (fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) &&
-        (st.st_mode & (S_IRWXG | S_IRWXO)) == 0) {
-        return file;
+    if (status < 0) {
+        return false;
+    }
+    if (fstat(fileno(file->stream), &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0) {
+        return true;
     }
     rb_doc_mistake(doc, at, rb_arena_printf(doc->arena, "chmod 600 %s", path),
                    "the password file %s may be read by others", path);
-    (void)fclose(file);
-    return NULL;
+    rb_regular_close_lines(file);
+    return false;
 }
 
 const char *rb_passfile_find(struct rb_doc *doc, const struct rb_yaml *at, const char *host,
@@ -70,8 +75,11 @@ const char *rb_passfile_find(struct rb_doc *doc, const struct rb_yaml *at, const
     }
     database = database == NULL ? user : database;
     host = host == NULL || host[0] == '/' ? "localhost" : host;
-    FILE *file = open_private(doc, at);
-    while (file != NULL && found == NULL && fgets(line, sizeof line, file) != NULL) {
+    struct rb_regular file;
+    if (!open_private(doc, at, &file)) {
+        return NULL;
+    }
+    while (found == NULL && fgets(line, sizeof line, file.stream) != NULL) {
         const char *p = line;
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '#' && field_matches(&p, host) &&
@@ -81,8 +89,6 @@ const char *rb_passfile_find(struct rb_doc *doc, const struct rb_yaml *at, const
         }
     }
     explicit_bzero(line, sizeof line);
-    if (file != NULL) {
-        (void)fclose(file);
-    }
+    rb_regular_close_lines(&file);
     return found;
 }

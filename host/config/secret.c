@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/buf.h"
 #include "host/config/doc.h"
 #include "host/config/fields.h"
+#include "host/config/regular.h"
 #include "host/config/suggest.h"
 
 enum { ARGUMENTS_MAX = 256, POLL_MS = 50 };
@@ -60,24 +60,21 @@ static const char *read_file(struct rb_doc *doc, const struct rb_yaml *node, con
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf bytes = RB_BUF_INIT(RB_SECRET_BYTES_MAX + 1);
     bytes.is_secret = true;
-    struct stat st;
-    /* A FIFO would be waited for. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    bool regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    const char *wrong = NULL;
+    int fd = rb_regular_open(path, &wrong);
     ssize_t n = -1;
-    if (regular && rb_buf_reserve(&bytes, RB_SECRET_BYTES_MAX + 1) == 0) {
+    if (fd >= 0 && rb_buf_reserve(&bytes, RB_SECRET_BYTES_MAX + 1) == 0) {
         while ((n = read(fd, bytes.data + bytes.len, RB_SECRET_BYTES_MAX + 1 - bytes.len)) > 0) {
             bytes.len += (size_t)n;
         }
         bytes.data[bytes.len] = 0;
     }
-    int failed = errno;
+    wrong = n >= 0 || wrong != NULL ? wrong : strerror(errno);
     if (fd >= 0) {
         (void)close(fd);
     }
     if (n < 0) {
-        rb_doc_mistake(doc, node, NULL, "%s: %s can't be read: %s", name, what,
-                       fd >= 0 && !regular ? "it is no regular file" : strerror(failed));
+        rb_doc_mistake(doc, node, NULL, "%s: %s can't be read: %s", name, what, wrong);
         return NULL;
     }
     if (bytes.len > RB_SECRET_BYTES_MAX) {

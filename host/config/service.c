@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "host/config/doc.h"
+#include "host/config/regular.h"
 
 /* As libpq's, with the line break. */
 enum { LINE_MAX_BYTES = 1024 };
@@ -118,17 +118,19 @@ static bool take_lines(struct reading *r, const char *name, FILE *file)
 /* A file that is not there has no section; `needed` makes that a mistake. */
 static bool read_file(struct reading *r, const char *name, bool needed)
 {
-    struct stat st;
-    FILE *file = stat(r->path, &st) == 0 && !S_ISREG(st.st_mode) ? NULL : fopen(r->path, "re");
-    if (file == NULL) {
-        if (needed || errno != ENOENT) {
-            rb_doc_mistake(r->doc, r->at, NULL, "the service file %s can't be read", r->path);
+    struct rb_regular file;
+    const char *wrong = NULL;
+    int status = rb_regular_open_lines(&file, r->path, &wrong);
+    if (status < 0) {
+        if (needed || status != -ENOENT) {
+            rb_doc_mistake(r->doc, r->at, NULL, "the service file %s can't be read: %s", r->path,
+                           wrong);
             return false;
         }
         return true;
     }
-    bool good = take_lines(r, name, file);
-    (void)fclose(file);
+    bool good = take_lines(r, name, file.stream);
+    rb_regular_close_lines(&file);
     return good;
 }
 

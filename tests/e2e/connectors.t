@@ -266,6 +266,10 @@ is "$status" 6 "verify: one that is not there"
 verify "$BUILD/test-connectors/bad_import.wasm" "$BUILD/connectors/dest_count.wasm" --output json
 is "$status" 6 "verify: an import that the host has not"
 is "$(verdict '[c["ok"] for c in d], d[0]["error"]["code"]')" "([False, True], 'IMPORT_REFUSED')" "verify: an import is named, and the others are checked"
+verify "$BUILD/connectors/dest_count"
+is "$status" 0 "verify: a path without .wasm" || diag "$stderr"
+(cd "$BUILD/connectors" && verify ./dest_count && printf '%s\n' "$status") >"$TAP_DIR/relative"
+is "$(<"$TAP_DIR/relative")" 0 "verify: a relative path"
 verify "$BUILD/hostile/start_spinner.wasm"
 is "$status" 0 "verify: nothing runs"
 done_testing

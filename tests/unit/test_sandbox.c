@@ -286,7 +286,7 @@ static int resolve(void)
 
 static void confine_compiler(void)
 {
-    char *const paths[] = {place.module};
+    const char *const paths[] = {place.module};
     if (rb_cli_confine_compiler(place.cache, place.shared, paths, 1, NULL) != 0) {
         _exit(200);
     }
