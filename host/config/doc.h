@@ -43,6 +43,7 @@ struct rb_doc {
     const char *path;
     const char *folder;            /* absolute; relative paths start here */
     bool no_commands;              /* a secret's command is refused */
+    bool cancelled;                /* a signal came while a command was waited for */
     size_t n_connector_mistakes;   /* of the mistakes: a connector is missing or refused */
     struct rb_error first_refusal; /* the first of these */
 };

@@ -437,6 +437,9 @@ static int outcome(const struct rb_doc *doc, const struct rb_pipeline *p, struct
     if (n == 0) {
         return 0;
     }
+    if (doc->cancelled) {
+        return rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");
+    }
     if (doc->n_connector_mistakes == n) {
         if (err != NULL) {
             *err = doc->first_refusal;

@@ -135,8 +135,9 @@ struct rb_pipeline_options {
 
 /* Reads the file, substitutes ${NAME}, checks every key, resolves connectors and checks their
  * configuration. 0, or RB_ECONFIG with every mistake in `diags` (or RB_ECONNECTOR when all that is
- * wrong is a connector that is missing or refused). No value of a variable or secret is ever in a
- * message. Unless refused, the programs run that the secrets' commands name. */
+ * wrong is a connector that is missing or refused; or RB_ECANCELLED when a signal was pending while
+ * a secret's command ran). No value of a variable or secret is ever in a message. Unless refused,
+ * the programs run that the secrets' commands name. */
 int rb_pipeline_load(const char *path, const struct rb_pipeline_options *options,
                      struct rb_pipeline **ret_pipeline, struct rb_diags *diags,
                      struct rb_error *err);

@@ -158,6 +158,7 @@ static bool interrupted(void)
 static const char *overdue(struct rb_doc *doc, const struct child *child, int64_t timeout_ms)
 {
     if (interrupted()) {
+        doc->cancelled = true;
         return "was interrupted";
     }
     return now_ms() < child->deadline_ms
