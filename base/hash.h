@@ -85,10 +85,8 @@ static inline uint64_t rb_hash_row(const void *data, size_t len)
         ab = rb_hash_row_pair(ab, last, 29);
         cd = rb_hash_row_pair(cd, last + 16, 33);
     } else if (len > 0) {
-        uint64_t words[4];
-        for (size_t i = 0; i < 4; i++) {
-            words[i] = rb_hash_row_word(p, len, 8 * i);
-        }
+        const uint64_t words[4] = {rb_hash_row_word(p, len, 0), rb_hash_row_word(p, len, 8),
+                                   rb_hash_row_word(p, len, 16), rb_hash_row_word(p, len, 24)};
         ab = rb_hash_row_pair(ab, (const uint8_t *)words, 29);
         cd = rb_hash_row_pair(cd, (const uint8_t *)(words + 2), 33);
     }
