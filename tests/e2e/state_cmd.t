@@ -103,7 +103,7 @@ like "$stderr" "not an exported state" "state import: says that it is not"
 run_is 2 "state import: no such file" "$RAPIDBYTE" state import "$p" "$TAP_DIR/none.json"
 
 # A load that did not end: its receipt does not keep a reset stream from being read.
-dst_sql "INSERT INTO _rapidbyte.open_loads (load_id, pipeline) VALUES ('unfinished', 'test');
+dst_sql "INSERT INTO _rapidbyte.open_loads (load_id, pipeline, streams) VALUES ('unfinished', 'test', '[\"users\"]');
     INSERT INTO _rapidbyte.loads (load_id, stream, unit, pipeline, attempt, mode, visible, rows, bytes, target, started) VALUES ('unfinished', 'users', 0, 'test', 1, 'upsert', true, 5, 5, 'raw.users', now())"
 run_is 0 "a receipt of an unfinished load" "$RAPIDBYTE" state reset "$p" --streams users
 runs "the stream is read all the same" "users=7 orders=0"
