@@ -98,9 +98,7 @@ int rb_cmd_compile(const struct rb_cli *cli)
     struct rb_error error;
     rb_error_clear(&error);
     int status = rb_env_init(&env, cli, false, &error);
-    status = status != 0                   ? status
-             : cli->connector_dirs != NULL ? rb_buf_append_str(&dirs, cli->connector_dirs)
-                                           : rb_manifest_default_dirs(&dirs);
+    status = status != 0 ? status : rb_env_connector_dirs(cli, &dirs);
     struct compilation work = {.cli = cli, .aot_dir = env.aot_dir, .dirs = rb_buf_str(&dirs)};
     status = status != 0 ? status : prepare(&work, &error);
     rb_json_init(&work.json, &text);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "host/cli/console.h"
+#include "host/cli/env.h"
 #include "host/config/manifest.h"
 
 enum { JSON_MAX = 16 * 1024 * 1024, DIRS_MAX = 64 * 1024 };
@@ -80,8 +81,7 @@ int rb_cmd_connectors(const struct rb_cli *cli)
     struct rb_manifest **manifests = NULL;
     struct rb_error *errors = NULL;
     size_t n = 0;
-    int status = cli->connector_dirs != NULL ? rb_buf_append_str(&dirs, cli->connector_dirs)
-                                             : rb_manifest_default_dirs(&dirs);
+    int status = rb_env_connector_dirs(cli, &dirs);
     status =
         status != 0 ? status : rb_manifest_list(rb_buf_str(&dirs), &manifests, &errors, &n, &error);
     if (status != 0) {

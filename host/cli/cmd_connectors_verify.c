@@ -210,9 +210,7 @@ int rb_cmd_connectors_verify(const struct rb_cli *cli)
     struct rb_error error;
     rb_error_clear(&error);
     int status = rb_env_init(&env, cli, false, &error);
-    status = status != 0                   ? status
-             : cli->connector_dirs != NULL ? rb_buf_append_str(&dirs, cli->connector_dirs)
-                                           : rb_manifest_default_dirs(&dirs);
+    status = status != 0 ? status : rb_env_connector_dirs(cli, &dirs);
     status = status != 0 ? status : collect(&work, cli, rb_buf_str(&dirs), &error);
     status = status != 0 ? status : prepare(cli, &env, rb_buf_str(&dirs), &work, &error);
     if (status != 0) {

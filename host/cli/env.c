@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/config/manifest.h"
+
 static int find_self(char *out, size_t cap, struct rb_error *err)
 {
     ssize_t len = readlink("/proc/self/exe", out, cap - 1);
@@ -119,6 +121,12 @@ void rb_env_release(struct rb_env *env)
         close(env->signal_fd);
         env->signal_fd = -1;
     }
+}
+
+int rb_env_connector_dirs(const struct rb_cli *cli, struct rb_buf *ret)
+{
+    return cli->connector_dirs != NULL ? rb_buf_append_str(ret, cli->connector_dirs)
+                                       : rb_manifest_default_dirs(ret);
 }
 
 void rb_env_engine_options(const struct rb_env *env, const struct rb_cli *cli,
