@@ -76,6 +76,10 @@ static inline uint64_t answer(const char *text)
 /* A source: discovers the stream "plain" and reads it by the statement block given. */
 #define PLAIN_SOURCE(...)                                                                          \
     PLAIN_EXPORTS                                                                                  \
+    PLAIN_READS(__VA_ARGS__)
+
+/* What makes a source of the exports that are alike. */
+#define PLAIN_READS(...)                                                                           \
     uint64_t rb_discover(const char *json, uint32_t len);                                          \
     uint64_t rb_run_read(const char *json, uint32_t len);                                          \
     EXPORT(rb_discover) uint64_t rb_discover(const char *json, uint32_t len)                       \

@@ -62,17 +62,6 @@ static int server_port;
 #define HOSTILE_SOURCE(...)                                                                        \
     PLAIN_EXPORTS_BUT_OPEN                                                                         \
     PORT_FROM_OPEN                                                                                 \
-    uint64_t rb_discover(const char *json, uint32_t len);                                          \
-    uint64_t rb_run_read(const char *json, uint32_t len);                                          \
-    EXPORT(rb_discover) uint64_t rb_discover(const char *json, uint32_t len)                       \
-    {                                                                                              \
-        (void)json, (void)len;                                                                     \
-        return answer(CATALOG);                                                                    \
-    }                                                                                              \
-    EXPORT(rb_run_read) uint64_t rb_run_read(const char *json, uint32_t len)                       \
-    {                                                                                              \
-        (void)json, (void)len;                                                                     \
-        __VA_ARGS__                                                                                \
-    }
+    PLAIN_READS(__VA_ARGS__)
 
 #endif
