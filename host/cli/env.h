@@ -24,8 +24,8 @@ int rb_env_init(struct rb_env *env, const struct rb_cli *cli, bool with_signals,
 void rb_env_release(struct rb_env *env);
 /* <binary's folder>/lib or ../lib/rapidbyte; "" when there is none. Needs no rb_env. */
 void rb_env_stub_path(char *out, size_t cap);
-/* Appends where connectors are looked for: what the command line says, else the default folders, joined
- * by ':'. RB_ENOMEM. Needs no rb_env. */
+/* Appends where connectors are looked for: what the command line says, else the default folders,
+ * joined by ':'. RB_ENOMEM. Needs no rb_env. */
 int rb_env_connector_dirs(const struct rb_cli *cli, struct rb_buf *ret);
 void rb_env_engine_options(const struct rb_env *env, const struct rb_cli *cli,
                            struct rb_engine_options *ret);
