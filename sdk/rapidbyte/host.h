@@ -51,6 +51,10 @@ void rb_batch_reader_release(struct rb_batch_reader *reader);
 /* 0: a batch; 1: the stream ended well, or a part of it (rb_stream_end says which), after which the
  * next call goes on. RB_EABORTED (the source failed: do not commit), RB_ECANCELLED. */
 int rb_batch_reader_next(struct rb_batch_reader *reader, struct rb_error *err);
+/* Decodes the bytes of an earlier batch, which `other` has, in place of the reader's, which `other`
+ * has then: RB_EPROTOCOL, RB_ENOMEM as before. Its schema must be the reader's. */
+int rb_batch_reader_swap(struct rb_batch_reader *reader, struct rb_buf *other,
+                         struct rb_error *err);
 
 /* What the source said of the whole stream, or of what came up to the end of a part, which has
  * `ended` false. Only after rb_batch_reader_next returned 1; free with rb_json_free. */

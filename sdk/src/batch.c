@@ -112,3 +112,12 @@ int rb_batch_reader_next(struct rb_batch_reader *reader, struct rb_error *err)
     reader->n_bytes += (int64_t)reader->bytes.len;
     return RB_OK;
 }
+
+int rb_batch_reader_swap(struct rb_batch_reader *reader, struct rb_buf *other, struct rb_error *err)
+{
+    struct rb_buf bytes = reader->bytes;
+    reader->bytes = *other;
+    *other = bytes;
+    int status = rb_ipc_decode(&reader->decoder, reader->bytes.data, reader->bytes.len, err);
+    return status < 0 ? status : RB_OK;
+}

@@ -109,6 +109,25 @@ load_method=copy write_mode=append STREAMS='- { name: items, where: "id > 1000" 
 run_is 5 "a row of a later batch" "$RAPIDBYTE" run "$p"
 like "$stderr" "row $(position 5345 'id > 1000').*positive" "a row of a later batch: its position"
 
+# INSERT sends a batch in pieces before the answers for those before them are there. Wherever the bad row lies in pieces and batches, it
+# alone is left out, and the pieces behind it, which the server refused with it, come again.
+src_sql "CREATE TABLE pieces AS SELECT i AS id, CASE WHEN i % 499 = 0 OR i = 30000 THEN NULL ELSE repeat('x', i % 200) END AS note FROM generate_series(1, 30000) i"
+dst_sql "CREATE TABLE raw.pieces (id integer, note text CONSTRAINT noted CHECK (note IS NOT NULL))"
+EXTRA='resources: { max_batch_bytes: 64kb }' load_method=insert write_mode=append STREAMS='- { name: pieces, on_data_error: dlq }' pipeline "$p"
+run_is 0 "bad rows in many pieces" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM raw.pieces t")" \
+    "$(src_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM pieces t WHERE note IS NOT NULL")" "bad rows in many pieces: the others are there"
+is "$(dst_sql "SELECT count(*), sum(position), bool_and(position = (\"values\" ->> 'id')::int) FROM raw.pieces__rejected")" \
+    "$(src_sql "SELECT count(*), sum(id), true FROM pieces WHERE note IS NULL")" "bad rows in many pieces: each by its position"
+for bad in 1 900 1800 2700 3600 29999; do
+    src_sql "UPDATE pieces SET note = 'x' WHERE note IS NULL; UPDATE pieces SET note = NULL WHERE id = $bad"
+    dst_sql "TRUNCATE raw.pieces"
+    EXTRA='resources: { max_batch_bytes: 64kb }' load_method=insert write_mode=append STREAMS="- { name: pieces }" pipeline "$p"
+    run_is 5 "one bad row, $bad" "$RAPIDBYTE" run "$p"
+    like "$stderr" "row $(src_sql "SELECT n FROM (SELECT id, row_number() OVER (ORDER BY ctid) AS n FROM pieces) s WHERE id = $bad")[ :,]" "one bad row, $bad: its position"
+    is "$(dst_sql "SELECT count(*) FROM raw.pieces")" 0 "one bad row, $bad: nothing is visible"
+done
+
 # Ten bad rows among 100,000 cost about as much again as the batches they are in: the best of three each, with room for a machine
 # that does other things (one by one, the rows would take a minute).
 src_sql "CREATE TABLE clean AS SELECT i AS id, repeat('x', 100) AS note, i * 1.5 AS amount FROM generate_series(1, 100000) i;

@@ -241,8 +241,12 @@ static void set_text(char **place, const char *text)
 
 static char **find_kept(struct rb_fakepg *fake, const char *name)
 {
-    long i = strncmp(name, "rb", 2) == 0 ? strtol(name + 2, NULL, 10) : -1;
-    must(i >= 0 && i < RB_FAKEPG_KEPT_MAX ? 0 : -1);
+    char *end;
+    long i = strncmp(name, "rb", 2) == 0 ? strtol(name + 2, &end, 10) : -1;
+    if (i < 0 || end == name + 2) {
+        i = RB_FAKEPG_KEPT_MAX - 1; /* one statement of any other name */
+    }
+    must(i < RB_FAKEPG_KEPT_MAX ? 0 : -1);
     return &fake->kept[i];
 }
 
@@ -278,6 +282,8 @@ static void extended_message(struct rb_fakepg *fake, char type, const uint8_t *b
         } else {
             say_plain(fake, 'n');
         }
+    } else if (type == 'C') {
+        say_plain(fake, '3');
     } else if (type == 'E') {
         fake->skipping = !execute(fake, fake->statement, false);
     }

@@ -43,7 +43,7 @@ struct rb_fakepg {
     char transaction;
     bool started, skipping, copying, closed;
     char *statement;
-    char *kept[RB_FAKEPG_KEPT_MAX]; /* prepared as "rb<index>" */
+    char *kept[RB_FAKEPG_KEPT_MAX]; /* prepared as "rb<index>"; the last: by another name */
 };
 
 void rb_fakepg_init(struct rb_fakepg *fake);

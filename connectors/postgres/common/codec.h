@@ -138,6 +138,10 @@ int rb_encoder_rows(struct rb_encoder *encoder, struct rb_buf *out, size_t fill_
  * rb_encoder_rows and rb_encoder_array then give. Rows that rb_encoder_rows has given before are
  * not counted and hashed again. */
 void rb_encoder_seek(struct rb_encoder *encoder, int64_t first, int64_t end);
+/* How many of the bound batch's rows are in the totals already; and the same told of a batch that
+ * is bound once more. */
+int64_t rb_encoder_counted(const struct rb_encoder *encoder);
+void rb_encoder_set_counted(struct rb_encoder *encoder, int64_t rows);
 /* Counts a row of the batch that rb_encoder_rows refused, the next after those that it gave, so
  * that the rows behind it keep their positions. It is in no checksum. */
 void rb_encoder_discard(struct rb_encoder *encoder, int64_t row);

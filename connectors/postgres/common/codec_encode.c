@@ -114,6 +114,16 @@ int rb_encoder_bind(struct rb_encoder *encoder, const struct ArrowArrayView *vie
     return 0;
 }
 
+int64_t rb_encoder_counted(const struct rb_encoder *encoder)
+{
+    return encoder->counted;
+}
+
+void rb_encoder_set_counted(struct rb_encoder *encoder, int64_t rows)
+{
+    encoder->counted = rows;
+}
+
 void rb_encoder_seek(struct rb_encoder *encoder, int64_t first, int64_t end)
 {
     encoder->end = end < encoder->n_rows ? end : encoder->n_rows;

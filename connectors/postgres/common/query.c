@@ -40,6 +40,7 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
             conn->n_parsed++;
             break;
         case '2': /* BindComplete */
+        case '3': /* CloseComplete */
         case 'n': /* NoData */
         case 'I': /* EmptyQueryResponse */
         case 't': /* ParameterDescription */
@@ -69,6 +70,13 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
     }
 }
 
+static int put_simple(struct rb_conn *conn, const char *sql)
+{
+    int r = rb_wire_begin(conn, 'Q');
+    r = r < 0 ? r : rb_wire_put_str(conn, sql);
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
 int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affected,
                         struct rb_error *err)
 {
@@ -77,9 +85,7 @@ int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affe
         return r;
     }
     rb_buf_clear(&conn->tx);
-    r = rb_wire_begin(conn, 'Q');
-    r = r < 0 ? r : rb_wire_put_str(conn, sql);
-    r = r < 0 ? r : rb_wire_end(conn);
+    r = put_simple(conn, sql);
     if (r < 0) {
         return too_large(conn, r, err);
     }
@@ -158,6 +164,15 @@ static int put_execute(struct rb_conn *conn)
     return r < 0 ? r : rb_wire_end(conn);
 }
 
+/* Of a prepared statement, which need not be there. */
+static int put_close(struct rb_conn *conn, const char *name)
+{
+    int r = rb_wire_begin(conn, 'C');
+    r = r < 0 ? r : rb_buf_append_byte(&conn->tx, 'S');
+    r = r < 0 ? r : rb_wire_put_str(conn, name);
+    return r < 0 ? r : rb_wire_end(conn);
+}
+
 static int put_sync(struct rb_conn *conn)
 {
     int r = rb_wire_begin(conn, 'S');
@@ -190,7 +205,8 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
         return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
     rb_buf_clear(&conn->tx);
-    r = put_parse(conn, name, sql, NULL, type_oids, type_oids ? n_type_oids : 0);
+    r = put_close(conn, name);
+    r = r < 0 ? r : put_parse(conn, name, sql, NULL, type_oids, type_oids ? n_type_oids : 0);
     r = r < 0 ? r : put_sync(conn);
     return run(conn, r, NULL, err);
 }
@@ -244,6 +260,45 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
     int64_t affected = -1;
     rb_result_clear(result);
     return collect(conn, result, &affected, err);
+}
+
+int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
+                  const struct rb_query_param *params, size_t n_params, struct rb_error *err)
+{
+    int r = check_idle(conn, err);
+    if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
+        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
+    }
+    rb_buf_clear(&conn->tx);
+    r = put_simple(conn, before);
+    r = r < 0 ? r : put_bind(conn, name, params, n_params, RB_QUERY_TEXT);
+    r = r < 0 ? r : put_execute(conn);
+    r = r < 0 ? r : put_sync(conn);
+    if (r < 0) {
+        return too_large(conn, r, err);
+    }
+    r = RB_FAULT(STATEMENT, err);
+    r = r < 0 ? r : rb_wire_flush(conn, err);
+    RB_FAULT_MARK(STATEMENT_SENT);
+    return r;
+}
+
+int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *err)
+{
+    int64_t ignored = -1;
+    int64_t affected = -1;
+    int before = collect(conn, NULL, &ignored, err);
+    if (before < 0 && !rb_conn_is_usable(conn)) {
+        return before;
+    }
+    /* After a failure of the first, the second fails for that alone. */
+    int r = collect(conn, NULL, &affected, before < 0 ? NULL : err);
+    r = before < 0 ? before : r;
+    r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
+    if (r == 0) {
+        *ret_affected = affected;
+    }
+    return r;
 }
 
 int rb_query_run_kept_after(struct rb_conn *conn, const char *before, const char *sql,

@@ -81,9 +81,19 @@ int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_p
                   size_t n_params, struct rb_error *err);
 int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struct rb_error *err);
 
-/* Parses `sql` as the session's prepared statement `name`; `type_oids` may be NULL. */
+/* Parses `sql` as the session's prepared statement `name`, in place of one of that name;
+ * `type_oids` may be NULL. */
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
                      const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
+/* In transactions: statements that go to the server before the answers to those before them came,
+ * so that it never waits. Each push, in one message, is of `before` (statements without parameters
+ * and rows) and of a prepared statement without rows, and has its pull, in the same order; nothing
+ * else is done with the connection in between. After one that failed the others do, too: the
+ * transaction is aborted. Small answers alone: the server must be able to send them unread. */
+int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
+                  const struct rb_query_param *params, size_t n_params, struct rb_error *err);
+/* Of the prepared statement: its command tag's count. */
+int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *err);
 /* As rb_query_run with results in text form, for a text that is used again and again: it is
  * prepared once a session and recognised by its address, so `sql` must live as long as the
  * connection. */

@@ -1,12 +1,24 @@
-/* Rows by INSERT: one array a column, taken apart by unnest. */
+/* Rows by INSERT: one array a column, taken apart by unnest; a piece of a batch a statement. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
 #define RECORDS "pg_temp.rapidbyte_arrays"
+#define STATEMENT "rapidbyte_insert"
 
-enum { ARRAY_SLACK = 64 * 1024 * 1024 }; /* bytes of a column's array beyond the largest batch */
+enum {
+    ARRAY_SLACK = 64 * 1024 * 1024, /* bytes of a column's array beyond the largest batch */
+    PIECE_BYTES = 128 * 1024,       /* of a batch, about; the server is slower with twice of it */
+    PIECES_MAX = 3,                 /* sent before the first one's answer is there */
+};
+
+/* Rows of a batch that go in one statement. */
+struct piece {
+    int64_t first;
+    bool of_kept; /* of the kept batch, else of the bound one */
+};
 
 struct insert {
     struct rb_loading *run;
@@ -17,6 +29,10 @@ struct insert {
     uint32_t *array_oids;
     size_t n_arrays;
     uint32_t record_oid;
+    struct rb_buf kept;            /* the batch before the bound one */
+    struct piece sent[PIECES_MAX]; /* whose answers are still to come */
+    size_t n_sent;
+    bool is_saved; /* there is a savepoint */
 };
 
 static int no_memory(struct rb_error *err)
@@ -33,12 +49,13 @@ static void insert_release(struct insert *insert)
     free(insert->params);
     free(insert->arrays);
     free(insert->array_oids);
+    rb_buf_release(&insert->kept);
 }
 
 static int insert_init(struct insert *insert, struct rb_loading *run, struct rb_error *err)
 {
     size_t n = run->columns.n;
-    insert->run = run;
+    rb_buf_init(&insert->kept, run->load->reader->bytes.max);
     insert->bytes = calloc(n, sizeof *insert->bytes);
     insert->params = calloc(n, sizeof *insert->params);
     insert->arrays = calloc(n, sizeof *insert->arrays);
@@ -205,31 +222,209 @@ static int encode(struct insert *insert, int64_t first, int64_t end, size_t *ret
     return status;
 }
 
+/* Sends the rows, behind `before`. */
+static int push(struct insert *insert, const char *before, int64_t first, int64_t end,
+                struct rb_error *err)
+{
+    struct rb_loading *run = insert->run;
+    size_t n_params = 0;
+    double start = rb_clock_secs();
+    rb_loading_begin_try(run, before, first, err);
+    int status = rb_statement_end(&run->tried);
+    status = status < 0 ? status : encode(insert, first, end, &n_params, err);
+    double encoded = rb_clock_secs();
+    run->load->decode_secs += encoded - start;
+    if (status == 0) {
+        status = rb_query_push(run->dest->conn, rb_buf_str(&run->tried.text), STATEMENT,
+                               insert->params, n_params, err);
+        run->load->flush_secs += rb_clock_secs() - encoded;
+    }
+    return status;
+}
+
+static int pull(struct insert *insert, struct rb_error *err)
+{
+    struct rb_loading *run = insert->run;
+    int64_t rows = 0;
+    double start = rb_clock_secs();
+    int status = rb_query_pull(run->dest->conn, &rows, err);
+    run->load->flush_secs += rb_clock_secs() - start;
+    run->sent += status == 0 ? rows : 0;
+    return status;
+}
+
 static int insert_range(void *self, const char *before, int64_t first, int64_t end,
                         int64_t *ret_suspect, struct rb_error *err)
 {
     struct rb_loading *run = self;
-    struct rb_query_result result;
-    size_t n_params = 0;
     (void)ret_suspect; /* INSERT does not say which row it was */
-    double start = rb_clock_secs();
-    rb_loading_begin_try(run, before, first, err);
-    int status = rb_statement_exec(&run->tried, run->dest, NULL, err);
-    double begun = rb_clock_secs();
-    status = status < 0 ? status : encode(run->insert, first, end, &n_params, err);
-    double encoded = rb_clock_secs();
-    run->load->flush_secs += begun - start;
-    run->load->decode_secs += encoded - begun;
+    int status = push(run->insert, before, first, end, err);
+    return status < 0 ? status : pull(run->insert, err);
+}
+
+/* With nothing under way: the bound batch from `first` on, its refused rows looked for. */
+static int insert_slowly(struct insert *insert, int64_t first, struct rb_error *err)
+{
+    return rb_loading_range(insert->run, first, insert_range, err);
+}
+
+/* The same of the batch before the bound one, which is bound again afterwards. */
+static int insert_kept_slowly(struct insert *insert, int64_t first, struct rb_error *err)
+{
+    struct rb_loading *run = insert->run;
+    struct rb_encoder *encoder = run->encoder;
+    int64_t counted = rb_encoder_counted(encoder);
+    int64_t batch_first = run->batch_first;
+    int status = rb_batch_reader_swap(run->load->reader, &insert->kept, err);
+    status = status < 0 ? status : rb_loading_bind(run, err);
+    if (status == 0) {
+        run->batch_first -= rb_loading_rows(run);
+        rb_encoder_set_counted(encoder, rb_loading_rows(run));
+        status = insert_slowly(insert, first, err);
+    }
+    if (status == 0) {
+        run->batch_first = batch_first;
+        status = rb_batch_reader_swap(run->load->reader, &insert->kept, err);
+    }
+    status = status < 0 ? status : rb_loading_bind(run, err);
+    if (status == 0) {
+        rb_encoder_set_counted(encoder, counted);
+    }
+    return status;
+}
+
+/* Answers that say no more than the one before them: the transaction is aborted. */
+static void drop_answers(struct insert *insert)
+{
+    struct rb_conn *conn = insert->run->dest->conn;
+    for (size_t i = 0; i < insert->n_sent && rb_conn_is_usable(conn); i++) {
+        int64_t none;
+        (void)rb_query_pull(conn, &none, NULL);
+    }
+    insert->n_sent = 0;
+}
+
+static int release_savepoint(struct insert *insert, const char *how, struct rb_error *err)
+{
+    insert->is_saved = false;
+    return rb_query_exec(insert->run->dest->conn, how, err);
+}
+
+/* Takes the answer for what was sent first. Where that was refused, what was sent behind it was in
+ * vain; its batch is completed the slow way, and *ret_next is then the row of the bound batch to go
+ * on with. */
+static int settle(struct insert *insert, int64_t *ret_next, struct rb_error *err)
+{
+    const struct piece piece = insert->sent[0];
+    struct rb_error why;
+    rb_error_clear(&why);
+    int status = pull(insert, &why);
+    insert->n_sent--;
+    memmove(insert->sent, insert->sent + 1, insert->n_sent * sizeof *insert->sent);
+    if (status == 0) {
+        return 0;
+    }
+    if (status != RB_ECANCELLED) {
+        drop_answers(insert);
+    }
+    if (status != RB_EDATA || !rb_conn_is_usable(insert->run->dest->conn)) {
+        if (err != NULL) {
+            *err = why;
+        }
+        return status;
+    }
+    status = release_savepoint(insert, RB_RANGE_UNDO RB_RANGE_KEEP, err);
     if (status < 0) {
         return status;
     }
-    rb_query_result_init(&result);
-    status = rb_query_run(run->dest->conn, rb_buf_str(&run->sql.text), run->insert->params,
-                          n_params, RB_QUERY_TEXT, &result, err);
-    run->load->flush_secs += rb_clock_secs() - encoded;
-    run->sent += status == 0 ? result.n_affected : 0;
-    rb_query_result_release(&result);
+    *ret_next = piece.of_kept ? 0 : rb_loading_rows(insert->run);
+    return piece.of_kept ? insert_kept_slowly(insert, piece.first, err)
+                         : insert_slowly(insert, piece.first, err);
+}
+
+/* Of what is under way no more than `n`, or no more than the bound batch's. */
+static int settle_down_to(struct insert *insert, size_t n, bool of_kept, int64_t *ret_next,
+                          struct rb_error *err)
+{
+    int status = 0;
+    while (status == 0 && insert->n_sent > n && (!of_kept || insert->sent[0].of_kept)) {
+        status = settle(insert, ret_next, err);
+    }
     return status;
+}
+
+/* Row `first` of the bound batch, or one behind it, can't be sent. */
+static int insert_unsendable(struct insert *insert, int64_t first, struct rb_error *err)
+{
+    int status = settle_down_to(insert, 0, false, &first, err);
+    if (status == 0 && insert->is_saved) {
+        status = release_savepoint(insert, RB_RANGE_KEEP, err);
+    }
+    return status < 0 ? status : insert_slowly(insert, first, err);
+}
+
+/* Sends the bound batch from `first` on, piece by piece, before the answers for the pieces before
+ * are there, so that the server has always something to do. */
+static int insert_batch(struct insert *insert, int64_t first, struct rb_error *err)
+{
+    struct rb_loading *run = insert->run;
+    int64_t rows = rb_loading_rows(run);
+    int64_t n = rows / (int64_t)(run->load->reader->bytes.len / PIECE_BYTES + 1) + 1;
+    int status = 0;
+    while (status == 0 && first < rows) {
+        struct rb_error why;
+        rb_error_clear(&why);
+        int64_t end = first + n < rows ? first + n : rows;
+        const char *before = insert->is_saved ? RB_RANGE_KEEP RB_RANGE_SAVE : RB_RANGE_SAVE;
+        status = push(insert, before, first, end, &why);
+        if (status == RB_EDATA) {
+            return insert_unsendable(insert, first, err);
+        }
+        if (status < 0) {
+            if (err != NULL) {
+                *err = why;
+            }
+            return status;
+        }
+        insert->is_saved = true;
+        insert->sent[insert->n_sent++] = (struct piece){.first = first};
+        first = end;
+        status = settle_down_to(insert, PIECES_MAX - 1, false, &first, err);
+    }
+    return status;
+}
+
+/* Before the next batch takes the kept one's place, none of that may be under way. */
+static int next_batch(struct insert *insert, struct rb_error *err)
+{
+    int64_t rows = rb_loading_rows(insert->run);
+    int64_t next = rows;
+    int status = settle_down_to(insert, 0, true, &next, err);
+    if (status == 0 && next < rows) {
+        status = insert_batch(insert, next, err);
+    }
+    status = status < 0 ? status : rb_loading_next(insert->run, &insert->kept, err);
+    for (size_t i = 0; status == 0 && i < insert->n_sent; i++) {
+        insert->sent[i].of_kept = true;
+    }
+    return status;
+}
+
+static int insert_all(struct insert *insert, struct rb_error *err)
+{
+    struct rb_loading *run = insert->run;
+    int64_t next;
+    int status = 0;
+    while (status == 0) {
+        status = rb_loading_bind(run, err);
+        status = status < 0 ? status : insert_batch(insert, 0, err);
+        status = status < 0 ? status : next_batch(insert, err);
+    }
+    status = status < 0 ? status : settle_down_to(insert, 0, false, &next, err);
+    if (status < 0 && status != RB_ECANCELLED) {
+        drop_answers(insert);
+    }
+    return status == 0 && insert->is_saved ? release_savepoint(insert, RB_RANGE_KEEP, err) : status;
 }
 
 int rb_loading_insert(struct rb_loading *run, struct rb_error *err)
@@ -238,8 +433,11 @@ int rb_loading_insert(struct rb_loading *run, struct rb_error *err)
     int status = insert_init(&insert, run, err);
     status = status < 0 ? status : prepare_records(&insert, err);
     status = status < 0 ? status : build(&insert, err);
+    status = status < 0 ? status
+                        : rb_query_prepare(run->dest->conn, STATEMENT, rb_buf_str(&run->sql.text),
+                                           NULL, 0, err);
     run->insert = &insert;
-    status = status < 0 ? status : rb_loading_ranges(run, insert_range, err);
+    status = status < 0 ? status : insert_all(&insert, err);
     run->insert = NULL;
     return status;
 }

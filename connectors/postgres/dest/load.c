@@ -57,8 +57,7 @@ const char *rb_loading_relation(const struct rb_loading *run)
     return run->indirect ? RB_LOAD_TEMPORARY : run->load->target->relation;
 }
 
-/* The reader's batch into the encoder. */
-static int bind_batch(struct rb_loading *run, struct rb_error *err)
+int rb_loading_bind(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_batch_reader *reader = run->load->reader;
     const struct ArrowArrayView *view = reader->decoder.view;
@@ -77,18 +76,30 @@ static int bind_batch(struct rb_loading *run, struct rb_error *err)
     return status;
 }
 
-static int64_t batch_rows(const struct rb_loading *run)
+int64_t rb_loading_rows(const struct rb_loading *run)
 {
     return run->load->reader->decoder.n_rows;
 }
 
-/* 0; 1: the stream ended. The first batch is in the reader already. */
-static int next_batch(struct rb_loading *run, struct rb_error *err)
+static void swap(struct rb_buf *a, struct rb_buf *b)
+{
+    struct rb_buf other = *a;
+    *a = *b;
+    *b = other;
+}
+
+int rb_loading_next(struct rb_loading *run, struct rb_buf *kept, struct rb_error *err)
 {
     struct rb_batch_reader *reader = run->load->reader;
-    int64_t rows = batch_rows(run);
+    int64_t rows = rb_loading_rows(run);
+    if (kept != NULL) {
+        swap(&reader->bytes, kept);
+    }
     int status = rb_batch_reader_next(reader, err);
     if (status == 1) {
+        if (kept != NULL) {
+            swap(&reader->bytes, kept);
+        }
         return 1; /* the last batch stays at hand */
     }
     run->batch_first += rows;
@@ -110,7 +121,7 @@ static const char *copy_table(const struct rb_loading *run)
 static void explain(const struct rb_loading *run, int64_t position, struct rb_error *err)
 {
     int64_t row = position - run->batch_first - 1;
-    bool at_hand = run->bound && row >= 0 && row < batch_rows(run);
+    bool at_hand = run->bound && row >= 0 && row < rb_loading_rows(run);
     rb_locate_prefix(err, copy_table(run), position, run->load,
                      at_hand ? run->load->reader->decoder.view : NULL, row);
 }
@@ -191,9 +202,9 @@ static int copy_all(struct rb_loading *run, struct rb_error *err)
     int status = build_copy(run, err);
     status = status < 0 ? status : copy_begin(run, &run->sql, err);
     while (status == 0) {
-        status = bind_batch(run, err);
+        status = rb_loading_bind(run, err);
         status = status < 0 ? status : copy_rows(run, err);
-        status = status < 0 ? status : next_batch(run, err);
+        status = status < 0 ? status : rb_loading_next(run, NULL, err);
     }
     status = copy_end(run, status < 0 ? status : 0, &run->sent, err);
     if (status == RB_EDATA && err != NULL && err->sqlstate[0] != '\0') {
@@ -249,34 +260,34 @@ static int reject_row(void *self, int64_t row, const struct rb_error *why, struc
     return why->status;
 }
 
-int rb_loading_ranges(struct rb_loading *run,
-                      int (*load)(void *self, const char *before, int64_t first, int64_t end,
-                                  int64_t *ret_suspect, struct rb_error *err),
-                      struct rb_error *err)
+int rb_loading_range(struct rb_loading *run, int64_t first,
+                     int (*load)(void *self, const char *before, int64_t first, int64_t end,
+                                 int64_t *ret_suspect, struct rb_error *err),
+                     struct rb_error *err)
 {
-    int status = 0;
+    int64_t rows = rb_loading_rows(run);
+    const struct rb_range range = {
+        .dest = run->dest, .self = run, .window = rows, .load = load, .reject = reject_row};
+    return rb_range_load(&range, first, rows, err);
+}
+
+/* Batch by batch. */
+static int copy_ranges(struct rb_loading *run, struct rb_error *err)
+{
+    int status = build_copy(run, err);
     while (status == 0) {
-        status = bind_batch(run, err);
-        if (status == 0 && batch_rows(run) > 0) {
-            const struct rb_range range = {.dest = run->dest,
-                                           .self = run,
-                                           .window = batch_rows(run),
-                                           .load = load,
-                                           .reject = reject_row};
-            status = rb_range_load(&range, 0, batch_rows(run), err);
+        status = rb_loading_bind(run, err);
+        if (status == 0 && rb_loading_rows(run) > 0) {
+            status = rb_loading_range(run, 0, copy_range, err);
         }
-        status = status < 0 ? status : next_batch(run, err);
+        status = status < 0 ? status : rb_loading_next(run, NULL, err);
     }
     return status < 0 ? status : 0;
 }
 
 static int load_by_copy(struct rb_loading *run, struct rb_error *err)
 {
-    if (run->rejects.policy == RB_REJECT_FAIL) {
-        return copy_all(run, err);
-    }
-    int status = build_copy(run, err);
-    return status < 0 ? status : rb_loading_ranges(run, copy_range, err);
+    return run->rejects.policy == RB_REJECT_FAIL ? copy_all(run, err) : copy_ranges(run, err);
 }
 
 size_t rb_loading_column(const struct rb_loading *run, const char *name)

@@ -36,6 +36,10 @@ int rb_statement_exec(struct rb_statement *statement, struct rb_dest *dest, int6
 
 /* ---- range.c: rows under savepoints, those that are refused found by halving. */
 
+#define RB_RANGE_SAVE "SAVEPOINT rapidbyte_rows; "
+#define RB_RANGE_KEEP "RELEASE SAVEPOINT rapidbyte_rows; "
+#define RB_RANGE_UNDO "ROLLBACK TO SAVEPOINT rapidbyte_rows; "
+
 struct rb_range {
     struct rb_dest *dest;
     void *self;
@@ -112,11 +116,17 @@ const char *rb_loading_relation(const struct rb_loading *run);
 /* Begins run->tried with what goes before rows of the batch from `first` on. */
 void rb_loading_begin_try(struct rb_loading *run, const char *before, int64_t first,
                           struct rb_error *err);
-/* Batch by batch, each as rb_range_load does it; `load` gets `run`. */
-int rb_loading_ranges(struct rb_loading *run,
-                      int (*load)(void *self, const char *before, int64_t first, int64_t end,
-                                  int64_t *ret_suspect, struct rb_error *err),
-                      struct rb_error *err);
+/* The reader's batch into the encoder. */
+int rb_loading_bind(struct rb_loading *run, struct rb_error *err);
+int64_t rb_loading_rows(const struct rb_loading *run);
+/* The bound batch from row `first` on as rb_range_load does it; `load` gets `run`. */
+int rb_loading_range(struct rb_loading *run, int64_t first,
+                     int (*load)(void *self, const char *before, int64_t first, int64_t end,
+                                 int64_t *ret_suspect, struct rb_error *err),
+                     struct rb_error *err);
+/* The next batch into the reader, which has the first one already. 0; 1: the stream ended. `kept`
+ * (NULL: not wanted) takes the bytes of the one before, for rb_batch_reader_swap. */
+int rb_loading_next(struct rb_loading *run, struct rb_buf *kept, struct rb_error *err);
 
 /* ---- insert.c */
 

@@ -8,10 +8,6 @@
 
 enum { GROWTH = 4 }; /* of the next try after one that succeeded; few rows are bad, as a rule */
 
-#define SAVE "SAVEPOINT rapidbyte_rows; "
-#define KEEP "RELEASE SAVEPOINT rapidbyte_rows; "
-#define UNDO "ROLLBACK TO SAVEPOINT rapidbyte_rows; "
-
 static int64_t rows_of_try(int64_t first, int64_t end, int64_t window, int64_t suspect)
 {
     int64_t n = end - first < window ? end - first : window;
@@ -25,14 +21,14 @@ static int64_t rows_of_try(int64_t first, int64_t end, int64_t window, int64_t s
 static int reject(const struct rb_range *range, int64_t row, const struct rb_error *why,
                   struct rb_error *err)
 {
-    int status = rb_query_exec(range->dest->conn, UNDO, err);
+    int status = rb_query_exec(range->dest->conn, RB_RANGE_UNDO, err);
     return status < 0 ? status : range->reject(range->self, row, why, err);
 }
 
 int rb_range_load(const struct rb_range *range, int64_t first, int64_t end, struct rb_error *err)
 {
     struct rb_conn *conn = range->dest->conn;
-    const char *before = SAVE;
+    const char *before = RB_RANGE_SAVE;
     int64_t window = range->window;
     int64_t suspect = -1;
     while (first < end) {
@@ -43,7 +39,7 @@ int rb_range_load(const struct rb_range *range, int64_t first, int64_t end, stru
         int status = range->load(range->self, before, first, first + n, &found, &why);
         if (status == 0) {
             first += n;
-            before = KEEP SAVE;
+            before = RB_RANGE_KEEP RB_RANGE_SAVE;
             window = window < range->window / GROWTH ? window * GROWTH : range->window;
         } else if (status != RB_EDATA || !rb_conn_is_usable(conn)) {
             if (err != NULL) {
@@ -52,7 +48,7 @@ int rb_range_load(const struct rb_range *range, int64_t first, int64_t end, stru
             return status;
         } else if (n > 1) {
             suspect = found >= first && found < first + n ? found : -1;
-            before = UNDO;
+            before = RB_RANGE_UNDO;
             window = n / 2;
         } else {
             status = reject(range, first, &why, err);
@@ -60,8 +56,8 @@ int rb_range_load(const struct rb_range *range, int64_t first, int64_t end, stru
                 return status;
             }
             first++;
-            before = KEEP SAVE;
+            before = RB_RANGE_KEEP RB_RANGE_SAVE;
         }
     }
-    return before[0] == 'S' ? 0 : rb_query_exec(conn, KEEP, err);
+    return before[0] == 'S' ? 0 : rb_query_exec(conn, RB_RANGE_KEEP, err);
 }
