@@ -93,11 +93,27 @@ static int query_types(struct rb_conn *conn, const struct rb_query_result *rows,
     return rb_query_run_kept(conn, rb_sql_type_definitions, params, 2, ret, err);
 }
 
+/* The columns of one relation by the short way. 1: they need the long one. */
+static int query_plain_columns(struct rb_conn *conn, const struct rb_query_result *tables,
+                               struct rb_query_result *ret, struct rb_error *err)
+{
+    struct rb_query_param param = rb_query_text_param(rb_query_text(tables, 0, T_OID));
+    int r = rb_query_run_kept(conn, rb_sql_columns_plain, &param, 1, ret, err);
+    for (size_t i = 0; r == 0 && i < ret->n_rows; i++) {
+        r = rb_query_text(ret, i, C_ENUM) ? 0 : 1;
+    }
+    return r;
+}
+
 static int query_columns(struct rb_conn *conn, const struct rb_query_result *tables,
                          struct rb_query_result *ret, struct rb_error *err)
 {
+    int r = tables->n_rows == 1 ? query_plain_columns(conn, tables, ret, err) : 1;
+    if (r != 1) {
+        return r;
+    }
     RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
-    int r = 0;
+    r = 0;
     for (size_t i = 0; r == 0 && i < tables->n_rows; i++) {
         r = put_item(&oids, rb_query_text(tables, i, T_OID));
     }
@@ -105,13 +121,7 @@ static int query_columns(struct rb_conn *conn, const struct rb_query_result *tab
         return no_memory(err);
     }
     struct rb_query_param param = rb_query_text_param(rb_buf_str(&oids));
-    r = rb_query_run_kept(conn, rb_sql_columns_plain, &param, 1, ret, err);
-    for (size_t i = 0; r == 0 && i < ret->n_rows; i++) {
-        if (!rb_query_text(ret, i, C_ENUM)) {
-            return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
-        }
-    }
-    return r;
+    return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
 }
 
 /* One relation by the short way, unless it is partitioned. */

@@ -141,9 +141,8 @@ static int check_rewritten(const struct rb_table *table, struct rb_conn *conn, s
     r = r < 0 ? r : rb_quote_qualified(&name, table->schema, table->name, err);
     struct rb_query_param params[] = {rb_query_text_param(oid),
                                       rb_query_text_param(rb_buf_str(&name))};
-    r = r < 0 ? r
-              : rb_query_run_kept_after(conn, rb_buf_str(&lock), rb_sql_rewritten, params, 2, &rows,
-                                        err);
+    const char *sql = table->divisible ? rb_sql_rewritten_plain : rb_sql_rewritten;
+    r = r < 0 ? r : rb_query_run_kept_after(conn, rb_buf_str(&lock), sql, params, 2, &rows, err);
     const char *changed = r == 0 ? rb_query_text(&rows, 0, 0) : NULL;
     if (!changed) {
         return r;
