@@ -20,6 +20,11 @@ struct rb_json_value {
     int token;
 };
 
+/* Of errors for want of memory for what the host asked and is told. */
+#define RB_JSON_MEMORY_HINT                                                                        \
+    "raise resources.max_memory, of which each connector has a share, or load fewer streams at "   \
+    "once"
+
 /* An object or an array. RB_EDATA (code BAD_JSON), RB_ENOMEM. Halves of surrogate pairs become
  * U+FFFD. */
 int rb_json_parse(const char *text, size_t len, struct rb_json_doc **ret_doc, struct rb_error *err);

@@ -348,7 +348,10 @@ int rb_sdk_dispatch(const struct rb_connector *connector, enum rb_sdk_call call,
         if (status == RB_OK) {
             return RB_OK;
         }
-        rb_error_set(&err, status, "RESULT_TOO_LARGE", "the result can't be written as JSON");
+        rb_error_set(&err, status, "RESULT_TOO_LARGE",
+                     "there is no memory for the result as JSON, which is of %d MiB at most",
+                     RB_ABI_JSON_MAX >> 20);
+        rb_error_set_hint(&err, RB_JSON_MEMORY_HINT);
     }
     return write_error(ret, start, status, &err);
 }

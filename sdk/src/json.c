@@ -202,9 +202,12 @@ int rb_json_parse(const char *text, size_t len, struct rb_json_doc **ret_doc, st
     }
     if (status < 0) {
         rb_json_free(doc);
-        return status == RB_ENOMEM
-                   ? rb_error_set(err, status, "OUT_OF_MEMORY", "out of memory for JSON")
-                   : rb_error_set(err, status, "BAD_JSON", "not a JSON object or array");
+        if (status != RB_ENOMEM) {
+            return rb_error_set(err, status, "BAD_JSON", "not a JSON object or array");
+        }
+        rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for %zu bytes of JSON", len);
+        rb_error_set_hint(err, RB_JSON_MEMORY_HINT);
+        return status;
     }
     for (int i = 0; i < doc->n_tokens; i++) {
         if (doc->tokens[i].type == JSMN_STRING) {

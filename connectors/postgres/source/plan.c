@@ -160,29 +160,55 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
     return 0;
 }
 
+/* Streams that can't be locked, in order. Few, as a rule: an error is large. */
+struct unlocked {
+    struct unlocked_stream {
+        size_t stream;
+        struct rb_error why;
+    } *items;
+    size_t n;
+};
+
+static int unlocked_add(struct unlocked *unlocked, size_t stream, const struct rb_error *why,
+                        struct rb_error *err)
+{
+    struct unlocked_stream *grown =
+        realloc(unlocked->items, (unlocked->n + 1) * sizeof *unlocked->items);
+    if (!grown) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the plan");
+    }
+    unlocked->items = grown;
+    grown[unlocked->n++] = (struct unlocked_stream){.stream = stream, .why = *why};
+    return 0;
+}
+
 /* All at once, unless something is wrong with one of them. */
 static int lock_streams(struct rb_source *source, const struct rb_stream_context *streams,
-                        size_t n_streams, struct rb_error *lock_errors, struct rb_error *err)
+                        size_t n_streams, struct unlocked *ret, struct rb_error *err)
 {
     int r = n_streams < 2
                 ? 1
                 : rb_source_streams_lock(source, source->planner, streams, n_streams, err);
     source->planned_locked = true;
     for (size_t i = 0; r == 1 && i < n_streams; i++) {
-        int locked = rb_source_stream_lock(source, source->planner, &streams[i], &lock_errors[i]);
+        struct rb_error why;
+        int locked = rb_source_stream_lock(source, source->planner, &streams[i], &why);
         source->planned_locked = source->planned_locked && locked == 0;
         if (locked < 0 && !rb_conn_is_usable(source->planner)) {
             if (err) {
-                *err = lock_errors[i];
+                *err = why;
             }
             return locked;
+        }
+        if (locked < 0 && unlocked_add(ret, i, &why, err) < 0) {
+            return RB_ENOMEM;
         }
     }
     return r < 0 ? r : 0;
 }
 
 static int begin(struct rb_source *source, const struct rb_stream_context *streams,
-                 size_t n_streams, struct rb_error *lock_errors, struct rb_snapshot *ret,
+                 size_t n_streams, struct unlocked *ret_unlocked, struct rb_snapshot *ret,
                  struct rb_error *err)
 {
     int r = 0;
@@ -195,7 +221,7 @@ static int begin(struct rb_source *source, const struct rb_stream_context *strea
     r = r < 0 ? r : rb_snapshot_identify(source->planner, ret, err);
     r = r < 0 ? r : rb_query_exec(source->planner, rb_sql_begin, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_BEGUN, err);
-    r = r < 0 ? r : lock_streams(source, streams, n_streams, lock_errors, err);
+    r = r < 0 ? r : lock_streams(source, streams, n_streams, ret_unlocked, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_LOCKED, err);
     r = r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
     return r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
@@ -207,12 +233,9 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
 {
     struct rb_source *source = self;
     struct rb_snapshot snapshot = {0};
+    struct unlocked unlocked = {0};
     (void)load_id;
-    struct rb_error *lock_errors = calloc(n_streams + 1, sizeof *lock_errors);
-    if (!lock_errors) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the plan");
-    }
-    int r = begin(source, streams, n_streams, lock_errors, &snapshot, err);
+    int r = begin(source, streams, n_streams, &unlocked, &snapshot, err);
     if (r == 0) {
         rb_json_key(ret, "snapshot");
         rb_snapshot_write(&snapshot, ret);
@@ -220,15 +243,16 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         rb_json_begin_array(ret);
     }
     bool undoable = false;
+    size_t failed = 0;
     for (size_t i = 0; r == 0 && i < n_streams; i++) {
-        if (lock_errors[i].status < 0) {
-            write_failed(&streams[i], &lock_errors[i], ret);
+        if (failed < unlocked.n && unlocked.items[failed].stream == i) {
+            write_failed(&streams[i], &unlocked.items[failed++].why, ret);
         } else {
             r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, &undoable, ret,
                             err);
         }
     }
-    free(lock_errors);
+    free(unlocked.items);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
         rb_conn_closep(&source->planner);
