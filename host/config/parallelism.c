@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-enum { PROCESSORS_A_LANE = 2, LANES_MAX = 64 };
+enum { PROCESSORS_A_LANE = 2, LANES_A_PROCESSOR = 2, MANY_STREAMS = 16, LANES_MAX = 64 };
 static const uint64_t lane_bytes = 32 * 1024 * 1024;
 
 int rb_parallelism_processors(void)
@@ -32,6 +32,12 @@ static bool is_bound_by_streams(const struct rb_pipeline *pipeline)
     return pipeline->n_patterns == 0;
 }
 
+/* Many tables are small ones, as a rule, whose lanes wait for round trips and disks. */
+static bool has_many_streams(const struct rb_pipeline *pipeline)
+{
+    return pipeline->n_patterns > 0 || pipeline->n_streams >= MANY_STREAMS;
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -40,7 +46,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
 {
     const struct rb_resources *resources = &pipeline->resources;
-    uint64_t n = processors > 0 ? (uint64_t)processors / PROCESSORS_A_LANE : 0;
+    uint64_t n = processors > 0 ? (uint64_t)processors : 0;
+    n = has_many_streams(pipeline) ? n * LANES_A_PROCESSOR : n / PROCESSORS_A_LANE;
     n = smaller(n, LANES_MAX);
     n = smaller(n, (uint64_t)resources->max_connections - 1);
     n = smaller(n, resources->max_memory_bytes / lane_bytes);

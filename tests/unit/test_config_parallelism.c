@@ -17,6 +17,9 @@
 #define REPLACED "{ name: s2, write_mode: replace }"
 #define TRUNCATED "{ name: s3, write_mode: replace, replace_method: truncate }"
 #define ALL_OF_THEM "{ match: '*' }"
+#define TEN(x)                                                                                     \
+    "{name: " #x "0}, {name: " #x "1}, {name: " #x "2}, {name: " #x "3}, {name: " #x "4}, "        \
+    "{name: " #x "5}, {name: " #x "6}, {name: " #x "7}, {name: " #x "8}, {name: " #x "9}"
 
 static void test_auto_follows_what_there_is(void **ctx)
 {
@@ -42,6 +45,12 @@ static void test_auto_follows_what_there_is(void **ctx)
         {64, HEAD "[ " APPENDED ", " REPLACED " ]\n", 7},
         {64, HEAD "[ " ALL_OF_THEM " ]\n", 7},
         {2, HEAD "[ " APPENDED ", " TRUNCATED " ]\n", 1},
+        /* Many have more lanes than processors, within the same bounds. */
+        {1, HEAD "[ " ALL_OF_THEM " ]\n", 2},
+        {2, HEAD "[ " ALL_OF_THEM " ]\n", 4},
+        {2, HEAD "[ " ALL_OF_THEM " ]\nresources: { max_memory: 96mb }\n", 3},
+        {2, HEAD "[ " TEN(a) ", " TEN(b) " ]\n", 4},
+        {2, HEAD "[ " TEN(a) " ]\n", 1},
     };
     struct rb_config_fixture *f = *ctx;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
