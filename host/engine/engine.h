@@ -58,7 +58,7 @@ struct rb_timings {
     double transform_run;
     double destination_connect, destination_decode, destination_flush, destination_commit,
         destination_wait;
-    double module_load, instantiate; /* summed over instances */
+    double module_load, instantiate; /* summed over instances, of which several may share a load */
     int n_instances;
     double compile; /* ahead of time, in this run */
     double total;

@@ -82,7 +82,8 @@ struct rb_guest_preopen {
 };
 
 struct rb_guest_timings {
-    int64_t load_ns; /* module from the AOT cache (or, with the interpreter, from wasm) */
+    int64_t load_ns; /* its module from the AOT cache (or, with the interpreter, from wasm), for the
+                      * first instance of those that share it */
     int64_t instantiate_ns;
     bool aot; /* false: the interpreter runs it */
 };

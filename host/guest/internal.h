@@ -131,9 +131,13 @@ struct rb_module {
     char sha256[65]; /* "": not to be found again */
     bool interpreter;
     char *aot_dir;
-    size_t refs; /* under the lock of module.c */
+    size_t refs;     /* under the lock of module.c */
+    int64_t load_ns; /* of the instance that loaded it */
     WasmEdge_ASTModuleContext *ast;
 };
+
+/* Nanoseconds since some fixed moment. */
+int64_t rb_guest_now_ns(void);
 
 /* Sets guest->module from its options: the one that another instance has loaded, or the file, once
  * it is verified. RB_ECONNECTOR as rb_guest_new says; RB_ENOMEM. */

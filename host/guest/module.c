@@ -20,20 +20,31 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
 }
 
-/* The module's file, and which one to load: the AOT cache's entry or the module itself. */
+/* The module's digest. A cache entry is found by the digest that was asked for, and holds the
+ * module that has it, whatever the file has become: then the file is not read. */
+static int identify(const struct rb_guest_options *o, char ret_sha256[65], struct rb_error *err)
+{
+    if (!o->interpreter && o->wasm_sha256 && strlen(o->wasm_sha256) == 64) {
+        memcpy(ret_sha256, o->wasm_sha256, 65);
+        return 0;
+    }
+    int status = rb_guest_check_module(o->wasm_path, ret_sha256, err);
+    if (status == 0 && o->wasm_sha256 && strcmp(o->wasm_sha256, ret_sha256) != 0) {
+        status = rb_error_set(err, RB_ECONNECTOR, "CHECKSUM_MISMATCH",
+                              "'%s' is not the file that was checked", o->wasm_path);
+        rb_error_set_detail(err, "sha-256 %s, expected %s", ret_sha256, o->wasm_sha256);
+    }
+    return status;
+}
+
+/* Which file to load: the AOT cache's entry or the module itself. */
 static int find_code(const struct rb_guest_options *o, struct rb_buf *ret_path,
                      struct rb_error *err)
 {
     char sha256[65];
-    int status = rb_guest_check_module(o->wasm_path, sha256, err);
+    int status = identify(o, sha256, err);
     if (status != 0) {
         return status;
-    }
-    if (o->wasm_sha256 && strcmp(o->wasm_sha256, sha256) != 0) {
-        rb_error_set(err, RB_ECONNECTOR, "CHECKSUM_MISMATCH",
-                     "'%s' is not the file that was checked", o->wasm_path);
-        rb_error_set_detail(err, "sha-256 %s, expected %s", sha256, o->wasm_sha256);
-        return RB_ECONNECTOR;
     }
     if (o->interpreter) {
         status = rb_buf_append_str(ret_path, o->wasm_path);
@@ -141,11 +152,13 @@ int rb_module_take(struct rb_guest *guest, struct rb_error *err)
     }
     module->refs = 1;
     module->interpreter = o->interpreter;
+    int64_t start = rb_guest_now_ns();
     int status = load(guest, &module->ast, err);
     if (status != 0) {
         free_module(module);
         return status;
     }
+    module->load_ns = rb_guest_now_ns() - start;
     guest->module = module;
     /* Without a digest that was asked for there is nothing to find it by. */
     if (o->wasm_sha256 && strlen(o->wasm_sha256) < sizeof module->sha256) {

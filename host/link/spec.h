@@ -127,7 +127,7 @@ struct rb_stage_result {
     double wait_secs;   /* source: for room in the channel; destination: for a batch */
     double run_secs;    /* in the export, waits included */
     double open_secs;   /* load, instantiate and rb_open, when this unit was the first */
-    double load_secs;   /* of that: module load */
+    double load_secs;   /* of its module, for the first instance of those that share it */
     double instantiate_secs;
     uint64_t memory_bytes; /* the guest's linear memory at the end */
 };

@@ -47,7 +47,7 @@ bool rb_instance_overrun(struct rb_instance *instance, struct rb_instance_overru
 /* What making an instance took; zero when it was there. */
 struct rb_instance_timings {
     double open_secs; /* load, instantiate and rb_open */
-    double load_secs;
+    double load_secs; /* of its module, for the first instance of those that share it */
     double instantiate_secs;
 };
 
