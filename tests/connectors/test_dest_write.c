@@ -25,10 +25,11 @@ static const char open_json[] =
     "\"load_method\":\"%s\"}},\"connector_id\":\"dest-postgres\",\"connector_version\":\"1\","
     "\"pipeline\":\"p\"}";
 
-#define CONTEXT(mode, more)                                                                        \
+#define CONTEXT_OF(mode, max_record_bytes, more)                                                   \
     "{\"stream_name\":\"users\",\"sync_mode\":\"full_refresh\",\"write_mode\":" mode               \
     ",\"load_id\":\"L1\",\"pipeline\":\"p\",\"attempt\":1,\"unit\":{\"index\":0,\"count\":1},"     \
-    "\"limits\":{\"max_batch_bytes\":1000000,\"max_record_bytes\":100000}" more "}"
+    "\"limits\":{\"max_batch_bytes\":1000000,\"max_record_bytes\":" max_record_bytes "}" more "}"
+#define CONTEXT(mode, more) CONTEXT_OF(mode, "100000", more)
 #define END "{\"records\":3,\"checksum\":null,\"checkpoint\":{\"cursor_value\":{\"int64\":3}}}"
 
 static void call_open(const char *method)
@@ -328,6 +329,32 @@ static void insert_sends_an_array_a_column(void **state)
     assert_false(rb_fakepg_saw(&fake, "COPY"));
 }
 
+/* What the encoder refuses never gets to the server, and the savepoint must be there all the same.
+ */
+static void rows_that_cannot_be_sent_are_left_out(void **state)
+{
+    (void)state;
+    table_is_there();
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "unnest", .tag = "INSERT 0 1"});
+    call_open("insert");
+    feed_rows();
+    rb_double_feed_end(END);
+    /* A row takes 15 bytes, the one with NULL 14. */
+    expect_write(CONTEXT_OF("\"append\"", "14", ",\"policies\":{\"on_data_error\":\"skip\"}"),
+                 "\"status\":\"ok\"", "\"records_written\":1", NULL);
+}
+
+static void a_row_that_cannot_be_sent_is_named(void **state)
+{
+    (void)state;
+    table_is_there();
+    call_open("insert");
+    feed_rows();
+    rb_double_feed_end(END);
+    expect_write(CONTEXT_OF("\"append\"", "14", ""), "row 1 of 15 bytes is larger than",
+                 "RECORD_TOO_LARGE", NULL);
+}
+
 static void upsert_goes_by_a_temporary_table(void **state)
 {
     (void)state;
@@ -484,6 +511,8 @@ int main(void)
         TEST(a_receipt_that_comes_first_is_not_doubled),
         TEST(a_lost_commit_is_asked_for),
         TEST(insert_sends_an_array_a_column),
+        TEST(rows_that_cannot_be_sent_are_left_out),
+        TEST(a_row_that_cannot_be_sent_is_named),
         TEST(upsert_goes_by_a_temporary_table),
         TEST(upsert_needs_a_unique_key),
         TEST(policies_decide_on_columns),

@@ -111,22 +111,36 @@ like "$stderr" "row $(position 5345 'id > 1000').*positive" "a row of a later ba
 
 # INSERT sends a batch in pieces before the answers for those before them are there. Wherever the bad row lies in pieces and batches, it
 # alone is left out, and the pieces behind it, which the server refused with it, come again.
-src_sql "CREATE TABLE pieces AS SELECT i AS id, CASE WHEN i % 499 = 0 OR i = 30000 THEN NULL ELSE repeat('x', i % 200) END AS note FROM generate_series(1, 30000) i"
-dst_sql "CREATE TABLE raw.pieces (id integer, note text CONSTRAINT noted CHECK (note IS NOT NULL))"
-EXTRA='resources: { max_batch_bytes: 64kb }' load_method=insert write_mode=append STREAMS='- { name: pieces, on_data_error: dlq }' pipeline "$p"
-run_is 0 "bad rows in many pieces" "$RAPIDBYTE" run "$p"
-is "$(dst_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM raw.pieces t")" \
-    "$(src_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM pieces t WHERE note IS NOT NULL")" "bad rows in many pieces: the others are there"
-is "$(dst_sql "SELECT count(*), sum(position), bool_and(position = (\"values\" ->> 'id')::int) FROM raw.pieces__rejected")" \
-    "$(src_sql "SELECT count(*), sum(id), true FROM pieces WHERE note IS NULL")" "bad rows in many pieces: each by its position"
-for bad in 1 900 1800 2700 3600 29999; do
-    src_sql "UPDATE pieces SET note = 'x' WHERE note IS NULL; UPDATE pieces SET note = NULL WHERE id = $bad"
+src_sql "CREATE TABLE pieces AS SELECT i AS id, repeat('x', i % 200) AS note FROM generate_series(1, 30000) i"
+dst_sql "CREATE TABLE raw.pieces (id integer, note text CONSTRAINT noted CHECK (note <> 'bad'))"
+where_is() { src_sql "SELECT string_agg(n::text, ',' ORDER BY n) FROM (SELECT note, row_number() OVER (ORDER BY ctid) AS n FROM pieces) s WHERE note = 'bad'"; }
+for size in 64kb 64mb; do
+    for bad in 'id % 499 = 0' 'id IN (1, 30000)' 'id IN (900, 9000, 9001)' 'id IN (1800, 8700, 17500, 26200)' 'id IN (8400, 8500, 8600, 25000)' 'id IN (6000, 12000, 18000, 24000)'; do
+        what="pieces of $size, bad $bad"
+        src_sql "UPDATE pieces SET note = CASE WHEN $bad THEN 'bad' ELSE repeat('x', id % 200) END WHERE note = 'bad' OR $bad"
+        dst_sql "TRUNCATE raw.pieces; DROP TABLE IF EXISTS raw.pieces__rejected"
+        EXTRA="resources: { max_batch_bytes: $size }" load_method=insert write_mode=append STREAMS='- { name: pieces, on_data_error: dlq }' pipeline "$p"
+        run_is 0 "$what" "$RAPIDBYTE" run "$p"
+        is "$(dst_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM raw.pieces t")" \
+            "$(src_sql "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM pieces t WHERE note <> 'bad'")" "$what: the others are there"
+        is "$(dst_sql "SELECT string_agg(position::text, ',' ORDER BY position) FROM raw.pieces__rejected")" "$(where_is)" "$what: each by its position"
+    done
+    src_sql "UPDATE pieces SET note = CASE WHEN id = 17000 THEN 'bad' ELSE 'x' END WHERE note = 'bad' OR id = 17000"
     dst_sql "TRUNCATE raw.pieces"
-    EXTRA='resources: { max_batch_bytes: 64kb }' load_method=insert write_mode=append STREAMS="- { name: pieces }" pipeline "$p"
-    run_is 5 "one bad row, $bad" "$RAPIDBYTE" run "$p"
-    like "$stderr" "row $(src_sql "SELECT n FROM (SELECT id, row_number() OVER (ORDER BY ctid) AS n FROM pieces) s WHERE id = $bad")[ :,]" "one bad row, $bad: its position"
-    is "$(dst_sql "SELECT count(*) FROM raw.pieces")" 0 "one bad row, $bad: nothing is visible"
+    EXTRA="resources: { max_batch_bytes: $size }" load_method=insert write_mode=append STREAMS="- { name: pieces }" pipeline "$p"
+    run_is 5 "one bad row, $size" "$RAPIDBYTE" run "$p"
+    like "$stderr" "row $(where_is)[ :,]" "one bad row, $size: its position"
+    is "$(dst_sql "SELECT count(*) FROM raw.pieces")" 0 "one bad row, $size: nothing is visible"
 done
+
+# A server that has something to say of each row says it before it reads on; INSERT listens then before it sends more.
+dst_sql "CREATE TABLE raw.chatty (id integer, note text);
+    CREATE FUNCTION raw.chat() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN RAISE INFO '%', repeat('row ', 500); RETURN NEW; END\$\$;
+    CREATE TRIGGER chat BEFORE INSERT ON raw.chatty FOR EACH ROW EXECUTE FUNCTION raw.chat()"
+src_sql "CREATE TABLE chatty AS SELECT i AS id, repeat('x', 10) AS note FROM generate_series(1, 20000) i"
+EXTRA='timeouts: { idle: 5s }' load_method=insert write_mode=append STREAMS='- { name: chatty }' pipeline "$p"
+run_is 0 "a trigger that says something of each row" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*) FROM raw.chatty")" 20000 "a trigger that says something of each row: all rows"
 
 # Ten bad rows among 100,000 cost about as much again as the batches they are in: the best of three each, with room for a machine
 # that does other things (one by one, the rows would take a minute).

@@ -137,6 +137,25 @@ static struct rb_fakepg_rule *find_rule(struct rb_fakepg *fake, const char *sql)
     return NULL;
 }
 
+/* Of one name. False: there is none where one should be. */
+static bool track_savepoint(struct rb_fakepg *fake, const char *sql)
+{
+    while (sql != NULL) {
+        sql += strspn(sql, "; ");
+        bool undoes = strncmp(sql, "ROLLBACK TO SAVEPOINT", 21) == 0;
+        bool ends = strncmp(sql, "RELEASE SAVEPOINT", 17) == 0;
+        if ((undoes || ends) && !fake->has_savepoint) {
+            return false;
+        }
+        if (undoes) {
+            fake->transaction = 'T';
+        }
+        fake->has_savepoint = (fake->has_savepoint && !ends) || strncmp(sql, "SAVEPOINT", 9) == 0;
+        sql = strchr(sql, ';');
+    }
+    return true;
+}
+
 static const char *track_transaction(struct rb_fakepg *fake, const char *sql)
 {
     if (strncmp(sql, "BEGIN", 5) == 0) {
@@ -144,7 +163,11 @@ static const char *track_transaction(struct rb_fakepg *fake, const char *sql)
         fake->transaction = strstr(sql, "COMMIT") != NULL ? 'I' : 'T';
         return "BEGIN";
     }
+    if (strncmp(sql, "ROLLBACK TO", 11) == 0) {
+        return "ROLLBACK";
+    }
     if (strncmp(sql, "COMMIT", 6) == 0 || strncmp(sql, "ROLLBACK", 8) == 0) {
+        fake->has_savepoint = false;
         bool good = fake->transaction == 'T' && sql[0] == 'C';
         fake->transaction = 'I';
         return good ? "COMMIT" : "ROLLBACK";
@@ -175,6 +198,10 @@ static bool execute(struct rb_fakepg *fake, const char *sql, bool describe)
                                  strncmp(sql, "COMMIT", 6) != 0)) {
         say_error(fake, got.sqlstate != NULL ? got.sqlstate : "25P02",
                   got.message != NULL ? got.message : "current transaction is aborted");
+        return false;
+    }
+    if (!track_savepoint(fake, sql)) {
+        say_error(fake, "3B001", "savepoint does not exist");
         return false;
     }
     const char *tag = track_transaction(fake, sql);

@@ -41,6 +41,7 @@ struct rb_fakepg {
     struct rb_buf in, out;
     size_t said;
     char transaction;
+    bool has_savepoint;
     bool started, skipping, copying, closed;
     char *statement;
     char *kept[RB_FAKEPG_KEPT_MAX]; /* prepared as "rb<index>"; the last: by another name */

@@ -374,6 +374,11 @@ void rb_conn_set_max_record(struct rb_conn *conn, size_t max_record_bytes)
     conn->copy_in.max = RB_CONN_COPY_MESSAGE_BYTES + max_record_bytes + RB_CONN_MESSAGE_SLACK_BYTES;
 }
 
+unsigned rb_conn_notices(const struct rb_conn *conn)
+{
+    return conn->n_notices;
+}
+
 double rb_conn_receive_secs(const struct rb_conn *conn)
 {
     return conn->receive_secs;

@@ -71,5 +71,7 @@ bool rb_conn_is_encrypted(const struct rb_conn *conn);
 void rb_conn_set_max_record(struct rb_conn *conn, size_t max_record_bytes);
 /* Seconds spent waiting in receive since the connection was opened. */
 double rb_conn_receive_secs(const struct rb_conn *conn);
+/* Notices that the server has sent. */
+unsigned rb_conn_notices(const struct rb_conn *conn);
 
 #endif

@@ -86,10 +86,11 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
                      const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
 /* In transactions: statements that go to the server before the answers to those before them came,
- * so that it never waits. Each push, in one message, is of `before` (statements without parameters
- * and rows) and of a prepared statement without rows, and has its pull, in the same order; nothing
- * else is done with the connection in between. After one that failed the others do, too: the
- * transaction is aborted. Small answers alone: the server must be able to send them unread. */
+ * so that it never waits. Each push, in one message, is of `before` (statements without parameters,
+ * whose rows are thrown away) and of a prepared statement without rows, and has its pull, in the
+ * same order; nothing else is done with the connection in between. After one that failed the others
+ * do, too: the transaction is aborted. While answers are outstanding they must be small and come
+ * soon: a push waits for a server that can't send or does not read, and not for ever. */
 int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
                   const struct rb_query_param *params, size_t n_params, struct rb_error *err);
 /* Of the prepared statement: its command tag's count. */

@@ -146,6 +146,7 @@ static bool dispatch_async(struct rb_conn *conn, const struct rb_wire_message *m
 {
     switch (m->type) {
     case 'N':
+        conn->n_notices++;
         rb_pgerror_log_notice(m->body, m->len);
         return true;
     case 'S':

@@ -38,6 +38,7 @@ struct rb_conn {
     size_t max_record_bytes;
     double deadline_secs; /* on rb_clock_secs; 0: none. Only while connecting */
     double receive_secs;
+    unsigned n_notices;
     int64_t copy_rows;
     const char *kept[RB_WIRE_KEPT_MAX]; /* texts that are prepared as "rb<index>"; static */
 

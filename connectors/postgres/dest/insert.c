@@ -12,7 +12,10 @@ enum {
     ARRAY_SLACK = 64 * 1024 * 1024, /* bytes of a column's array beyond the largest batch */
     PIECE_BYTES = 128 * 1024,       /* of a batch, about; the server is slower with twice of it */
     PIECES_MAX = 3,                 /* sent before the first one's answer is there */
+    KEPT_MAX = 1024 * 1024,         /* bytes of a batch; nothing is sent ahead of a larger one */
 };
+
+static const double soon_secs = 0.5;
 
 /* Rows of a batch that go in one statement. */
 struct piece {
@@ -33,6 +36,7 @@ struct insert {
     struct piece sent[PIECES_MAX]; /* whose answers are still to come */
     size_t n_sent;
     bool is_saved; /* there is a savepoint */
+    bool in_step;  /* nothing is sent ahead: answers do not come soon, or notices come with them */
 };
 
 static int no_memory(struct rb_error *err)
@@ -245,10 +249,14 @@ static int push(struct insert *insert, const char *before, int64_t first, int64_
 static int pull(struct insert *insert, struct rb_error *err)
 {
     struct rb_loading *run = insert->run;
+    struct rb_conn *conn = run->dest->conn;
+    unsigned notices = rb_conn_notices(conn);
     int64_t rows = 0;
     double start = rb_clock_secs();
-    int status = rb_query_pull(run->dest->conn, &rows, err);
-    run->load->flush_secs += rb_clock_secs() - start;
+    int status = rb_query_pull(conn, &rows, err);
+    double secs = rb_clock_secs() - start;
+    insert->in_step = secs > soon_secs || rb_conn_notices(conn) != notices;
+    run->load->flush_secs += secs;
     run->sent += status == 0 ? rows : 0;
     return status;
 }
@@ -258,7 +266,9 @@ static int insert_range(void *self, const char *before, int64_t first, int64_t e
 {
     struct rb_loading *run = self;
     (void)ret_suspect; /* INSERT does not say which row it was */
-    int status = push(run->insert, before, first, end, err);
+    /* Even if nothing can be sent: the caller goes back to the savepoint in `before`. */
+    int status = rb_query_exec(run->dest->conn, before, err);
+    status = status < 0 ? status : push(run->insert, "", first, end, err);
     return status < 0 ? status : pull(run->insert, err);
 }
 
@@ -389,12 +399,14 @@ static int insert_batch(struct insert *insert, int64_t first, struct rb_error *e
         insert->is_saved = true;
         insert->sent[insert->n_sent++] = (struct piece){.first = first};
         first = end;
-        status = settle_down_to(insert, PIECES_MAX - 1, false, &first, err);
+        size_t ahead = insert->in_step ? 0 : PIECES_MAX - 1;
+        status = settle_down_to(insert, ahead, false, &first, err);
     }
     return status;
 }
 
-/* Before the next batch takes the kept one's place, none of that may be under way. */
+/* Before the next batch takes the kept one's place, none of that may be under way; and nothing of a
+ * batch that is too large to be kept. */
 static int next_batch(struct insert *insert, struct rb_error *err)
 {
     int64_t rows = rb_loading_rows(insert->run);
@@ -403,7 +415,11 @@ static int next_batch(struct insert *insert, struct rb_error *err)
     if (status == 0 && next < rows) {
         status = insert_batch(insert, next, err);
     }
-    status = status < 0 ? status : rb_loading_next(insert->run, &insert->kept, err);
+    bool keeps = insert->run->load->reader->bytes.len <= KEPT_MAX;
+    if (status == 0 && !keeps) {
+        status = settle_down_to(insert, 0, false, &next, err);
+    }
+    status = status < 0 ? status : rb_loading_next(insert->run, keeps ? &insert->kept : NULL, err);
     for (size_t i = 0; status == 0 && i < insert->n_sent; i++) {
         insert->sent[i].of_kept = true;
     }
@@ -429,7 +445,7 @@ static int insert_all(struct insert *insert, struct rb_error *err)
 
 int rb_loading_insert(struct rb_loading *run, struct rb_error *err)
 {
-    RB_CLEANUP(insert_release) struct insert insert = {.run = run};
+    RB_CLEANUP(insert_release) struct insert insert = {.run = run, .in_step = true};
     int status = insert_init(&insert, run, err);
     status = status < 0 ? status : prepare_records(&insert, err);
     status = status < 0 ? status : build(&insert, err);
