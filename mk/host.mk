@@ -6,8 +6,8 @@ HOST_LIBS := -lsqlite3 -lssl -lcrypto -llz4 -lzstd -lfyaml -lyyjson -lseccomp -l
 # What is released has inside of it what comes as an archive (the last two: what libfyaml and OpenSSL
 # need): for nine shared libraries the loader took 2 ms of each of a run's two processes.
 archived = $(if $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
-HOST_LIBS_INSIDE := $(foreach l,sqlite3 ssl crypto lz4 zstd fyaml seccomp xxhash z,$(call archived,$l)) \
-    -lyyjson -lpthread -ldl -lm
+HOST_LIBS_INSIDE := $(foreach l,sqlite3 ssl crypto lz4 zstd fyaml seccomp,$(call archived,$l)) \
+    $(foreach l,xxhash z,$(filter -l:%,$(call archived,$l))) -lyyjson -lpthread -ldl -lm
 
 MAIN := $(wildcard host/cli/main.c)
 

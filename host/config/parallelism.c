@@ -4,6 +4,8 @@
 
 enum { PROCESSORS_A_LANE = 2, LANES_A_PROCESSOR = 2, MANY_STREAMS = 16, LANES_MAX = 64 };
 static const uint64_t lane_bytes = 32 * 1024 * 1024;
+/* Of each stage, where lanes are many: enough for rows of some megabytes. */
+static const uint64_t stage_bytes = 32 * 1024 * 1024;
 
 int rb_parallelism_processors(void)
 {
@@ -47,10 +49,15 @@ int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
 {
     const struct rb_resources *resources = &pipeline->resources;
     uint64_t n = processors > 0 ? (uint64_t)processors : 0;
-    n = has_many_streams(pipeline) ? n * LANES_A_PROCESSOR : n / PROCESSORS_A_LANE;
+    uint64_t many = 0;
+    if (has_many_streams(pipeline)) {
+        many = resources->max_memory_bytes / stage_bytes / (2 + pipeline->n_transforms);
+        many = smaller(many, n * LANES_A_PROCESSOR);
+    }
+    n = smaller(n / PROCESSORS_A_LANE, resources->max_memory_bytes / lane_bytes);
+    n = n > many ? n : many;
     n = smaller(n, LANES_MAX);
     n = smaller(n, (uint64_t)resources->max_connections - 1);
-    n = smaller(n, resources->max_memory_bytes / lane_bytes);
     if (is_bound_by_streams(pipeline)) {
         n = smaller(n, pipeline->n_streams);
     }

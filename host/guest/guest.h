@@ -56,11 +56,12 @@ struct rb_guest_ops {
 
 /* All borrowed until the instance is freed. */
 struct rb_guest_options {
-    const char *connector_id;  /* for messages */
-    const char *wasm_path;     /* the module */
-    const char *wasm_sha256;   /* 64 hex digits the file must have; NULL: not checked */
-    const char *aot_dir;       /* folder of the AOT cache; NULL: no AOT */
-    bool interpreter;          /* run without AOT */
+    const char *connector_id; /* for messages */
+    const char *wasm_path;    /* the module */
+    const char *wasm_sha256; /* 64 hex digits: what is compiled is found by them, and a file that is
+                              * interpreted must have them; NULL: as the file is */
+    const char *aot_dir;     /* folder of the AOT cache; NULL: no AOT */
+    bool interpreter;        /* run without AOT */
     uint64_t memory_max_bytes; /* of the guest's linear memory; rounded down to pages of 64 KiB */
     size_t batch_max_bytes;    /* of rb_host_emit_batch */
     int cancel_fd;             /* eventfd, readable once the run is cancelled */

@@ -6,18 +6,22 @@ static const uint64_t lane_min_bytes = 6 * 1024 * 1024;
 /* WebAssembly's 32-bit memory. */
 static const uint64_t guest_max_bytes = (uint64_t)4 * 1024 * 1024 * 1024;
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t of_guest(uint64_t bytes)
 {
     bytes = bytes / page_bytes * page_bytes;
-    return bytes > guest_max_bytes ? guest_max_bytes : bytes;
+    return smaller(bytes, guest_max_bytes);
 }
 
 /* Where channels take all of their quarter. */
 static uint64_t need_mib(uint64_t n, uint64_t lanes)
 {
-    uint64_t of_lanes = n * lanes * lane_min_bytes / 9 * 16;
-    uint64_t of_controls = n * control_min_bytes / 3 * 16;
-    return ((of_lanes > of_controls ? of_lanes : of_controls) >> 20) + 1;
+    uint64_t least = n * (lanes * lane_min_bytes + control_min_bytes);
+    return (least / 3 * 4 >> 20) + 1;
 }
 
 int rb_budget_divide(const struct rb_worker_spec *spec, struct rb_budget *ret, struct rb_error *err)
@@ -32,9 +36,11 @@ int rb_budget_divide(const struct rb_worker_spec *spec, struct rb_budget *ret, s
         channel = channels_max / n_channels;
     }
     uint64_t guests = spec->max_memory_bytes - n_channels * channel;
-    uint64_t control = n == 0 ? 0 : guests / 4 / n;
-    uint64_t lane = n_guests == 0 ? 0 : guests / 4 * 3 / n_guests;
-    if (n > 0 && (control < control_min_bytes || (lanes > 0 && lane < lane_min_bytes))) {
+    uint64_t least = n_guests * lane_min_bytes;
+    uint64_t controls = guests > least ? smaller(guests / 4, guests - least) : 0;
+    uint64_t control = n == 0 ? 0 : controls / n;
+    uint64_t lane = n_guests == 0 ? 0 : (guests - controls) / n_guests;
+    if (n > 0 && control < control_min_bytes) {
         return rb_error_set(err, RB_ECONFIG, "MAX_MEMORY",
                             "max_memory of %llu MiB is too little for %llu connectors on %llu "
                             "lanes: it takes %llu MiB, or fewer lanes (parallelism)",

@@ -48,7 +48,7 @@ static void test_auto_follows_what_there_is(void **ctx)
         /* Many have more lanes than processors, within the same bounds. */
         {1, HEAD "[ " ALL_OF_THEM " ]\n", 2},
         {2, HEAD "[ " ALL_OF_THEM " ]\n", 4},
-        {2, HEAD "[ " ALL_OF_THEM " ]\nresources: { max_memory: 96mb }\n", 3},
+        {2, HEAD "[ " ALL_OF_THEM " ]\nresources: { max_memory: 128mb }\n", 2},
         {2, HEAD "[ " TEN(a) ", " TEN(b) " ]\n", 4},
         {2, HEAD "[ " TEN(a) " ]\n", 1},
     };
