@@ -72,6 +72,18 @@ for policy in fail skip; do
     dst_sql 'TRUNCATE raw.cased'
 done
 
+# Rows that are numbered only when one of them has to be named.
+dst_sql 'ALTER TABLE raw.cased ADD CONSTRAINT low CHECK (v <> 7770)'
+STREAMS="- { name: cased }" pipeline "$p"
+run_is 5 "the source's key comes twice here, and a row is refused" "$RAPIDBYTE" run "$p"
+like "$stderr" 'row 7770 .*"low"' "the source's key comes twice here, and a row is refused: by its number"
+src_sql "CREATE TABLE wider (id int PRIMARY KEY, part int, v text); INSERT INTO wider SELECT i, nullif(i, 1234), 'v' || i FROM generate_series(1, 3000) i"
+dst_sql 'CREATE TABLE raw.wider (id int, part int, v text, UNIQUE (id, part))'
+STREAMS='- { name: wider, primary_key: [id, part] }' pipeline "$p"
+run_is 5 "NULL in a key that is wider than the source's" "$RAPIDBYTE" run "$p"
+like "$stderr" 'row 1234 has NULL in its primary key' "NULL in a key that is wider than the source's: by its number"
+is "$(dst_sql 'SELECT (SELECT count(*) FROM raw.cased) + (SELECT count(*) FROM raw.wider)')" 0 "nothing of either is visible"
+
 # A row without a key can be neither updated nor inserted once.
 src_sql "CREATE TABLE keyless (id int, v text); INSERT INTO keyless VALUES (1, 'a'), (NULL, 'b')"
 dst_sql 'CREATE TABLE raw.keyless (id int UNIQUE, v text)'

@@ -103,6 +103,7 @@ struct rb_loading {
     struct rb_rejects rejects;
     bool is_plain;       /* an upsert's rows are moved as if no two had the same key */
     bool indirect;       /* by RB_LOAD_TEMPORARY */
+    bool is_numbered;    /* which has RB_LOAD_POSITION */
     bool bound;          /* the encoder has a batch */
     int64_t batch_first; /* rows of the batches before this one */
     int64_t sent;        /* rows that the server counted as they came in */
@@ -156,6 +157,8 @@ void rb_cast_add(const struct rb_loading *run, struct rb_statement *sql, size_t 
 /* ---- temporary.c: rows that are de-duplicated or cast on their way. */
 
 int rb_temporary_create(struct rb_loading *run, struct rb_error *err);
+/* Numbers its rows, where that was put off. */
+int rb_temporary_number(struct rb_loading *run, struct rb_error *err);
 /* After rows that came in were rolled back: a statement (with its semicolon) that sets the next
  * one's position. */
 void rb_temporary_add_position(struct rb_statement *sql, int64_t position);

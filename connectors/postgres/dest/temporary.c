@@ -5,21 +5,52 @@
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
+#define POSITION RB_LOAD_POSITION " bigint GENERATED ALWAYS AS IDENTITY"
+#define SAVE_MOVE "SAVEPOINT rapidbyte_move; "
+#define UNDO_MOVE "ROLLBACK TO SAVEPOINT rapidbyte_move; "
+#define RELEASE_MOVE "RELEASE SAVEPOINT rapidbyte_move; "
+
 enum { WINDOW_ROWS = 4 * 1024 }; /* of one INSERT … SELECT where rows may be refused */
+
+/* Nobody asks for the positions of an upsert's rows by the source's own key, unless something is
+ * wrong: they cost a tenth of it. */
+static bool is_numbered_late(const struct rb_loading *run)
+{
+    return rb_upsert_is(run) && run->load->key_comes_once &&
+           run->rejects.policy == RB_REJECT_FAIL && !run->dest->insert;
+}
 
 int rb_temporary_create(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_statement *sql = &run->sql;
+    run->is_numbered = !is_numbered_late(run);
     rb_statement_begin(sql, "CREATE TEMPORARY TABLE rapidbyte_in (", err);
     for (size_t i = 0; i < run->columns.n; i++) {
         const struct rb_column *column = &run->columns.items[i];
+        rb_statement_add(sql, i > 0 ? ", " : "");
         rb_statement_name(sql, column->name);
         rb_statement_add(sql, " ");
         rb_statement_add(sql, column->form == RB_FORM_TEXT ? "text" : column->declared);
-        rb_statement_add(sql, ", ");
     }
-    rb_statement_add(sql, RB_LOAD_POSITION " bigint GENERATED ALWAYS AS IDENTITY) ON COMMIT DROP");
+    if (run->is_numbered) {
+        rb_statement_add(sql, run->columns.n > 0 ? ", " POSITION : POSITION);
+    }
+    rb_statement_add(sql, ") ON COMMIT DROP");
     return rb_statement_exec(sql, run->dest, NULL, err);
+}
+
+/* In the order in which they lie, which is that of their arrival: COPY fills a table that its own
+ * transaction has made page by page, and a temporary one is always read from its beginning
+ * (PostgreSQL, TABLE_INSERT_SKIP_FSM, synchronize_seqscans). */
+int rb_temporary_number(struct rb_loading *run, struct rb_error *err)
+{
+    if (run->is_numbered) {
+        return 0;
+    }
+    int status = rb_query_exec(run->dest->conn,
+                               "ALTER TABLE " RB_LOAD_TEMPORARY " ADD COLUMN " POSITION, err);
+    run->is_numbered = status == 0;
+    return status;
 }
 
 void rb_temporary_add_position(struct rb_statement *sql, int64_t position)
@@ -189,9 +220,10 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
         .load = move_rows,
         .reject = reject_row,
     };
+    int status = rb_temporary_number(run, err);
     /* Before any row is refused: which ones are left out must not depend on how they are divided.
      */
-    int status = rb_upsert_is(run) ? rb_upsert_drop_superseded(run, err) : 0;
+    status = status == 0 && rb_upsert_is(run) ? rb_upsert_drop_superseded(run, err) : status;
     status = status < 0
                  ? status
                  : rb_query_exec(run->dest->conn,
@@ -214,9 +246,12 @@ static int move_at_once(struct rb_loading *run, struct rb_error *err)
     run->is_plain = run->load->key_comes_once;
     int status = move_rows(run, "", 0, INT64_MAX, &suspect, &own);
     if (status < 0 && run->is_plain && strcmp(own.sqlstate, same_key_twice) == 0 &&
-        rb_query_exec(run->dest->conn, "ROLLBACK TO SAVEPOINT rapidbyte_move", NULL) == 0) {
+        rb_query_exec(run->dest->conn, UNDO_MOVE RELEASE_MOVE, NULL) == 0) {
         run->is_plain = false;
-        return move_rows(run, "", 0, INT64_MAX, &suspect, err);
+        /* Outside of the savepoint, that going back to it does not undo it. */
+        status = rb_temporary_number(run, err);
+        status = status < 0 ? status : rb_query_exec(run->dest->conn, SAVE_MOVE, err);
+        return status < 0 ? status : move_rows(run, "", 0, INT64_MAX, &suspect, err);
     }
     run->is_plain = false;
     if (status < 0 && err != NULL) {
@@ -237,13 +272,13 @@ static int move_all(struct rb_loading *run, struct rb_error *err)
     }
     struct rb_error own;
     rb_error_clear(&own);
-    status = rb_query_exec(conn, "SAVEPOINT rapidbyte_move", err);
+    status = rb_query_exec(conn, SAVE_MOVE, err);
     if (status < 0) {
         return status;
     }
     status = move_at_once(run, &own);
     if (status == RB_EDATA && rb_conn_is_usable(conn) &&
-        rb_query_exec(conn, "ROLLBACK TO SAVEPOINT rapidbyte_move", NULL) == 0) {
+        rb_query_exec(conn, UNDO_MOVE, NULL) == 0) {
         /* Once more, to name the row. */
         int found = move_by_range(run, err);
         if (found < 0) {

@@ -140,19 +140,31 @@ static void add_null_key(struct rb_loading *run)
     }
 }
 
+/* The positions (where there are none: something instead) of rows with NULL in their key; with
+ * `first` of one alone. */
+static int find_null_keys(struct rb_loading *run, bool first, struct rb_query_result *ret,
+                          struct rb_error *err)
+{
+    rb_statement_begin(&run->sql, run->is_numbered ? "SELECT " RB_LOAD_POSITION : "SELECT 0", err);
+    rb_statement_add(&run->sql, " FROM " RB_LOAD_TEMPORARY " WHERE ");
+    add_null_key(run);
+    rb_statement_add(&run->sql, first ? " LIMIT 1" : " ORDER BY 1");
+    int status = rb_statement_end(&run->sql);
+    return status < 0 ? status
+                      : rb_query_run(run->dest->conn, rb_buf_str(&run->sql.text), NULL, 0,
+                                     RB_QUERY_TEXT, ret, err);
+}
+
 int rb_upsert_reject_null_keys(struct rb_loading *run, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
     bool fail = run->rejects.policy == RB_REJECT_FAIL;
-    rb_statement_begin(&run->sql, "SELECT " RB_LOAD_POSITION " FROM " RB_LOAD_TEMPORARY " WHERE ",
-                       err);
-    add_null_key(run);
-    rb_statement_add(&run->sql, fail ? " LIMIT 1" : " ORDER BY 1");
-    int status = rb_statement_end(&run->sql);
-    status = status < 0 ? status
-                        : rb_query_run(run->dest->conn, rb_buf_str(&run->sql.text), NULL, 0,
-                                       RB_QUERY_TEXT, &r, err);
+    int status = find_null_keys(run, fail, &r, err);
+    if (status == 0 && r.n_rows > 0 && !run->is_numbered) {
+        status = rb_temporary_number(run, err);
+        status = status < 0 ? status : find_null_keys(run, fail, &r, err);
+    }
     if (status < 0 || r.n_rows == 0) {
         return status;
     }
@@ -249,7 +261,8 @@ int rb_upsert_check(struct rb_loading *run, struct rb_error *err)
     int64_t lost = 0;
     int status = 0;
     if (run->load->affected != run->staged && !unique) {
-        status = rb_upsert_drop_superseded(run, err);
+        status = rb_temporary_number(run, err);
+        status = status < 0 ? status : rb_upsert_drop_superseded(run, err);
     }
     if (status < 0 || run->load->affected == run->staged) {
         return status;
