@@ -3,9 +3,9 @@
 #include <sched.h>
 
 enum { PROCESSORS_A_LANE = 2, LANES_A_PROCESSOR = 2, MANY_STREAMS = 16, LANES_MAX = 64 };
-static const uint64_t lane_bytes = 32 * 1024 * 1024;
-/* Of each stage, where lanes are many: enough for rows of some megabytes. */
-static const uint64_t stage_bytes = 32 * 1024 * 1024;
+/* For each stage of a lane; where lanes are many, enough for rows of some megabytes. */
+static const uint64_t stage_bytes = 16 * 1024 * 1024;
+static const uint64_t stage_of_many_bytes = 32 * 1024 * 1024;
 
 int rb_parallelism_processors(void)
 {
@@ -49,12 +49,13 @@ int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
 {
     const struct rb_resources *resources = &pipeline->resources;
     uint64_t n = processors > 0 ? (uint64_t)processors : 0;
+    uint64_t stages = 2 + pipeline->n_transforms;
     uint64_t many = 0;
     if (has_many_streams(pipeline)) {
-        many = resources->max_memory_bytes / stage_bytes / (2 + pipeline->n_transforms);
+        many = resources->max_memory_bytes / stage_of_many_bytes / stages;
         many = smaller(many, n * LANES_A_PROCESSOR);
     }
-    n = smaller(n / PROCESSORS_A_LANE, resources->max_memory_bytes / lane_bytes);
+    n = smaller(n / PROCESSORS_A_LANE, resources->max_memory_bytes / stage_bytes / stages);
     n = n > many ? n : many;
     n = smaller(n, LANES_MAX);
     n = smaller(n, (uint64_t)resources->max_connections - 1);

@@ -10,7 +10,7 @@ int rb_parallelism_processors(void);
 /* The number of lanes: one for every two processors, for a lane keeps a server's process busy at
  * both its ends, and these may run here; with a pattern or 16 streams and more, two for every
  * processor, for the lane of a small table mostly waits; at most max_connections - 1, and one for
- * each 32 MiB of max_memory, of the many one for as much a stage; not more than there are streams,
+ * each 16 MiB of max_memory a stage, of the many one for each 32; not more than there are streams,
  * unless a stream is a pattern or may be divided (a full_refresh that replaces by swap: into how
  * many units is the source's to say, by the table's size). At least 1. */
 int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors);

@@ -12,7 +12,7 @@ enum {
     ARRAY_SLACK = 64 * 1024 * 1024, /* bytes of a column's array beyond the largest batch */
     PIECE_BYTES = 128 * 1024,       /* of a batch, about; the server is slower with twice of it */
     PIECES_MAX = 3,                 /* sent before the first one's answer is there */
-    KEPT_MAX = 1024 * 1024,         /* bytes of a batch; nothing is sent ahead of a larger one */
+    KEPT_MAX = 2 * 1024 * 1024,     /* room for a batch; nothing is sent ahead of a larger one */
 };
 
 static const double soon_secs = 0.5;
@@ -415,7 +415,7 @@ static int next_batch(struct insert *insert, struct rb_error *err)
     if (status == 0 && next < rows) {
         status = insert_batch(insert, next, err);
     }
-    bool keeps = insert->run->load->reader->bytes.len <= KEPT_MAX;
+    bool keeps = insert->run->load->reader->bytes.cap <= KEPT_MAX;
     if (status == 0 && !keeps) {
         status = settle_down_to(insert, 0, false, &next, err);
     }

@@ -8,7 +8,6 @@
 #define POSITION RB_LOAD_POSITION " bigint GENERATED ALWAYS AS IDENTITY"
 #define SAVE_MOVE "SAVEPOINT rapidbyte_move; "
 #define UNDO_MOVE "ROLLBACK TO SAVEPOINT rapidbyte_move; "
-#define RELEASE_MOVE "RELEASE SAVEPOINT rapidbyte_move; "
 
 enum { WINDOW_ROWS = 4 * 1024 }; /* of one INSERT … SELECT where rows may be refused */
 
@@ -39,8 +38,8 @@ int rb_temporary_create(struct rb_loading *run, struct rb_error *err)
     return rb_statement_exec(sql, run->dest, NULL, err);
 }
 
-/* In the order in which they lie, which is that of their arrival: COPY fills a table that its own
- * transaction has made page by page, and a temporary one is always read from its beginning
+/* In the order in which they lie (by ctid), which is that of their arrival: COPY fills a table that
+ * its own transaction has made page by page, and a temporary one is always read from its beginning
  * (PostgreSQL, TABLE_INSERT_SKIP_FSM, synchronize_seqscans). */
 int rb_temporary_number(struct rb_loading *run, struct rb_error *err)
 {
@@ -95,7 +94,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     if (upsert && !run->is_plain) {
         rb_statement_add(sql, " ORDER BY ");
         rb_upsert_add_key(run);
-        rb_statement_add(sql, ", " RB_LOAD_POSITION " DESC");
+        rb_statement_add(sql, run->is_numbered ? ", " RB_LOAD_POSITION " DESC" : ", ctid DESC");
     } else if (!upsert) {
         rb_statement_add(sql, " ORDER BY " RB_LOAD_POSITION);
     }
@@ -220,10 +219,9 @@ static int move_by_range(struct rb_loading *run, struct rb_error *err)
         .load = move_rows,
         .reject = reject_row,
     };
-    int status = rb_temporary_number(run, err);
     /* Before any row is refused: which ones are left out must not depend on how they are divided.
      */
-    status = status == 0 && rb_upsert_is(run) ? rb_upsert_drop_superseded(run, err) : status;
+    int status = rb_upsert_is(run) ? rb_upsert_drop_superseded(run, err) : 0;
     status = status < 0
                  ? status
                  : rb_query_exec(run->dest->conn,
@@ -246,12 +244,9 @@ static int move_at_once(struct rb_loading *run, struct rb_error *err)
     run->is_plain = run->load->key_comes_once;
     int status = move_rows(run, "", 0, INT64_MAX, &suspect, &own);
     if (status < 0 && run->is_plain && strcmp(own.sqlstate, same_key_twice) == 0 &&
-        rb_query_exec(run->dest->conn, UNDO_MOVE RELEASE_MOVE, NULL) == 0) {
+        rb_query_exec(run->dest->conn, UNDO_MOVE, NULL) == 0) {
         run->is_plain = false;
-        /* Outside of the savepoint, that going back to it does not undo it. */
-        status = rb_temporary_number(run, err);
-        status = status < 0 ? status : rb_query_exec(run->dest->conn, SAVE_MOVE, err);
-        return status < 0 ? status : move_rows(run, "", 0, INT64_MAX, &suspect, err);
+        return move_rows(run, "", 0, INT64_MAX, &suspect, err);
     }
     run->is_plain = false;
     if (status < 0 && err != NULL) {
@@ -278,12 +273,9 @@ static int move_all(struct rb_loading *run, struct rb_error *err)
     }
     status = move_at_once(run, &own);
     if (status == RB_EDATA && rb_conn_is_usable(conn) &&
-        rb_query_exec(conn, UNDO_MOVE, NULL) == 0) {
-        /* Once more, to name the row. */
-        int found = move_by_range(run, err);
-        if (found < 0) {
-            return found;
-        }
+        rb_query_exec(conn, UNDO_MOVE, NULL) == 0 && rb_temporary_number(run, NULL) == 0) {
+        /* Once more, to name the row; where it is one that a later one supersedes, all are in. */
+        return move_by_range(run, err);
     }
     if (status < 0 && err != NULL) {
         *err = own;

@@ -260,9 +260,18 @@ int rb_upsert_check(struct rb_loading *run, struct rb_error *err)
     bool unique = run->rejects.policy != RB_REJECT_FAIL; /* each key comes once already */
     int64_t lost = 0;
     int status = 0;
-    if (run->load->affected != run->staged && !unique) {
+    if (run->load->affected == run->staged) {
+        return 0;
+    }
+    if (!unique && !run->is_numbered) {
+        status = count_lost(run, &lost, err);
+        if (status < 0 || lost == 0) {
+            return status; /* nor would there be any among fewer rows */
+        }
         status = rb_temporary_number(run, err);
-        status = status < 0 ? status : rb_upsert_drop_superseded(run, err);
+    }
+    if (status == 0 && !unique) {
+        status = rb_upsert_drop_superseded(run, err);
     }
     if (status < 0 || run->load->affected == run->staged) {
         return status;
