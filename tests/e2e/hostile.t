@@ -73,7 +73,7 @@ false-count|6|rows|
 hog|3|refused after [0-9]+ pages|resources: { max_memory: 64mb }
 recurse|6|connector 'recurse'|
 deep|3|held|
-deep|6|connector 'deep' crashed: its process was killed by signal 11|resources: { max_stack: 1mb }
+deep|6|connector 'deep'( or 'dest-postgres')? crashed: its process was killed by signal 11|resources: { max_stack: 1mb }
 bad-import|6|rb_host_format_disk|
 TABLE
 
