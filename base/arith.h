@@ -1,11 +1,15 @@
-/* Arithmetic that says when it does not fit. All return true on success and write *ret only then.
- */
+/* Arithmetic. What may not fit returns true on success and writes *ret only then. */
 #ifndef RB_BASE_ARITH_H
 #define RB_BASE_ARITH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+static inline uint64_t rb_smaller_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static inline bool rb_add_size(size_t a, size_t b, size_t *ret)
 {

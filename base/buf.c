@@ -48,6 +48,13 @@ void rb_buf_release(struct rb_buf *buf)
     buf->cap = 0;
 }
 
+void rb_buf_swap(struct rb_buf *a, struct rb_buf *b)
+{
+    struct rb_buf other = *a;
+    *a = *b;
+    *b = other;
+}
+
 void rb_buf_clear(struct rb_buf *buf)
 {
     buf->len = 0;

@@ -23,6 +23,8 @@ struct rb_buf {
 
 void rb_buf_init(struct rb_buf *buf, size_t max_bytes);
 void rb_buf_release(struct rb_buf *buf);
+/* Contents, memory and maxima change places. */
+void rb_buf_swap(struct rb_buf *a, struct rb_buf *b);
 /* len becomes 0, the memory stays. */
 void rb_buf_clear(struct rb_buf *buf);
 

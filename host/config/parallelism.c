@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include "base/arith.h"
+
 enum { PROCESSORS_A_LANE = 2, LANES_A_PROCESSOR = 2, MANY_STREAMS = 16, LANES_MAX = 64 };
 /* For each stage of a lane; where lanes are many, enough for rows of some megabytes. */
 static const uint64_t stage_bytes = 16 * 1024 * 1024;
@@ -40,11 +42,6 @@ static bool has_many_streams(const struct rb_pipeline *pipeline)
     return pipeline->n_patterns > 0 || pipeline->n_streams >= MANY_STREAMS;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
 {
     const struct rb_resources *resources = &pipeline->resources;
@@ -53,14 +50,14 @@ int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)
     uint64_t many = 0;
     if (has_many_streams(pipeline)) {
         many = resources->max_memory_bytes / stage_of_many_bytes / stages;
-        many = smaller(many, n * LANES_A_PROCESSOR);
+        many = rb_smaller_u64(many, n * LANES_A_PROCESSOR);
     }
-    n = smaller(n / PROCESSORS_A_LANE, resources->max_memory_bytes / stage_bytes / stages);
+    n = rb_smaller_u64(n / PROCESSORS_A_LANE, resources->max_memory_bytes / stage_bytes / stages);
     n = n > many ? n : many;
-    n = smaller(n, LANES_MAX);
-    n = smaller(n, (uint64_t)resources->max_connections - 1);
+    n = rb_smaller_u64(n, LANES_MAX);
+    n = rb_smaller_u64(n, (uint64_t)resources->max_connections - 1);
     if (is_bound_by_streams(pipeline)) {
-        n = smaller(n, pipeline->n_streams);
+        n = rb_smaller_u64(n, pipeline->n_streams);
     }
     return n > 1 ? (int)n : 1;
 }

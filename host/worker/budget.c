@@ -1,20 +1,17 @@
 #include "host/worker/budget.h"
 
+#include "base/arith.h"
+
 static const uint64_t page_bytes = 64 * 1024;
 static const uint64_t control_min_bytes = 2 * 1024 * 1024;
 static const uint64_t lane_min_bytes = 6 * 1024 * 1024;
 /* WebAssembly's 32-bit memory. */
 static const uint64_t guest_max_bytes = (uint64_t)4 * 1024 * 1024 * 1024;
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t of_guest(uint64_t bytes)
 {
     bytes = bytes / page_bytes * page_bytes;
-    return smaller(bytes, guest_max_bytes);
+    return rb_smaller_u64(bytes, guest_max_bytes);
 }
 
 /* Where channels take all of their quarter. */
@@ -37,7 +34,7 @@ int rb_budget_divide(const struct rb_worker_spec *spec, struct rb_budget *ret, s
     }
     uint64_t guests = spec->max_memory_bytes - n_channels * channel;
     uint64_t least = n_guests * lane_min_bytes;
-    uint64_t controls = guests > least ? smaller(guests / 4, guests - least) : 0;
+    uint64_t controls = guests > least ? rb_smaller_u64(guests / 4, guests - least) : 0;
     uint64_t control = n == 0 ? 0 : controls / n;
     uint64_t lane = n_guests == 0 ? 0 : (guests - controls) / n_guests;
     if (n > 0 && control < control_min_bytes) {

@@ -115,9 +115,7 @@ int rb_batch_reader_next(struct rb_batch_reader *reader, struct rb_error *err)
 
 int rb_batch_reader_swap(struct rb_batch_reader *reader, struct rb_buf *other, struct rb_error *err)
 {
-    struct rb_buf bytes = reader->bytes;
-    reader->bytes = *other;
-    *other = bytes;
+    rb_buf_swap(&reader->bytes, other);
     int status = rb_ipc_decode(&reader->decoder, reader->bytes.data, reader->bytes.len, err);
     return status < 0 ? status : RB_OK;
 }

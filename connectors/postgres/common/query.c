@@ -70,6 +70,18 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
     }
 }
 
+/* Sends what is in conn->tx, if putting it together went well. */
+static int send_statement(struct rb_conn *conn, int status, struct rb_error *err)
+{
+    if (status < 0) {
+        return too_large(conn, status, err);
+    }
+    status = RB_FAULT(STATEMENT, err);
+    status = status < 0 ? status : rb_wire_flush(conn, err);
+    RB_FAULT_MARK(STATEMENT_SENT);
+    return status;
+}
+
 static int put_simple(struct rb_conn *conn, const char *sql)
 {
     int r = rb_wire_begin(conn, 'Q');
@@ -86,12 +98,7 @@ int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affe
     }
     rb_buf_clear(&conn->tx);
     r = put_simple(conn, sql);
-    if (r < 0) {
-        return too_large(conn, r, err);
-    }
-    r = RB_FAULT(STATEMENT, err);
-    r = r < 0 ? r : rb_wire_flush(conn, err);
-    RB_FAULT_MARK(STATEMENT_SENT);
+    r = send_statement(conn, r, err);
     int64_t affected = -1;
     r = r < 0 ? r : collect(conn, NULL, &affected, err);
     r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
@@ -183,16 +190,11 @@ static int put_sync(struct rb_conn *conn)
 static int run(struct rb_conn *conn, int status, struct rb_query_result *result,
                struct rb_error *err)
 {
-    if (status < 0) {
-        return too_large(conn, status, err);
-    }
-    if (result) {
+    int64_t affected = -1;
+    if (status >= 0 && result) {
         rb_result_clear(result);
     }
-    int64_t affected = -1;
-    int r = RB_FAULT(STATEMENT, err);
-    r = r < 0 ? r : rb_wire_flush(conn, err);
-    RB_FAULT_MARK(STATEMENT_SENT);
+    int r = send_statement(conn, status, err);
     r = r < 0 ? r : collect(conn, result, &affected, err);
     return r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
 }
@@ -274,13 +276,7 @@ int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
     r = r < 0 ? r : put_bind(conn, name, params, n_params, RB_QUERY_TEXT);
     r = r < 0 ? r : put_execute(conn);
     r = r < 0 ? r : put_sync(conn);
-    if (r < 0) {
-        return too_large(conn, r, err);
-    }
-    r = RB_FAULT(STATEMENT, err);
-    r = r < 0 ? r : rb_wire_flush(conn, err);
-    RB_FAULT_MARK(STATEMENT_SENT);
-    return r;
+    return send_statement(conn, r, err);
 }
 
 int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *err)

@@ -81,24 +81,17 @@ int64_t rb_loading_rows(const struct rb_loading *run)
     return run->load->reader->decoder.n_rows;
 }
 
-static void swap(struct rb_buf *a, struct rb_buf *b)
-{
-    struct rb_buf other = *a;
-    *a = *b;
-    *b = other;
-}
-
 int rb_loading_next(struct rb_loading *run, struct rb_buf *kept, struct rb_error *err)
 {
     struct rb_batch_reader *reader = run->load->reader;
     int64_t rows = rb_loading_rows(run);
     if (kept != NULL) {
-        swap(&reader->bytes, kept);
+        rb_buf_swap(&reader->bytes, kept);
     }
     int status = rb_batch_reader_next(reader, err);
     if (status == 1) {
         if (kept != NULL) {
-            swap(&reader->bytes, kept);
+            rb_buf_swap(&reader->bytes, kept);
         }
         return 1; /* the last batch stays at hand */
     }
