@@ -64,6 +64,7 @@ int rb_dest_abandon(void *self, const char *load_id, const char *pipeline,
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     if (status < 0) {
         rb_dest_abort(dest);
+        rb_grants_hint(dest, NULL, err);
     }
     return status;
 }

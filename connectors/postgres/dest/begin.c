@@ -207,6 +207,7 @@ int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
         begin_load(dest, load_id, pipeline, streams, n_streams, &unfinished, &dropped, err);
     if (status < 0) {
         rb_dest_abort(dest);
+        rb_grants_hint(dest, n_streams > 0 ? &streams[0] : NULL, err);
         return status;
     }
     const char *resumed = rb_query_text(&unfinished, 0, 0);

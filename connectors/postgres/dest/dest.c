@@ -91,6 +91,31 @@ int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *stateme
     return 0;
 }
 
+int rb_dest_make_schema(struct rb_dest *dest, const char *schema, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    rb_query_result_init(&found);
+    /* Two connections that make it at once would meet on the catalogue's own index. */
+    int status = rb_query_exec(dest->conn, rb_sql_schema_lock, err);
+    /* IF NOT EXISTS asks for the right to make it, though it is there. */
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_schema_exists, &schema, 1, &found, err);
+    if (status < 0 || rb_query_bool(&found, 0, 0)) {
+        return status;
+    }
+    if (rb_buf_append_str(&sql, "CREATE SCHEMA ") < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
+    }
+    status = rb_quote_ident(&sql, schema, err);
+    return status < 0 ? status : rb_query_exec(dest->conn, rb_buf_str(&sql), err);
+}
+
+static void explain_schema(const struct rb_dest *dest, struct rb_error *err)
+{
+    rb_error_prefix(err, "schema \"%s\" does not exist and could not be made", dest->config.schema);
+}
+
 int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
@@ -104,23 +129,12 @@ int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
     if (status < 0 || dest->schema_ready) {
         return status;
     }
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    /* Two connections that make it at once would meet on the catalogue's own index. */
-    if (rb_buf_append_str(&sql, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746713); "
-                                "CREATE SCHEMA IF NOT EXISTS ") < 0) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
-    }
-    status = rb_quote_ident(&sql, dest->config.schema, err);
-    if (status == 0 && rb_buf_append_str(&sql, "; COMMIT") < 0) {
-        status = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
-    }
-    if (status == 0) {
-        status = rb_query_exec(dest->conn, rb_buf_str(&sql), err);
-    }
+    status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : rb_dest_make_schema(dest, dest->config.schema, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     if (status < 0) {
         rb_dest_abort(dest);
-        rb_error_prefix(err, "schema \"%s\" does not exist and could not be made",
-                        dest->config.schema);
+        explain_schema(dest, err);
     }
     return status;
 }
@@ -168,6 +182,20 @@ static void say(struct rb_json *ret, const char *status, const struct rb_buf *me
     rb_json_member_str(ret, "message", rb_buf_str(message));
 }
 
+/* Makes what a run would make of schemas and of the ledger, and undoes it. */
+static int prove_schemas(struct rb_dest *dest, struct rb_error *err)
+{
+    int status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : rb_ledger_prove(dest, err);
+    if (status == 0) {
+        status = rb_dest_make_schema(dest, dest->config.schema, err);
+        if (status < 0) {
+            explain_schema(dest, err);
+        }
+    }
+    return status < 0 ? status : rb_query_exec(dest->conn, "ROLLBACK", err);
+}
+
 static int dest_validate(void *self, struct rb_json *ret, struct rb_error *err)
 {
     struct rb_dest *dest = self;
@@ -182,42 +210,19 @@ static int dest_validate(void *self, struct rb_json *ret, struct rb_error *err)
     if (status < 0) {
         return status;
     }
-    bool has_ledger = false;
-    status = rb_ledger_check(dest, &has_ledger, err);
+    status = prove_schemas(dest, err);
     if (status < 0) {
-        rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
+        rb_dest_abort(dest);
+        rb_grants_hint(dest, NULL, err);
         return status;
     }
     RB_CLEANUP(rb_buf_release) struct rb_buf message = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    const char *user_name = rb_query_text(&r, 0, 3);
-    const char *database = rb_query_text(&r, 0, 4);
-    bool made = rb_query_bool(&r, 0, 0);
-    const char *verdict = "failed";
-    int printed;
-    if (rb_query_bool(&r, 0, 5)) {
-        printed = rb_buf_printf(&message, "%s is a standby, which cannot be written", database);
-    } else if (!rb_query_bool(&r, 0, 1)) {
-        printed = rb_buf_printf(&message,
-                                made ? "role \"%s\" may not create tables in schema \"%s\" of "
-                                       "database \"%s\""
-                                     : "role \"%s\" may not create the schema \"%s\" in database "
-                                       "\"%s\"",
-                                user_name, dest->config.schema, database);
-    } else if (!rb_query_bool(&r, 0, 2)) {
-        printed = rb_buf_printf(&message,
-                                "role \"%s\" may not keep the ledger in schema "
-                                "\"" RB_DEST_LEDGER_SCHEMA "\" of database \"%s\"",
-                                user_name, database);
-    } else {
-        verdict = "success";
-        printed = rb_buf_printf(&message, "PostgreSQL %s, database \"%s\", schema \"%s\"%s",
-                                rb_conn_server_version_text(dest->conn), database,
-                                dest->config.schema, made ? "" : " (will be made)");
-    }
-    if (printed < 0) {
+    if (rb_buf_printf(&message, "PostgreSQL %s, database \"%s\", schema \"%s\"%s",
+                      rb_conn_server_version_text(dest->conn), rb_query_text(&r, 0, 1),
+                      dest->config.schema, rb_query_bool(&r, 0, 0) ? "" : " (will be made)") < 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a message");
     }
-    say(ret, verdict, &message);
+    say(ret, "success", &message);
     return 0;
 }
 

@@ -34,7 +34,8 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool ledger_ready;
-    bool schema_ready; /* it was there; forgotten after a failure */
+    bool wants_temporary; /* a temporary table was asked for */
+    bool schema_ready;    /* it was there; forgotten after a failure */
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
     double connect_secs;                                   /* of the last rb_dest_connect */
@@ -47,6 +48,9 @@ int rb_dest_connect(struct rb_dest *dest, struct rb_error *err);
 void rb_dest_abort(struct rb_dest *dest);
 /* Makes the schema unless it is there, in a transaction of its own. */
 int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err);
+/* Makes a schema unless it is there, within the open transaction, which then has the lock of those
+ * who make schemas. Needs no right where it is there. */
+int rb_dest_make_schema(struct rb_dest *dest, const char *schema, struct rb_error *err);
 /* Runs each value of a one-column result as a statement. */
 int rb_dest_run_each(struct rb_dest *dest, const struct rb_query_result *statements,
                      struct rb_error *err);
@@ -74,8 +78,10 @@ struct rb_receipt {
 };
 
 /* Whether the ledger is there. RB_EPERM: it is, and belongs to somebody who could misuse this role
- * by it. */
+ * by it; or nothing can be written. */
 int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err);
+/* Within a transaction to be rolled back: what rb_ledger_ensure would do. */
+int rb_ledger_prove(struct rb_dest *dest, struct rb_error *err);
 /* Makes the ledger unless it is there. As rb_ledger_check. */
 int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
@@ -211,6 +217,14 @@ int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+
+/* ---- grants.c */
+
+/* Where `err` (NULL: nothing is done) says that a right is missing and not what to do: a hint with
+ * the statements that give what the role lacks for the ledger, and for the stream's table (context
+ * NULL: for the ledger alone). No transaction may be open. */
+void rb_grants_hint(struct rb_dest *dest, const struct rb_stream_context *context,
+                    struct rb_error *err);
 
 /* ---- entry points */
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,

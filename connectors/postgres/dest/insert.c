@@ -104,6 +104,7 @@ static int prepare_records(struct insert *insert, struct rb_error *err)
     if (insert->n_arrays == 0) {
         return 0;
     }
+    dest->wants_temporary = true;
     const char *text = rb_buf_append_byte(&oids, '}') < 0 ? NULL : rb_buf_str(&oids);
     int status = text == NULL ? no_memory(err)
                               : rb_dest_query(dest, rb_sql_insert_arrays, &text, 1, &r, err);

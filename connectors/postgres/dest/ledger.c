@@ -14,11 +14,36 @@ enum {
     STAGING_KEY_MAX = 64 * 1024,
 };
 
+static int read_only(const struct rb_dest *dest, bool standby, struct rb_error *err)
+{
+    const char *user = dest->config.user;
+    const char *database = dest->config.database;
+    if (standby) {
+        rb_error_set(err, RB_EPERM, "READ_ONLY",
+                     "the server of database \"%s\" is a standby, which can't be written",
+                     database);
+        rb_error_set_hint(err, "load into its primary");
+        return RB_EPERM;
+    }
+    rb_error_set(err, RB_EPERM, "READ_ONLY",
+                 "role \"%s\" may only read in database \"%s\": default_transaction_read_only is "
+                 "on",
+                 user, database);
+    rb_error_set_hint(err,
+                      "ALTER ROLE \"%s\" IN DATABASE \"%s\" SET default_transaction_read_only = "
+                      "off",
+                      user, database);
+    return RB_EPERM;
+}
+
 int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
     int status = rb_dest_query(dest, rb_sql_ledger_own, NULL, 0, &found, err);
+    if (status == 0 && rb_query_bool(&found, 0, 1)) {
+        return read_only(dest, rb_query_bool(&found, 0, 2), err);
+    }
     if (status == 0 && rb_query_bool(&found, 0, 0)) {
         *ret_exists = true;
         return 0;
@@ -39,6 +64,29 @@ int rb_ledger_check(struct rb_dest *dest, bool *ret_exists, struct rb_error *err
     return status;
 }
 
+/* Within a transaction. */
+static int create(struct rb_dest *dest, struct rb_error *err)
+{
+    int status = rb_dest_make_schema(dest, RB_DEST_LEDGER_SCHEMA, err);
+    return status < 0 ? status : rb_query_exec(dest->conn, rb_sql_ledger_create, err);
+}
+
+static void explain(struct rb_error *err)
+{
+    rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
+}
+
+int rb_ledger_prove(struct rb_dest *dest, struct rb_error *err)
+{
+    bool exists = false;
+    int status = rb_ledger_check(dest, &exists, err);
+    status = status < 0 || exists ? status : create(dest, err);
+    if (status < 0) {
+        explain(err);
+    }
+    return status;
+}
+
 int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
 {
     if (dest->ledger_ready) {
@@ -48,7 +96,9 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
     int status = rb_ledger_check(dest, &exists, err);
     if (status == 0 && !exists) {
         status = RB_FAULT(DEST_LEDGER_CREATE, err);
-        status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_ledger_create, err);
+        status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+        status = status < 0 ? status : create(dest, err);
+        status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
         status = status < 0 ? status : RB_FAULT(DEST_LEDGER_CREATED, err);
         if (status < 0) {
             rb_dest_abort(dest);
@@ -57,7 +107,7 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err)
         status = status < 0 ? status : rb_ledger_check(dest, &exists, err);
     }
     if (status < 0) {
-        rb_error_prefix(err, "the ledger (schema \"" RB_DEST_LEDGER_SCHEMA "\")");
+        explain(err);
         return status;
     }
     dest->ledger_ready = true;

@@ -186,6 +186,7 @@ int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
     }
     if (status < 0) {
         rb_dest_abort(dest);
+        rb_grants_hint(dest, stream, err);
     }
     return status;
 }

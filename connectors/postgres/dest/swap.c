@@ -30,8 +30,15 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
         status = rb_error_set(err, RB_EPERM, "SWAP_FORBIDDEN",
                               "table \"%s\" can be replaced by a new one only by a member of: %s",
                               table, forbidden);
-        rb_error_set_hint(err, "load as a member of that role, or set replace_method: truncate, "
-                               "which keeps the table");
+        rb_error_set_hint(err, "%s (or set replace_method: truncate, which keeps the table)",
+                          rb_query_text(&r, 0, 2));
+    } else if (blockers == NULL && status == 0 && rb_query_text(&r, 0, 3) != NULL) {
+        status = rb_error_set(err, RB_EPERM, "SWAP_FORBIDDEN",
+                              "table \"%s\" can be replaced by a new one only with the right to "
+                              "make tables in schema \"%s\"",
+                              table, dest->config.schema);
+        rb_error_set_hint(err, "%s (or set replace_method: truncate, which keeps the table)",
+                          rb_query_text(&r, 0, 3));
     }
     if (blockers == NULL) {
         return status;

@@ -22,6 +22,7 @@ static bool is_numbered_late(const struct rb_loading *run)
 int rb_temporary_create(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_statement *sql = &run->sql;
+    run->dest->wants_temporary = true;
     run->is_numbered = !is_numbered_late(run);
     rb_statement_begin(sql, "CREATE TEMPORARY TABLE rapidbyte_in (", err);
     for (size_t i = 0; i < run->columns.n; i++) {

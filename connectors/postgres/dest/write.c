@@ -584,6 +584,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
             err->safe_to_retry = context->load_id[0] != '\0';
         }
         rb_dest_abort(dest);
+        rb_grants_hint(dest, context, err);
     }
     return status;
 }

@@ -67,9 +67,11 @@ static int answer(struct rb_source *source, const struct rb_stream_context *cont
     int status = rb_catalogue_query(conn, schema, name, &catalogue, err);
     status = status < 0 ? status
                         : rb_tables_find(&catalogue, schema, name, true, source->filter_rows,
-                                         &tables, err);
+                                         source->config.user, &tables, err);
     const struct rb_table *table = status < 0 ? NULL : &tables.items[0];
-    status = status < 0 ? status : rb_table_choose(table, context->columns, &columns, err);
+    status = status < 0
+                 ? status
+                 : rb_table_choose(table, context->columns, source->config.user, &columns, err);
     status = status < 0 ? status : rb_select_from(table, context->where, &from, err);
     if (status < 0) {
         return status;

@@ -179,10 +179,11 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                      : rb_catalogue_query(conn, schema, name, &ret->catalogue, err);
     r = r < 0 ? r
               : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
-                               &ret->tables, err);
+                               source->config.user, &ret->tables, err);
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 || !to_read || is_locked(source, conn, table) ? r : check_rewritten(table, conn, err);
-    r = r < 0 ? r : rb_table_choose(table, context->columns, &ret->columns, err);
+    r = r < 0 ? r
+              : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
     r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
     if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {
         r = rb_error_set(err, RB_ECONFIG, "UNSUPPORTED", "sync_mode cdc is not supported");

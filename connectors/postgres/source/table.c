@@ -39,7 +39,7 @@ int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, b
 }
 
 int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, const char *name,
-                   bool peer_pg_binary, bool filter_rows, struct rb_tables *ret,
+                   bool peer_pg_binary, bool filter_rows, const char *role, struct rb_tables *ret,
                    struct rb_error *err)
 {
     RB_CLEANUP(rb_tables_release) struct rb_tables tables;
@@ -58,7 +58,7 @@ int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, con
     if (!table->may_use_schema) {
         rb_error_set(err, RB_EPERM, "PERMISSION_DENIED", "no right to use the schema \"%s\"",
                      schema);
-        rb_error_set_hint(err, "GRANT USAGE ON SCHEMA \"%s\" TO the role", schema);
+        rb_error_set_hint(err, "GRANT USAGE ON SCHEMA \"%s\" TO \"%s\"", schema, role);
         return RB_EPERM;
     }
     if (table->row_security && !filter_rows) {
@@ -75,8 +75,8 @@ int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, con
     return 0;
 }
 
-static int choose_one(const struct rb_table *table, const char *name, struct rb_columns *chosen,
-                      struct rb_error *err)
+static int choose_one(const struct rb_table *table, const char *name, const char *role,
+                      struct rb_columns *chosen, struct rb_error *err)
 {
     const struct rb_column *column = rb_columns_find(&table->columns, name);
     if (!column) {
@@ -88,15 +88,15 @@ static int choose_one(const struct rb_table *table, const char *name, struct rb_
                      "no right to read column \"%s\" of \"%s\".\"%s\"", name, table->schema,
                      table->name);
         rb_error_set_hint(err,
-                          "GRANT SELECT ON \"%s\".\"%s\" TO the role, or leave the column out "
-                          "by naming the others in `columns`",
-                          table->schema, table->name);
+                          "GRANT SELECT ON \"%s\".\"%s\" TO \"%s\" (or leave the column out: "
+                          "name the others in `columns`)",
+                          table->schema, table->name, role);
         return RB_EPERM;
     }
     return rb_columns_add(chosen, column, err);
 }
 
-int rb_table_choose(const struct rb_table *table, struct rb_json_value names,
+int rb_table_choose(const struct rb_table *table, struct rb_json_value names, const char *role,
                     struct rb_columns *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_columns_release) struct rb_columns chosen;
@@ -110,7 +110,7 @@ int rb_table_choose(const struct rb_table *table, struct rb_json_value names,
             return rb_error_set(err, RB_ECONFIG, "BAD_CONFIG", "column \"%s\" is named twice",
                                 name);
         }
-        int r = choose_one(table, name, &chosen, err);
+        int r = choose_one(table, name, role, &chosen, err);
         if (r < 0) {
             return r;
         }

@@ -42,14 +42,14 @@ void rb_tables_release(struct rb_tables *tables);
 int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
                    struct rb_tables *ret, struct rb_error *err);
 /* The one that was asked for, which must be there and be readable; ret->items[0] is it. RB_ESCHEMA,
- * RB_EPERM. `filter_rows`: filtered rows are what the operator wants. */
+ * RB_EPERM. `filter_rows`: filtered rows are what the operator wants. `role`: ours, for hints. */
 struct rb_catalogue;
 int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, const char *name,
-                   bool peer_pg_binary, bool filter_rows, struct rb_tables *ret,
+                   bool peer_pg_binary, bool filter_rows, const char *role, struct rb_tables *ret,
                    struct rb_error *err);
 /* The columns named in `names` (an array; absent: all), in its order. RB_ESCHEMA for one that is
  * not there, RB_EPERM for one that the role may not read, RB_ECONFIG for one named twice. */
-int rb_table_choose(const struct rb_table *table, struct rb_json_value names,
+int rb_table_choose(const struct rb_table *table, struct rb_json_value names, const char *role,
                     struct rb_columns *ret, struct rb_error *err);
 /* "table", "view", … */
 const char *rb_table_kind_name(const struct rb_table *table);

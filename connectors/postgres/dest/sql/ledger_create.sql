@@ -1,8 +1,5 @@
--- The ledger: what was loaded, written in the transaction of the data. Two connections at once would
--- meet on the catalogue's own index in spite of IF NOT EXISTS, hence the lock.
-BEGIN;
-SELECT pg_advisory_xact_lock(5931742210746713);
-CREATE SCHEMA IF NOT EXISTS _rapidbyte;
+-- The ledger's tables, in the schema _rapidbyte, which is there: what was loaded, written in the transaction of the data. Two
+-- connections at once would meet on the catalogue's own index in spite of IF NOT EXISTS: the caller has the lock (schema_lock.sql).
 CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
     load_id text PRIMARY KEY,
     pipeline text NOT NULL,
@@ -57,5 +54,4 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.rejected (
     "row" jsonb,
     "values" jsonb,
     rejected timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-COMMIT
+)

@@ -1,4 +1,5 @@
--- What a swap of the table ($1) could not keep, in words; and whose member the role must be for it, and is not.
+-- What a swap of the table ($1) could not keep, in words; whose member the role must be for it, and is not, and the statements that
+-- make it one; and the statements that give it, and the table's owner, the right to make tables in the schema, where they lack it.
 WITH t AS (SELECT c.* FROM pg_class c WHERE c.oid = $1::oid),
 d AS (
     SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS what
@@ -37,11 +38,16 @@ d AS (
     JOIN pg_extension x ON x.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
     UNION SELECT 'a security label' FROM t JOIN pg_seclabel s ON s.classoid = 'pg_class'::regclass AND s.objoid = t.oid
 ), f AS (
-    SELECT format('%I, whose it is', pg_get_userbyid(relowner)) AS what FROM t WHERE NOT pg_has_role(relowner, 'USAGE')
+    SELECT format('%I, whose it is', pg_get_userbyid(relowner)) AS what, relowner AS owner FROM t WHERE NOT pg_has_role(relowner, 'USAGE')
     UNION
-    SELECT DISTINCT format('%I, whose view %s reads it', pg_get_userbyid(v.relowner), v.oid::regclass)
+    SELECT DISTINCT format('%I, whose view %s reads it', pg_get_userbyid(v.relowner), v.oid::regclass), v.relowner
     FROM t JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
     JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
     WHERE NOT pg_has_role(v.relowner, 'USAGE')
 )
-SELECT (SELECT string_agg(what, ', ' ORDER BY what) FROM d), (SELECT string_agg(what, ', ' ORDER BY what) FROM f)
+SELECT (SELECT string_agg(what, ', ' ORDER BY what) FROM d), (SELECT string_agg(what, ', ' ORDER BY what) FROM f),
+    (SELECT string_agg(DISTINCT format('GRANT %I TO %I', pg_get_userbyid(owner), current_user), '; ') FROM f),
+    (SELECT string_agg(DISTINCT format('GRANT CREATE ON SCHEMA %s TO %I', t.relnamespace::regnamespace, r.rolname), '; ')
+     FROM t JOIN pg_roles r ON r.rolname = current_user OR r.oid = t.relowner
+     WHERE NOT has_schema_privilege(r.oid, t.relnamespace, 'CREATE')
+        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
