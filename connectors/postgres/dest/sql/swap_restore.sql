@@ -24,10 +24,12 @@ SELECT s FROM (
     SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', n.oid::regclass, c.attname, c.attstattarget)
     FROM o, n, pg_attribute c WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attstattarget >= 0
     UNION ALL
-    SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', n.oid::regclass, c.attname,
-        (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
-         FROM unnest(c.attoptions) r))
-    FROM o, n, pg_attribute c WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attoptions IS NOT NULL
+    -- Not what a server keeps there for itself under a name of its own (pg_attver, since the minors of November 2026). Whatever else a
+    -- later version knows is somebody's setting: a list of what is permitted would lose it.
+    SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', n.oid::regclass, c.attname, set.options)
+    FROM o, n, pg_attribute c, LATERAL (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ') AS options
+        FROM unnest(c.attoptions) r WHERE r NOT LIKE 'pg\_%') set
+    WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND set.options IS NOT NULL
     UNION ALL
     SELECT DISTINCT 3, format('REVOKE ALL ON %s FROM %s', n.oid::regclass,
         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
