@@ -2,23 +2,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 int rb_regular_open(const char *path, const char **ret_wrong)
 {
-    struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int failed = fd < 0 || fstat(fd, &st) != 0 ? errno : 0;
-    if (failed == 0 && S_ISREG(st.st_mode)) {
+    if (fd < 0) {
+        int failed = errno;
+        *ret_wrong = strerror(failed);
+        return -failed;
+    }
+    struct stat st;
+    bool known = fstat(fd, &st) == 0;
+    if (known && S_ISREG(st.st_mode)) {
         return fd;
     }
-    *ret_wrong = failed != 0 ? strerror(failed) : "it is no regular file";
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return failed != 0 ? -failed : -EINVAL;
+    int failed = known ? EINVAL : errno;
+    *ret_wrong = known ? "it is no regular file" : strerror(failed);
+    (void)close(fd);
+    return -failed;
 }
 
 int rb_regular_open_lines(struct rb_regular *file, const char *path, const char **ret_wrong)
