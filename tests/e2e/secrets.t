@@ -62,7 +62,7 @@ seen() {
 # It would be found, in each form.
 finds() { grep -aqF -f "$given/patterns"; }
 ok "the search finds it" finds <"$given/url"
-ok "the search finds it in hexadecimal" finds < <(xxd -p -c 256 "$given/url")
+ok "the search finds it in hexadecimal" finds < <(od -An -tx1 -v "$given/url" | tr -d ' \n')
 ok "the search finds it in base64" finds < <(base64 -w 0 "$given/url")
 
 # document <source's config> [<stream>]
