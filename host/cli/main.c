@@ -205,7 +205,7 @@ static int run_command(const struct rb_command *command, int argc, char **argv)
     }
     rb_cli_release(&cli);
     /* A full disk or a closed pipe must not look like success. */
-    if (fflush(stdout) != 0 && code == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0) {
         fputs("rapidbyte: writing to standard output failed\n", stderr);
         code = RB_EXIT_INTERNAL;
     }
@@ -246,7 +246,9 @@ static int dispatch(const struct rb_command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* A write that fails says so. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         print_overview(stderr);
         return RB_EXIT_USAGE;

@@ -226,6 +226,29 @@ static int read_all(int fd, const struct rb_compile_limits *limits, char *text,
     return status;
 }
 
+/* How the compiler failed, from what it wrote last: its own error and hint are shown as ours. */
+static int fail_compiler(int wait_status, char *text, struct rb_error *err)
+{
+    static const char error[] = "error: ", hint[] = "\n  hint: ";
+    char how[128];
+    rb_process_describe(wait_status, how, sizeof how);
+    char *said = strncmp(text, error, sizeof error - 1) == 0 ? text + sizeof error - 1 : NULL;
+    if (said == NULL) {
+        return rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "the compiler %s%s%s", how,
+                            text[0] != 0 ? ": " : "", text);
+    }
+    char *advice = strstr(said, hint);
+    if (advice != NULL) {
+        *advice = 0;
+        advice += sizeof hint - 1;
+    }
+    (void)rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "it can't be compiled: %s", said);
+    if (advice != NULL) {
+        rb_error_set_hint(err, "%s", advice);
+    }
+    return RB_ECONNECTOR;
+}
+
 int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sandbox,
                        const char *const *wasm_paths, size_t n_paths,
                        const struct rb_compile_limits *limits, struct rb_error *err)
@@ -274,10 +297,7 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return RB_OK;
     }
-    char how[128];
-    rb_process_describe(status, how, sizeof how);
-    return rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "the compiler %s%s%s", how,
-                        text[0] != 0 ? ": " : "", text);
+    return fail_compiler(status, text, err);
 }
 
 static int reap(pid_t pid, int options, int *ret_status, int64_t *ret_peak_bytes)

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,22 +11,82 @@
 #include <time.h>
 #include <unistd.h>
 
-/* SQLite maps ENOSPC to SQLITE_FULL only for the database itself, not for its -shm file. */
-static bool is_disk_full(int rc, int os_errno)
+static const char make_room[] = "make room, or put the file elsewhere (state.connection)";
+static const char raise_limit[] = "raise the limit (ulimit -f, LimitFSIZE of a systemd unit)";
+
+/* The errno that SQLite kept of `file`'s last failed call, or 0. */
+static int errno_of(sqlite3_file *file)
 {
-    return (rc & 0xff) == SQLITE_FULL ||
-           ((rc & 0xff) == SQLITE_IOERR &&
-            (os_errno == ENOSPC || os_errno == EDQUOT || os_errno == EFBIG));
+    int last = 0;
+    if (file != NULL && file->pMethods != NULL) {
+        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+    }
+    return last;
 }
 
-/* SQLite tries again read-only, so its errno may be that of the second attempt. */
+/* Why a call failed. SQLite tells it of the connection for some calls only: not for a COMMIT that
+ * fails while it writes the WAL. Then the files themselves know. */
+static int system_errno(sqlite3 *db, int rc)
+{
+    int os_errno = db != NULL ? sqlite3_system_errno(db) : 0;
+    if (db == NULL || os_errno != 0 || (rc & 0xff) != SQLITE_IOERR) {
+        return os_errno;
+    }
+    static const int files[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
+    for (size_t i = 0; os_errno == 0 && i < sizeof files / sizeof files[0]; i++) {
+        sqlite3_file *file = NULL;
+        (void)sqlite3_file_control(db, "main", files[i], &file);
+        os_errno = errno_of(file);
+    }
+    return os_errno;
+}
+
+/* What there is no more room for, in words; NULL: it is not that. A full disk is SQLITE_FULL only
+ * where a write of the database itself met ENOSPC: the -shm file, a quota and a limit on files'
+ * sizes are SQLITE_IOERR. */
+static const char *why_full(int rc, int os_errno)
+{
+    bool failed = (rc & 0xff) == SQLITE_IOERR;
+    if (failed && os_errno == EDQUOT) {
+        return "the disk is full for this user (the quota is used up)";
+    }
+    if (failed && os_errno == EFBIG) {
+        return "the disk is full for it (the limit on a file's size, ulimit -f)";
+    }
+    return (rc & 0xff) == SQLITE_FULL || (failed && os_errno == ENOSPC) ? "the disk is full" : NULL;
+}
+
+static int fail_full(const struct rb_state *state, const char *why, const char *hint,
+                     struct rb_error *err)
+{
+    (void)rb_error_set(err, RB_ESTATE, "STATE_DISK_FULL", "state file %s can't grow: %s",
+                       state->path, why);
+    rb_error_set_hint(err, "%s", hint);
+    return RB_ESTATE;
+}
+
+/* SQLite tries again read-only, so its errno may be that of the second attempt. A folder in which
+ * no file can be made, as SQLite must for its log, says why here. */
 static int why_not_open(const char *path)
 {
     if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0) {
         return errno;
     }
     char *copy = strdup(path);
-    int os_errno = copy == NULL ? ENOMEM : access(dirname(copy), W_OK | X_OK) != 0 ? errno : 0;
+    if (copy == NULL) {
+        return ENOMEM;
+    }
+    const char *folder = dirname(copy);
+    int os_errno = 0;
+    if (access(folder, W_OK | X_OK) != 0) {
+        os_errno = errno;
+    } else {
+        int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+        os_errno = fd < 0 && (errno == ENOSPC || errno == EDQUOT) ? errno : 0;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
     free(copy);
     return os_errno;
 }
@@ -40,6 +101,9 @@ static int fail_access(const struct rb_state *state, int rc, int os_errno, struc
     }
     int reason = why_not_open(state->path);
     os_errno = reason != 0 ? reason : os_errno;
+    if (os_errno == ENOSPC || os_errno == EDQUOT) {
+        return fail_full(state, "the disk is full (space, or inodes: df -i)", make_room, err);
+    }
     if (os_errno != 0) {
         (void)rb_error_set_errno(err, RB_ESTATE, "STATE_UNREADABLE", os_errno,
                                  "state file %s can't be opened", state->path);
@@ -53,12 +117,10 @@ static int fail_access(const struct rb_state *state, int rc, int os_errno, struc
 
 int rb_state_fail(const struct rb_state *state, int rc, struct rb_error *err)
 {
-    int os_errno = state->db != NULL ? sqlite3_system_errno(state->db) : 0;
-    if (is_disk_full(rc, os_errno)) {
-        (void)rb_error_set(err, RB_ESTATE, "STATE_DISK_FULL",
-                           "state file %s can't grow: the disk is full", state->path);
-        rb_error_set_hint(err, "make room, or put the file elsewhere (state.connection)");
-        return RB_ESTATE;
+    int os_errno = system_errno(state->db, rc);
+    const char *full = why_full(rc, os_errno);
+    if (full != NULL) {
+        return fail_full(state, full, os_errno == EFBIG ? raise_limit : make_room, err);
     }
     switch (rc & 0xff) {
     case SQLITE_NOMEM:

@@ -74,6 +74,12 @@ printf 'not wasm' >"$TAP_DIR/x.wasm"
 run_is 6 "compile what only looks like it" "$RAPIDBYTE" compile --aot-dir "$TAP_DIR/aot" "$TAP_DIR/x.wasm"
 like "$stderr" "WebAssembly" "compile: says that it is not"
 
+# Room that a compiler's libraries would miss without a word.
+run_is 6 "compile where files have a limit" bash -c 'ulimit -f 100; exec "$RAPIDBYTE" compile --aot-dir "$0/small" source-postgres' "$TAP_DIR"
+like "$stderr" "$TAP_DIR/small/.*can't be written: File too large" "compile: says that the file is too large"
+like "$stderr" "hint: .*ulimit -f" "compile: and what to do"
+is "$(ls -A "$TAP_DIR/small")" "" "compile: leaves nothing half-written"
+
 run_is 2 "the worker is not for the command line" "$RAPIDBYTE" worker
 # shellcheck disable=SC2016
 run_is 1 "a full disk for the output" sh -c '"$RAPIDBYTE" version >/dev/full'

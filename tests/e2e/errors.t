@@ -51,6 +51,19 @@ cp "$TAP_DIR/tampered/transform_mask.wasm" "$TAP_DIR/tampered/source_postgres.wa
 run_is 6 "a module whose checksum differs" "$RAPIDBYTE" run "$p" --connectors "$TAP_DIR/tampered"
 like "$stderr" "sha-?256|checksum" "a module whose checksum differs: says so"
 
+# Disks: a limit on files' sizes is as good as a full one, and needs no disk to be filled.
+run_is 7 "the state's disk is full" bash -c 'ulimit -f 8; exec "$RAPIDBYTE" run "$0"' "$p"
+like "$stderr" "state.db can't grow: the disk is full .*ulimit -f" "the state's disk is full: says so"
+rm -f "$TAP_DIR"/state.db*
+run_is 6 "the cache's disk is full" bash -c 'ulimit -f 100; exec "$RAPIDBYTE" run --aot-dir "$1" "$0"' "$p" "$TAP_DIR/aot"
+like "$stderr" "$TAP_DIR/aot/.*can't be written: File too large" "the cache's disk is full: says so"
+like "$stderr" "^  hint: raise the limit.*ulimit -f" "the cache's disk is full: and what to do"
+no_table "the disk is full"
+run_is 1 "the report's disk is full" bash -c '"$RAPIDBYTE" run "$0" >/dev/full' "$p"
+like "$stderr" "writing to standard output failed" "the report's disk is full: says so"
+dst_sql "SET client_min_messages = error; DROP SCHEMA raw CASCADE; DROP SCHEMA _rapidbyte CASCADE"
+rm -f "$TAP_DIR"/state.db*
+
 # Servers.
 sed "s/port: $PG_PORT, user: postgres, password: postgres, database: src/port: 1, user: postgres, password: postgres, database: src/" "$p" >"$TAP_DIR/refused.yaml"
 printf 'resources: { max_retries: 0 }\n' >>"$TAP_DIR/refused.yaml"

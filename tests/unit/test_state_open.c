@@ -1,4 +1,5 @@
 /* host/state: opening good and bad files, and the pipeline's lock. */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -292,6 +294,7 @@ static void body_disk_full_later(struct fixture *f)
     CHECK(rb_state_kv_put(state, "p", 0, "", "big", 3, value, sizeof value, &err) == RB_ESTATE);
     CHECK(strcmp(err.code, "STATE_DISK_FULL") == 0);
     CHECK(strstr(err.message, "can't grow: the disk is full") != NULL);
+    CHECK(strstr(err.message, "ulimit -f") != NULL);
     /* What fits still works, and nothing of the failed write is there. */
     CHECK(rb_state_kv_put(state, "p", 0, "", "k", 1, "v", 1, &err) == 0);
     RB_CLEANUP(rb_buf_release) struct rb_buf got = RB_BUF_INIT(sizeof value);
@@ -299,9 +302,25 @@ static void body_disk_full_later(struct fixture *f)
     rb_state_close(state);
 }
 
+/* A disk on which there is no room for another file, of which SQLite only says that it can't open
+ * one. */
+static void body_no_inode(struct fixture *f)
+{
+    struct rb_state *state = NULL;
+    struct rb_error err = {0};
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", f->folder, "tmpfs", 0, "nr_inodes=2") != 0) {
+        return; /* mounting is not permitted here */
+    }
+    CHECK(rb_state_open(f->path, &state, &err) == RB_ESTATE);
+    CHECK(strcmp(err.code, "STATE_DISK_FULL") == 0);
+    CHECK(strstr(err.message, "inodes") != NULL);
+}
+
 static void test_disk_full(void **ctx)
 {
     struct fixture *f = *ctx;
+    in_child(body_no_inode, f);
     in_child(body_disk_full_at_open, f);
     in_child(body_disk_full_later, f);
 }
