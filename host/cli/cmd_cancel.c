@@ -44,11 +44,7 @@ static int say(const struct rb_cli *cli, const struct rb_pipeline *pipeline, enu
         rb_json_i64(&json, pid);
     }
     rb_json_end_object(&json);
-    if (rb_json_finish(&json) != 0) {
-        return RB_EXIT_INTERNAL;
-    }
-    printf("%s\n", rb_buf_str(&text));
-    return RB_EXIT_OK;
+    return rb_answer_print(cli->answer, &json, &text) == 0 ? RB_EXIT_OK : RB_EXIT_INTERNAL;
 }
 
 /* Signals the holder and waits for its end. A pidfd means one process, whatever becomes of the

@@ -25,7 +25,8 @@ static void print_text(struct rb_console *console, const struct rb_check_report 
     }
 }
 
-static int print_json(const struct rb_pipeline *pipeline, const struct rb_check_report *report)
+static int print_json(const struct rb_cli *cli, const struct rb_pipeline *pipeline,
+                      const struct rb_check_report *report)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_json json;
@@ -50,11 +51,7 @@ static int print_json(const struct rb_pipeline *pipeline, const struct rb_check_
     }
     rb_json_end_array(&json);
     rb_json_end_object(&json);
-    if (rb_json_finish(&json) != 0) {
-        return RB_EXIT_INTERNAL;
-    }
-    printf("%s\n", rb_buf_str(&text));
-    return report->exit_code;
+    return rb_answer_print(cli->answer, &json, &text) == 0 ? report->exit_code : RB_EXIT_INTERNAL;
 }
 
 int rb_cmd_check(const struct rb_cli *cli)
@@ -70,7 +67,7 @@ int rb_cmd_check(const struct rb_cli *cli)
     rb_engine_check(job.pipeline, &job.options, &job.observer, &report);
     code = report.exit_code;
     if (cli->output == RB_OUTPUT_JSON) {
-        code = print_json(job.pipeline, &report);
+        code = print_json(cli, job.pipeline, &report);
     } else {
         print_text(&job.console, &report);
     }

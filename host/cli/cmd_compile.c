@@ -114,8 +114,8 @@ int rb_cmd_compile(const struct rb_cli *cli)
         rb_console_error(&console, NULL, &error);
         return status == RB_ECONFIG ? RB_EXIT_USAGE : RB_EXIT_CONNECTOR;
     }
-    if (cli->output == RB_OUTPUT_JSON && rb_json_finish(&work.json) == 0) {
-        printf("%s\n", rb_buf_str(&text));
+    if (cli->output == RB_OUTPUT_JSON && rb_answer_print(cli->answer, &work.json, &text) != 0) {
+        return RB_EXIT_INTERNAL;
     }
     return RB_EXIT_OK;
 }

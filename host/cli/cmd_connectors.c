@@ -24,7 +24,8 @@ static void write_roles(struct rb_json *json, const struct rb_manifest *manifest
     rb_json_end_array(json);
 }
 
-static int print_json(struct rb_manifest *const *manifests, const struct rb_error *errors, size_t n)
+static int print_json(const struct rb_cli *cli, struct rb_manifest *const *manifests,
+                      const struct rb_error *errors, size_t n)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_json json;
@@ -49,11 +50,7 @@ static int print_json(struct rb_manifest *const *manifests, const struct rb_erro
     }
     rb_json_end_array(&json);
     rb_json_end_object(&json);
-    if (rb_json_finish(&json) != 0) {
-        return RB_EXIT_INTERNAL;
-    }
-    printf("%s\n", rb_buf_str(&text));
-    return RB_EXIT_OK;
+    return rb_answer_print(cli->answer, &json, &text) == 0 ? RB_EXIT_OK : RB_EXIT_INTERNAL;
 }
 
 static void print_text(struct rb_console *console, struct rb_manifest *const *manifests,
@@ -90,7 +87,7 @@ int rb_cmd_connectors(const struct rb_cli *cli)
     }
     int code = RB_EXIT_OK;
     if (cli->output == RB_OUTPUT_JSON) {
-        code = print_json(manifests, errors, n);
+        code = print_json(cli, manifests, errors, n);
     } else {
         print_text(&console, manifests, errors, n);
         if (n == 0) {

@@ -167,11 +167,8 @@ static int show(struct rb_console *console, const struct rb_cli *cli,
     }
     rb_json_end_array(&json);
     rb_json_end_object(&json);
-    if (cli->output == RB_OUTPUT_JSON) {
-        if (rb_json_finish(&json) != 0) {
-            return RB_EXIT_INTERNAL;
-        }
-        printf("%s\n", rb_buf_str(&text));
+    if (cli->output == RB_OUTPUT_JSON && rb_answer_print(cli->answer, &json, &text) != 0) {
+        return RB_EXIT_INTERNAL;
     }
     return code;
 }

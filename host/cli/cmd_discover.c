@@ -2,6 +2,7 @@
 #include <string.h>
 #include <yyjson.h>
 
+#include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/job.h"
 #include "host/cli/text.h"
@@ -113,8 +114,11 @@ static void print_yaml(yyjson_val *streams)
 static int print_catalog(const struct rb_cli *cli, const struct rb_buf *catalog)
 {
     if (cli->output == RB_OUTPUT_JSON) {
-        printf("%s\n", rb_buf_str(catalog));
-        return 0;
+        RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(CATALOG_MAX);
+        struct rb_json json;
+        rb_json_init(&json, &text);
+        rb_json_raw(&json, rb_buf_str(catalog), catalog->len);
+        return rb_answer_print(cli->answer, &json, &text) == 0 ? 0 : RB_EXIT_INTERNAL;
     }
     yyjson_doc *doc = yyjson_read(rb_buf_str(catalog), catalog->len, 0);
     yyjson_val *streams = yyjson_obj_get(yyjson_doc_get_root(doc), "streams");

@@ -184,11 +184,10 @@ static int write_stream(void *user, const struct rb_state_stream *stream)
 static int end(struct history *history, int status)
 {
     bool is_json = history->cli->output == RB_OUTPUT_JSON;
-    status = status != 0 ? status : is_json ? rb_json_finish(&history->json) : RB_OK;
+    status = status != 0 ? status
+             : is_json   ? rb_answer_print(history->cli->answer, &history->json, &history->text)
+                         : RB_OK;
     if (status == 0) {
-        if (is_json) {
-            printf("%s\n", rb_buf_str(&history->text));
-        }
         return RB_EXIT_OK;
     }
     if (history->error.status == RB_OK) {

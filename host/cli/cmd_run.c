@@ -43,7 +43,7 @@ static int print_report(const struct rb_cli *cli, struct rb_console *console,
     rb_console_clear(console);
     int status = 0;
     if (cli->output == RB_OUTPUT_JSON) {
-        status = rb_report_print_json(pipeline, report);
+        status = rb_report_print_json(cli->answer, pipeline, report);
     } else if (!cli->quiet && any_started(report)) {
         rb_report_print_table(report);
         fflush(stdout);

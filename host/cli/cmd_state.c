@@ -98,8 +98,9 @@ static void write_holder(struct rb_json *json, const struct rb_state_holder *hol
     rb_json_end_object(json);
 }
 
-static int show_json(struct rb_state *state, const struct rb_pipeline *pipeline,
-                     const struct rb_state_holder *holder, struct rb_error *err)
+static int show_json(const struct rb_cli *cli, struct rb_state *state,
+                     const struct rb_pipeline *pipeline, const struct rb_state_holder *holder,
+                     struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_json json;
@@ -110,11 +111,7 @@ static int show_json(struct rb_state *state, const struct rb_pipeline *pipeline,
     write_holder(&json, holder);
     int status = write_streams(&json, state, pipeline->name, err);
     rb_json_end_object(&json);
-    status = status != 0 ? status : rb_json_finish(&json);
-    if (status == 0) {
-        printf("%s\n", rb_buf_str(&text));
-    }
-    return status;
+    return status != 0 ? status : rb_answer_print(cli->answer, &json, &text);
 }
 
 static int show_text(struct rb_state *state, const struct rb_pipeline *pipeline,
@@ -158,7 +155,7 @@ int rb_cmd_state_show(const struct rb_cli *cli)
     int held = rb_state_holder_get(state, pipeline->name, &holder, &error);
     const struct rb_state_holder *by = held == 0 ? &holder : NULL;
     int status = held < 0                        ? held
-                 : cli->output == RB_OUTPUT_JSON ? show_json(state, pipeline, by, &error)
+                 : cli->output == RB_OUTPUT_JSON ? show_json(cli, state, pipeline, by, &error)
                                                  : show_text(state, pipeline, by, &error);
     code = status != 0 ? fail(&console, status, &error) : RB_EXIT_OK;
     rb_state_close(state);
@@ -191,10 +188,7 @@ int rb_cmd_state_export(const struct rb_cli *cli)
         status != 0 ? status : rb_state_each_key(state, pipeline->name, write_key, &json, &error);
     rb_json_end_array(&json);
     rb_json_end_object(&json);
-    status = status != 0 ? status : rb_json_finish(&json);
-    if (status == 0) {
-        printf("%s\n", rb_buf_str(&text));
-    }
+    status = status != 0 ? status : rb_answer_print(cli->answer, &json, &text);
     code = status != 0 ? fail(&console, status, &error) : RB_EXIT_OK;
     rb_state_close(state);
     rb_pipeline_free(pipeline);

@@ -86,11 +86,7 @@ static int print_done(const struct command *command, bool ledger,
     }
     rb_json_end_array(&json);
     rb_json_end_object(&json);
-    if (rb_json_finish(&json) != 0) {
-        return RB_EXIT_INTERNAL;
-    }
-    printf("%s\n", rb_buf_str(&out));
-    return RB_EXIT_OK;
+    return rb_answer_print(command->cli->answer, &json, &out) == 0 ? RB_EXIT_OK : RB_EXIT_INTERNAL;
 }
 
 static int apply(struct command *command, const struct rb_state_change *changes, size_t n,

@@ -116,7 +116,8 @@ static void write_stream(struct rb_json *json, const struct rb_verify_stream *st
     rb_json_end_object(json);
 }
 
-static int print_json(const struct rb_pipeline *pipeline, const struct rb_verify_report *report)
+static int print_json(const struct rb_cli *cli, const struct rb_pipeline *pipeline,
+                      const struct rb_verify_report *report)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_json json;
@@ -133,11 +134,7 @@ static int print_json(const struct rb_pipeline *pipeline, const struct rb_verify
     rb_json_key(&json, "fault");
     rb_report_write_fault(&json, report->failed ? &report->fault : NULL);
     rb_json_end_object(&json);
-    if (rb_json_finish(&json) != 0) {
-        return RB_EXIT_INTERNAL;
-    }
-    printf("%s\n", rb_buf_str(&text));
-    return report->exit_code;
+    return rb_answer_print(cli->answer, &json, &text) == 0 ? report->exit_code : RB_EXIT_INTERNAL;
 }
 
 static int print(const struct rb_cli *cli, struct rb_console *console,
@@ -147,7 +144,7 @@ static int print(const struct rb_cli *cli, struct rb_console *console,
         rb_console_error(console, rb_fault_side_name(report->fault.side), &report->fault.error);
     }
     if (cli->output == RB_OUTPUT_JSON) {
-        return print_json(pipeline, report);
+        return print_json(cli, pipeline, report);
     }
     for (size_t i = 0; i < report->n_streams; i++) {
         print_stream(console, &report->streams[i]);

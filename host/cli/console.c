@@ -19,6 +19,7 @@ void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
 {
     memset(console, 0, sizeof *console);
     const char *term = getenv("TERM");
+    console->answer = cli->answer;
     console->quiet = cli->quiet;
     console->log_json = cli->log_json;
     console->log_level = cli->log_level;
@@ -267,6 +268,7 @@ static void print_part(const char *label, const char *text)
 void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error)
 {
     rb_console_clear(console);
+    rb_answer_fail(console->answer, where, error);
     if (console->log_json) {
         log_json("error", where, NULL, error->message);
         return;
@@ -287,6 +289,7 @@ void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
 {
     for (size_t i = 0; i < diags->count; i++) {
         const struct rb_diag *diag = &diags->items[i];
+        rb_answer_mistake(console->answer, diag);
         char place[64] = "";
         if (diag->line > 0) {
             snprintf(place, sizeof place, ":%d:%d", diag->line, diag->column);

@@ -15,6 +15,7 @@ enum {
 };
 
 struct rb_console {
+    struct rb_answer *answer; /* is told what goes wrong, too */
     bool quiet;
     bool log_json;
     bool live; /* standard error is a terminal: lines are drawn over */

@@ -46,12 +46,14 @@ static int load(struct rb_console *console, const char *path,
     rb_error_clear(&error);
     int status = rb_pipeline_load(path, options, ret_pipeline, &diags, &error);
     if (status == 0) {
+        rb_answer_name(console->answer, (*ret_pipeline)->name);
         return 0;
     }
     rb_console_diags(console, &diags);
     if (diags.count == 0) {
         rb_console_error(console, NULL, &error);
     }
+    rb_answer_fail(console->answer, NULL, &error);
     struct rb_fault fault = {.side = RB_FAULT_ENGINE, .error = error};
     fault.error.status = status;
     return status == RB_EIO ? RB_EXIT_USAGE : rb_fault_exit_code(&fault);

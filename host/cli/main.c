@@ -14,14 +14,16 @@ static const struct rb_command state_commands[] = {
      .options = "o",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_state_show},
+     .run = rb_cmd_state_show,
+     .list = "streams"},
     {.name = "state reset",
      .summary = "forget cursors: streams are read from their start again",
      .help = rb_help_state_reset,
      .options = "osIOAC",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_state_reset},
+     .run = rb_cmd_state_reset,
+     .list = "changed"},
     {.name = "state set-cursor",
      .summary = "set where a stream goes on",
      .help = rb_help_state_set_cursor,
@@ -29,6 +31,7 @@ static const struct rb_command state_commands[] = {
      .min_operands = 3,
      .max_operands = 3,
      .run = rb_cmd_state_set_cursor,
+     .list = "changed",
      .needs = "a pipeline, a stream and a value are needed"},
     {.name = "state export",
      .summary = "write a pipeline's state to standard output",
@@ -44,6 +47,7 @@ static const struct rb_command state_commands[] = {
      .min_operands = 2,
      .max_operands = 2,
      .run = rb_cmd_state_import,
+     .list = "changed",
      .needs = "a pipeline and an exported file (or -) are needed"},
 };
 
@@ -54,7 +58,8 @@ static const struct rb_command connectors_commands[] = {
      .options = "oOAC",
      .min_operands = 0,
      .max_operands = 64,
-     .run = rb_cmd_connectors_verify},
+     .run = rb_cmd_connectors_verify,
+     .list = "connectors"},
 };
 
 static const struct rb_command history_commands[] = {
@@ -65,6 +70,7 @@ static const struct rb_command history_commands[] = {
      .min_operands = 1,
      .max_operands = 2,
      .run = rb_cmd_history_show,
+     .list = "streams",
      .needs = "which run? 'rapidbyte history' lists them; or: last"},
 };
 
@@ -76,28 +82,32 @@ static const struct rb_command commands[] = {
      .options = "osRIOAC",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_run},
+     .run = rb_cmd_run,
+     .list = "streams"},
     {.name = "check",
      .summary = "prove that a pipeline would run, without moving a row",
      .help = rb_help_check,
      .options = "oIOAC",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_check},
+     .run = rb_cmd_check,
+     .list = "checks"},
     {.name = "verify",
      .summary = "compare what source and destination hold",
      .help = rb_help_verify,
      .options = "osIOAC",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_verify},
+     .run = rb_cmd_verify,
+     .list = "streams"},
     {.name = "discover",
      .summary = "list what the source of a pipeline has",
      .help = rb_help_discover,
      .options = "oIOAC",
      .min_operands = 1,
      .max_operands = 1,
-     .run = rb_cmd_discover},
+     .run = rb_cmd_discover,
+     .list = "streams"},
     {.name = "state",
      .summary = "show and change where a pipeline's streams stand",
      .help = rb_help_state,
@@ -109,6 +119,7 @@ static const struct rb_command commands[] = {
      .min_operands = 0,
      .max_operands = 1,
      .run = rb_cmd_history,
+     .list = "runs",
      COMMANDS(history_commands)},
     {.name = "cancel",
      .summary = "stop the run of a pipeline",
@@ -124,6 +135,7 @@ static const struct rb_command commands[] = {
      .min_operands = 0,
      .max_operands = 0,
      .run = rb_cmd_connectors,
+     .list = "connectors",
      COMMANDS(connectors_commands)},
     {.name = "compile",
      .summary = "compile connectors ahead of time",
@@ -197,13 +209,17 @@ static const char *nearest(const char *name)
 static int run_command(const struct rb_command *command, int argc, char **argv)
 {
     struct rb_cli cli;
-    int code = rb_cli_parse(argc, argv, command, &cli);
+    RB_CLEANUP(rb_answer_release) struct rb_answer answer;
+    rb_answer_init(&answer, command->name, command->list,
+                   strchr(command->options, 'o') != NULL && rb_cli_wants_json(argc, argv));
+    int code = rb_cli_parse(argc, argv, command, &answer, &cli);
     if (code == 0 && cli.help) {
         fputs(command->help, stdout);
     } else if (code == 0) {
         code = command->run(&cli);
     }
     rb_cli_release(&cli);
+    rb_answer_end(&answer, code);
     /* A full disk or a closed pipe must not look like success. */
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0) {
         fputs("rapidbyte: writing to standard output failed\n", stderr);
@@ -212,13 +228,21 @@ static int run_command(const struct rb_command *command, int argc, char **argv)
     return code;
 }
 
-static int unknown(const char *parent, const char *name, const char *near)
+/* argv[0] is what stands before the command. */
+static int unknown(const char *parent, int argc, char **argv, const char *near)
 {
-    fprintf(stderr, "rapidbyte: unknown command '%s%s%s'", parent, parent[0] != 0 ? " " : "", name);
-    if (near != NULL) {
-        fprintf(stderr, "; did you mean '%s'?", near);
-    }
-    fprintf(stderr, "\n  try 'rapidbyte %s%s--help'\n", parent, parent[0] != 0 ? " " : "");
+    const char *space = parent[0] != 0 ? " " : "";
+    RB_CLEANUP(rb_answer_release) struct rb_answer answer;
+    struct rb_error error;
+    rb_error_clear(&error);
+    rb_error_set(&error, RB_ECONFIG, "USAGE", "rapidbyte: unknown command '%s%s%s'%s%s%s", parent,
+                 space, argv[1], near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+                 near != NULL ? "'?" : "");
+    rb_error_set_hint(&error, "try 'rapidbyte %s%s--help'", parent, space);
+    fprintf(stderr, "%s\n  %s\n", error.message, error.hint);
+    rb_answer_init(&answer, parent, NULL, rb_cli_wants_json(argc, argv));
+    rb_answer_fail(&answer, NULL, &error);
+    rb_answer_end(&answer, RB_EXIT_USAGE);
     return RB_EXIT_USAGE;
 }
 
@@ -241,7 +265,7 @@ static int dispatch(const struct rb_command *command, int argc, char **argv)
         fputs(command->help, stdout);
         return RB_EXIT_OK;
     }
-    return unknown(command->name, next, NULL);
+    return unknown(command->name, argc, argv, NULL);
 }
 
 int main(int argc, char **argv)
@@ -270,7 +294,7 @@ int main(int argc, char **argv)
     }
     const struct rb_command *command = find(name);
     if (command == NULL) {
-        return unknown("", name, nearest(name));
+        return unknown("", argc, argv, nearest(name));
     }
     return dispatch(command, argc - 1, argv + 1);
 }

@@ -33,11 +33,18 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int usage(const struct rb_command *command, const char *what, const char *value)
+#define SHORT_OPTIONS ":hqvo:"
+
+static int usage(const struct rb_command *command, const struct rb_cli *cli, const char *what,
+                 const char *value)
 {
-    fprintf(stderr, "rapidbyte %s: %s%s%s%s\n  try 'rapidbyte %s --help'\n", command->name, what,
-            value != NULL ? " '" : "", value != NULL ? value : "", value != NULL ? "'" : "",
-            command->name);
+    struct rb_error error;
+    rb_error_clear(&error);
+    rb_error_set(&error, RB_ECONFIG, "USAGE", "rapidbyte %s: %s%s%s%s", command->name, what,
+                 value != NULL ? " '" : "", value != NULL ? value : "", value != NULL ? "'" : "");
+    rb_error_set_hint(&error, "try 'rapidbyte %s --help'", command->name);
+    fprintf(stderr, "%s\n  %s\n", error.message, error.hint);
+    rb_answer_fail(cli->answer, NULL, &error);
     return RB_EXIT_USAGE;
 }
 
@@ -57,7 +64,8 @@ static int parse_level(const struct rb_command *command, struct rb_cli *ret, con
     ret->log_level = parse_word(text, levels, 5);
     return ret->log_level >= 0
                ? 0
-               : usage(command, "--log-level takes error, warn, info, debug or trace, not", text);
+               : usage(command, ret, "--log-level takes error, warn, info, debug or trace, not",
+                       text);
 }
 
 static int parse_format(const struct rb_command *command, struct rb_cli *ret, const char *text)
@@ -65,7 +73,7 @@ static int parse_format(const struct rb_command *command, struct rb_cli *ret, co
     static const char *const formats[] = {"text", "json"};
     int format = parse_word(text, formats, 2);
     ret->log_json = format == 1;
-    return format >= 0 ? 0 : usage(command, "--log-format takes text or json, not", text);
+    return format >= 0 ? 0 : usage(command, ret, "--log-format takes text or json, not", text);
 }
 
 static int parse_output(const struct rb_command *command, struct rb_cli *ret, const char *text)
@@ -73,7 +81,7 @@ static int parse_output(const struct rb_command *command, struct rb_cli *ret, co
     static const char *const outputs[] = {"text", "json", "yaml"};
     int output = parse_word(text, outputs, 3);
     if (output < 0 || (output == RB_OUTPUT_YAML && strcmp(command->name, "discover") != 0)) {
-        return usage(command, "--output takes text or json (discover: yaml, too), not", text);
+        return usage(command, ret, "--output takes text or json (discover: yaml, too), not", text);
     }
     ret->output = (enum rb_output)output;
     return 0;
@@ -88,29 +96,30 @@ static int parse_streams(const struct rb_command *command, struct rb_cli *ret, c
     ret->streams.items = calloc(RB_CLI_STREAMS_MAX, sizeof *ret->streams.items);
     ret->has_streams = true;
     if (ret->streams_text == NULL || ret->streams.items == NULL) {
-        return usage(command, "out of memory", NULL);
+        return usage(command, ret, "out of memory", NULL);
     }
     char *rest = ret->streams_text;
     char *name;
     while ((name = strsep(&rest, ",")) != NULL) {
         if (name[0] == 0) {
-            return usage(command, "--streams takes names separated by commas, not", text);
+            return usage(command, ret, "--streams takes names separated by commas, not", text);
         }
         if (ret->streams.count == RB_CLI_STREAMS_MAX) {
-            return usage(command, "--streams names too many streams", NULL);
+            return usage(command, ret, "--streams names too many streams", NULL);
         }
         ret->streams.items[ret->streams.count++] = name;
     }
     return 0;
 }
 
-static int parse_fd(const struct rb_command *command, int *ret_fd, const char *text)
+static int parse_fd(const struct rb_command *command, const struct rb_cli *ret, int *ret_fd,
+                    const char *text)
 {
     char *end;
     errno = 0;
     long fd = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != 0 || fd < 0 || fd > 65535) {
-        return usage(command, "--link-fd and --board-fd take a number, not", text);
+        return usage(command, ret, "--link-fd and --board-fd take a number, not", text);
     }
     *ret_fd = (int)fd;
     return 0;
@@ -122,7 +131,7 @@ static int parse_limit(const struct rb_command *command, struct rb_cli *ret, con
     errno = 0;
     long limit = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != 0 || limit < 1 || limit > INT_MAX) {
-        return usage(command, "--limit takes a number from 1 on, not", text);
+        return usage(command, ret, "--limit takes a number from 1 on, not", text);
     }
     ret->limit = (int)limit;
     return 0;
@@ -165,9 +174,9 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         ret->connector_dirs = value;
         return 0;
     case 'f':
-        return parse_fd(command, &ret->link_fd, value);
+        return parse_fd(command, ret, &ret->link_fd, value);
     case 'b':
-        return parse_fd(command, &ret->board_fd, value);
+        return parse_fd(command, ret, &ret->board_fd, value);
     case 'S':
         ret->state_path = value;
         return 0;
@@ -178,10 +187,23 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
     }
 }
 
-int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_cli *ret)
+bool rb_cli_wants_json(int argc, char **argv)
+{
+    bool json = false;
+    opterr = 0;
+    optind = 1;
+    for (int letter; (letter = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL)) != -1;) {
+        json |= letter == 'o' && strcmp(optarg, "json") == 0;
+    }
+    return json;
+}
+
+int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_answer *answer,
+                 struct rb_cli *ret)
 {
     memset(ret, 0, sizeof *ret);
     ret->command = command->name;
+    ret->answer = answer;
     ret->log_level = RB_LOG_WARN;
     ret->link_fd = -1;
     ret->board_fd = -1;
@@ -189,19 +211,19 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
     opterr = 0;
     optind = 1;
     for (;;) {
-        int letter = getopt_long(argc, argv, ":hqvo:", long_options, NULL);
+        int letter = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL);
         if (letter == -1) {
             break;
         }
         const char *given = argv[optind - 1];
         if (letter == '?') {
-            return usage(command, "unknown option", given);
+            return usage(command, ret, "unknown option", given);
         }
         if (letter == ':') {
-            return usage(command, "a value is missing after", given);
+            return usage(command, ret, "a value is missing after", given);
         }
         if (strchr("hqvLF", letter) == NULL && strchr(command->options, letter) == NULL) {
-            return usage(command, "this command has no option", given);
+            return usage(command, ret, "this command has no option", given);
         }
         int status = take(command, ret, letter, optarg);
         if (status != 0) {
@@ -214,12 +236,12 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
         return 0;
     }
     if (ret->n_operands < command->min_operands) {
-        return usage(command,
+        return usage(command, ret,
                      command->needs != NULL ? command->needs : "which pipeline? name its YAML file",
                      NULL);
     }
     if (ret->n_operands > command->max_operands) {
-        return usage(command, "unexpected operand", ret->operands[command->max_operands]);
+        return usage(command, ret, "unexpected operand", ret->operands[command->max_operands]);
     }
     return 0;
 }

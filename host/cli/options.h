@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "host/cli/answer.h"
 #include "host/config/pipeline.h"
 
 enum rb_output { RB_OUTPUT_TEXT, RB_OUTPUT_JSON, RB_OUTPUT_YAML };
@@ -13,6 +14,7 @@ enum { RB_CLI_STREAMS_MAX = 4096 };
 
 struct rb_cli {
     const char *command;
+    struct rb_answer *answer; /* what --output json comes to */
     enum rb_output output;
     bool quiet;
     bool help;
@@ -41,13 +43,18 @@ struct rb_command {
     const char *options; /* letters of the options it takes, see options.c */
     int min_operands, max_operands;
     int (*run)(const struct rb_cli *cli); /* NULL: it has commands of its own alone */
+    const char *list;                     /* the array in its JSON; NULL: none */
     const char *needs;                    /* what to say of too few operands; NULL: the pipeline */
     const struct rb_command *commands;    /* of its own; NULL: none */
     size_t n_commands;
 };
 
+/* Whether --output json is among the arguments, of whatever command, right or wrong. argv[0] is not
+ * one of them; operands are moved behind the options. */
+bool rb_cli_wants_json(int argc, char **argv);
 /* Reads what follows the command's name. 0, or RB_EXIT_USAGE after saying what is wrong. */
-int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_cli *ret);
+int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct rb_answer *answer,
+                 struct rb_cli *ret);
 void rb_cli_release(struct rb_cli *cli);
 
 int rb_cmd_run(const struct rb_cli *cli);

@@ -142,16 +142,8 @@ static void write_stream(struct rb_json *json, const struct rb_stream_report *re
     rb_json_end_object(json);
 }
 
-static int print(struct rb_json *json, const struct rb_buf *text, const char *prefix)
-{
-    int status = rb_json_finish(json);
-    if (status == 0) {
-        printf("%s%s\n", prefix, rb_buf_str(text));
-    }
-    return status;
-}
-
-int rb_report_print_json(const struct rb_pipeline *pipeline, const struct rb_run_report *report)
+int rb_report_print_json(struct rb_answer *answer, const struct rb_pipeline *pipeline,
+                         const struct rb_run_report *report)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     struct rb_json json;
@@ -177,7 +169,7 @@ int rb_report_print_json(const struct rb_pipeline *pipeline, const struct rb_run
     rb_json_key(&json, "fault");
     rb_report_write_fault(&json, report->failed ? &report->fault : NULL);
     rb_json_end_object(&json);
-    return print(&json, &text, "");
+    return rb_answer_print(answer, &json, &text);
 }
 
 int rb_report_print_bench(const struct rb_run_report *report, bool interpreter)
@@ -214,5 +206,9 @@ int rb_report_print_bench(const struct rb_run_report *report, bool interpreter)
     rb_json_member_str(&json, "build", RB_BUILD);
     rb_json_member_bool(&json, "aot", !interpreter);
     rb_json_end_object(&json);
-    return print(&json, &text, "@@BENCH_JSON@@");
+    int status = rb_json_finish(&json);
+    if (status == 0) {
+        printf("@@BENCH_JSON@@%s\n", rb_buf_str(&text));
+    }
+    return status;
 }

@@ -74,6 +74,9 @@ int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_
         status = locked < 0 ? locked : RB_OK;
     }
     status = status != 0 ? status : change_ledger(&run, changes, n_changes, fault);
+    if (run.session != NULL && rb_session_is_stopped(run.session)) {
+        fault->side = RB_FAULT_ENGINE;
+    }
     int ledger = status;
     if (status >= 0) {
         fault->side = RB_FAULT_ENGINE;

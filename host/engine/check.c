@@ -272,6 +272,10 @@ void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_
         check_state(&run, ret_report);
         check_session(&run, ret_report);
     }
+    /* What the operator stopped is nobody's failure. */
+    if (run.session != NULL && rb_session_is_stopped(run.session)) {
+        ret_report->exit_code = RB_EXIT_CANCELLED;
+    }
     rb_session_end(run.session, NULL);
     rb_run_release(&run);
     rb_run_report_release(&scratch);
@@ -295,6 +299,9 @@ int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engin
     status = status != 0 ? status
                          : rb_session_call(run.session, RB_ROLE_SOURCE, 0, "rb_discover", NULL, 0,
                                            ret_catalog, &fault->error);
+    if (run.session != NULL && rb_session_is_stopped(run.session)) {
+        fault->side = RB_FAULT_ENGINE;
+    }
     rb_session_end(run.session, NULL);
     rb_run_release(&run);
     rb_run_report_release(&scratch);
