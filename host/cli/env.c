@@ -106,6 +106,11 @@ int rb_env_init(struct rb_env *env, const struct rb_cli *cli, bool with_signals,
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    /* A blocked signal comes through the descriptor even when it is ignored, as nohup wants it. */
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+        sigaddset(&signals, SIGHUP);
+    }
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) {
         return rb_error_set_errno(err, RB_EINTERNAL, "SIGNALS", errno, "blocking signals");
     }
@@ -140,6 +145,7 @@ void rb_env_engine_options(const struct rb_env *env, const struct rb_cli *cli,
         .no_os_sandbox = cli->no_os_sandbox,
         .log_level = cli->log_level,
         .signal_fd = env->signal_fd,
+        .die = rb_answer_die,
         .only_streams = cli->has_streams ? &cli->streams : NULL,
         .full_refresh = cli->full_refresh,
     };

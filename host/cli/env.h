@@ -17,8 +17,8 @@ struct rb_env {
     int signal_fd;            /* -1: not asked for */
 };
 
-/* Also makes the cache's folder. `with_signals`: blocks SIGINT and SIGTERM and opens a signalfd for
- * them. */
+/* Also makes the cache's folder. `with_signals`: blocks SIGINT, SIGTERM and, unless it is ignored,
+ * SIGHUP, and opens a signalfd for them. */
 int rb_env_init(struct rb_env *env, const struct rb_cli *cli, bool with_signals,
                 struct rb_error *err);
 void rb_env_release(struct rb_env *env);

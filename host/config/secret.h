@@ -21,8 +21,8 @@ enum {
  * One line break at the end is not part of the secret. The program is found as execvp does it and
  * runs in the document's folder, from which relative files start, too; no shell reads the command,
  * its standard input is empty, its standard error the caller's. Its process group is killed once
- * it has ended, or when its time is over, when it writes too much, or when SIGINT or SIGTERM is
- * pending for the caller. Where doc->no_commands is set, it is refused and never started.
+ * it has ended, or when its time is over, when it writes too much, or when SIGINT, SIGTERM or
+ * SIGHUP is pending for the caller. Where doc->no_commands is set, it is refused and never started.
  *
  * The text, in the document's arena; NULL after a mistake at `node`, which shows nothing of it.
  */

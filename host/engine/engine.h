@@ -130,8 +130,9 @@ struct rb_engine_options {
     bool no_os_sandbox; /* worker and compiler run without the operating system's sandbox */
     int log_level;
     struct rb_early_worker *early_worker; /* NULL: none; the first session takes it */
-    int signal_fd;                        /* signalfd of SIGINT and SIGTERM, or -1 */
-    const struct rb_names *only_streams;  /* NULL: all */
+    int signal_fd;                        /* signalfd of SIGINT, SIGTERM and SIGHUP, or -1 */
+    void (*die)(void); /* called before a second signal ends the process: async-signal-safe; NULL */
+    const struct rb_names *only_streams; /* NULL: all */
     bool full_refresh; /* reads everything, forgets the cursors' last values for this run */
 };
 

@@ -58,6 +58,11 @@ static void filter_environment(char *ret_entries[ENVIRONMENT_MAX + 1])
 static _Noreturn void exec_child(pid_t supervisor, const char *path, const char *const argv[],
                                  char *const env[], const int keep_fds[], int n_keep, int target_fd)
 {
+    /* What is sent to the whole group (Ctrl-C, timeout, a terminal that is closed) is the
+     * supervisor's to act on; a child that died of it would look like one that crashed. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

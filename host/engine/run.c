@@ -218,6 +218,7 @@ static int launch(struct rb_run *run, struct rb_error *err)
         .self_path = run->options->self_path,
         .early_worker = run->options->early_worker,
         .signal_fd = run->options->signal_fd,
+        .die = run->options->die,
         .deadline_ms = run->deadline_ms,
         .observer = run->observer,
         .progress = rb_run_progress,

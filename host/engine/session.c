@@ -15,6 +15,7 @@
 #include "host/engine/process.h"
 #include "host/engine/ready.h"
 #include "host/engine/session_state.h"
+#include "host/engine/signals.h"
 #include "host/engine/view.h"
 #include "host/link/board.h"
 
@@ -39,6 +40,7 @@ struct rb_session {
     int64_t kill_at_ms;  /* once asked to stop */
     int64_t deadline_ms; /* of the run; 0: none */
     int signal_fd;
+    void (*die)(void);
     uint64_t last_id;
     struct pending pending[RB_SESSION_PENDING_MAX];
     struct rb_cancel_registry cancels;
@@ -261,18 +263,13 @@ static void ask_to_stop(struct rb_session *session, int status)
     rb_cancel_send(&session->cancels);
 }
 
-/* A second signal means: now. The server rolls back by itself, the next run cleans up. */
 static void on_signal(struct rb_session *session)
 {
     struct signalfd_siginfo info;
-    if (read(session->signal_fd, &info, sizeof info) != (ssize_t)sizeof info) {
-        return;
+    if (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        rb_signals_arm(session->die);
+        ask_to_stop(session, RB_ECANCELLED);
     }
-    if (session->stop_sent && session->stop_status == RB_ECANCELLED) {
-        (void)kill(session->pid, SIGKILL);
-        _exit(RB_EXIT_CANCELLED);
-    }
-    ask_to_stop(session, RB_ECANCELLED);
 }
 
 static int64_t nearest(int64_t a, int64_t b)
@@ -412,6 +409,7 @@ int rb_session_launch(const struct rb_session_options *options, struct rb_sessio
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
     session->signal_fd = options->signal_fd;
+    session->die = options->die;
     session->deadline_ms = options->deadline_ms;
     session->store.pipeline = options->spec->pipeline;
     session->observer = options->observer;

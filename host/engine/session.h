@@ -4,7 +4,8 @@
  *
  * While it waits it serves the worker's state requests and watches for signals: after the first one
  * the worker is told to cancel and has RB_SESSION_GRACE_MS to come back before it is killed and the
- * cancel packets its guests registered are sent for them.
+ * cancel packets its guests registered are sent for them. From then on a signal ends the process
+ * (signals.h).
  */
 #ifndef RB_HOST_ENGINE_SESSION_H
 #define RB_HOST_ENGINE_SESSION_H
@@ -38,6 +39,7 @@ struct rb_session_options {
     const char *self_path;
     struct rb_early_worker *early_worker; /* taken if there is one; NULL: none */
     int signal_fd;                        /* -1: none */
+    void (*die)(void);                    /* rb_engine_options' */
     int64_t deadline_ms;                  /* of rb_clock_ms(); 0: none */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);

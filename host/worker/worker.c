@@ -379,13 +379,12 @@ static int serve(struct worker *worker)
     return RB_WORKER_EXIT_CLOSED;
 }
 
-/* Ctrl-C reaches the whole process group, and what it means is the supervisor's to decide. A guest
- * can crash the process at will, and the core would hold the passwords that are kept from it. */
+/* A guest can crash the process at will, and the core would hold the passwords that are kept from
+ * it. */
 static void take_over_process(void)
 {
     rb_sandbox_keep_private();
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     /* A supervisor that was gone before this has closed its end of the link, which is as good. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);

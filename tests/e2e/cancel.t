@@ -166,20 +166,69 @@ interrupt INT
 gone "a worker that hangs"
 cmp_ok "$RUN_TOOK_MS" -ge 900 "a worker that hangs: it was given a second"
 
-# While it is given that second, another signal means now.
+# Two signals within a second are one, as timeout and schedulers send them.
 fresh
-pipeline "$p"
+STREAMS='- { name: slow }' pipeline "$p"
+begin "two at once" session src "wait_event = 'PgSleep'"
+kill -STOP "$worker"
+kill -TERM "$RUN_PID"
+is_cancelled() { ! session src "wait_event = 'PgSleep'"; }
+ok "two at once: the first was taken" wait_until 2 is_cancelled
+interrupt TERM
+gone "two at once"
+again "two at once"
+
+# timeout sends SIGTERM to the command and then to the whole group, the worker in it.
+fresh
+STREAMS='- { name: slow }' pipeline "$p"
+run env --default-signal=INT,TERM,HUP timeout -k 20 3 "$RAPIDBYTE" run "$p"
+is "$status" 124 "timeout: exit code"
+is "$(run_record "$TAP_DIR/state.db")" "cancelled|130" "timeout: recorded"
+unlike "$stderr" "crashed|killed" "timeout: the worker is not taken for one that crashed"
+
+# The terminal is closed. nohup means that it does not matter.
+fresh
+STREAMS='- { name: slow }' pipeline "$p"
+begin "SIGHUP" session src "wait_event = 'PgSleep'"
+kill -TERM "$worker"
+kill -HUP "$worker"
+sleep 0.3
+is "$(worker_of "$RUN_PID")" "$worker" "SIGHUP: the worker leaves signals to its supervisor"
+interrupt HUP
+gone "SIGHUP"
+again "SIGHUP"
+fresh
+STREAMS='- { name: slow }' pipeline "$p"
+launch env --ignore-signal=HUP "$RAPIDBYTE" run "$p"
+ok "nohup: under way" wait_until "$PATIENCE_S" session src "wait_event = 'PgSleep'"
+worker=$(worker_of "$RUN_PID")
+kill -HUP "$RUN_PID"
+sleep 0.5
+ok "nohup: goes on" session src "wait_event = 'PgSleep'"
+interrupt TERM
+gone "nohup, then SIGTERM"
+
+# A later signal means now, wherever the run hangs: here at a state file that somebody has locked.
+fresh
 STREAMS='- { name: slow }' pipeline "$p"
 begin "second signal" session src "wait_event = 'PgSleep'"
-kill -STOP "$worker"
+python3 -c 'import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(600)' "$TAP_DIR/state.db" >"$TAP_DIR/locked" &
+locker=$!
+at_exit kill "$locker"
+ok "second signal: the state is locked" wait_until "$PATIENCE_S" test -s "$TAP_DIR/locked"
 kill -INT "$RUN_PID"
-is_cancelled() { ! session src "wait_event = 'PgSleep'"; }
-ok "second signal: the first was taken" wait_until 2 is_cancelled
+sleep 1.3
+ok "second signal: the first one's end is waited for" kill -0 "$RUN_PID"
 interrupt INT
 is "$status" 130 "second signal: exit code"
 cmp_ok "$RUN_TOOK_MS" -lt 500 "second signal: at once"
 diag "second signal: $RUN_TOOK_MS ms"
 ok "second signal: the worker is gone" wait_until 2 is_gone "$worker"
+kill "$locker"
 again "second signal"
 
 # timeouts.run

@@ -23,7 +23,7 @@ now_ms() {
 
 # launch <command words>: a script's background jobs ignore SIGINT, which a terminal's don't.
 launch() {
-    env --default-signal=INT,TERM "$@" >"$TAP_STDOUT" 2>"$TAP_STDERR" </dev/null &
+    env --default-signal=INT,TERM,HUP "$@" >"$TAP_STDOUT" 2>"$TAP_STDERR" </dev/null &
     RUN_PID=$!
     at_exit kill -KILL "$RUN_PID"
 }
