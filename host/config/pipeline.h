@@ -37,11 +37,12 @@ struct rb_names {
     size_t count;
 };
 
-/* Values are the contract's words, checked. */
+/* Values are the contract's words, checked. NULL: the document leaves it to the connector. */
 struct rb_schema_evolution {
     const char *new_column;         /* add ignore fail */
-    const char *removed_column;     /* ignore fail */
-    const char *type_change;        /* coerce fail null */
+    const char *removed_column;     /* ignore drop fail */
+    const char *renamed_column;     /* rename separate fail */
+    const char *type_change;        /* widen coerce fail null */
     const char *nullability_change; /* allow fail */
 };
 

@@ -42,10 +42,6 @@ void rb_stream_defaults_init(struct rb_stream_defaults *defaults)
         .write_mode = RB_WRITE_APPEND,
         .replace_method = RB_REPLACE_SWAP,
         .on_data_error = RB_ON_DATA_ERROR_FAIL,
-        .schema_evolution = {.new_column = "add",
-                             .removed_column = "ignore",
-                             .type_change = "fail",
-                             .nullability_change = "allow"},
     };
 }
 
@@ -53,8 +49,9 @@ void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
                               struct rb_schema_evolution *ret)
 {
     static const char *const new_column[] = {"add", "ignore", "fail", NULL};
-    static const char *const removed_column[] = {"ignore", "fail", NULL};
-    static const char *const type_change[] = {"coerce", "fail", "null", NULL};
+    static const char *const removed_column[] = {"ignore", "drop", "fail", NULL};
+    static const char *const renamed_column[] = {"rename", "separate", "fail", NULL};
+    static const char *const type_change[] = {"widen", "coerce", "fail", "null", NULL};
     static const char *const nullability_change[] = {"allow", "fail", NULL};
 #define WORD(key)                                                                                  \
     {.name = #key,                                                                                 \
@@ -62,7 +59,8 @@ void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
      .offset = offsetof(struct rb_schema_evolution, key),                                          \
      .words = key}
     static const struct rb_field fields[] = {WORD(new_column), WORD(removed_column),
-                                             WORD(type_change), WORD(nullability_change)};
+                                             WORD(renamed_column), WORD(type_change),
+                                             WORD(nullability_change)};
 #undef WORD
     if (node != NULL) {
         rb_fields_read(doc, node, "schema_evolution", fields, sizeof fields / sizeof fields[0],

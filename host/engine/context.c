@@ -122,18 +122,43 @@ static void write_limits(struct rb_json *json, const struct rb_resources *resour
     rb_json_end_object(json);
 }
 
+/* What the document leaves open has the first protocol's word, and stands in `unset`: a connector
+ * that knows more of its tables may decide by that. */
+static void write_evolution(struct rb_json *json, const struct rb_schema_evolution *evolution)
+{
+    const struct {
+        const char *key, *word, *otherwise;
+    } policies[] = {
+        {"new_column", evolution->new_column, "add"},
+        {"removed_column", evolution->removed_column, "ignore"},
+        {"renamed_column", evolution->renamed_column, "separate"},
+        {"type_change", evolution->type_change, "fail"},
+        {"nullability_change", evolution->nullability_change, "allow"},
+    };
+    size_t n = sizeof policies / sizeof policies[0];
+    rb_json_key(json, "schema_evolution");
+    rb_json_begin_object(json);
+    for (size_t i = 0; i < n; i++) {
+        rb_json_member_str(json, policies[i].key,
+                           policies[i].word != NULL ? policies[i].word : policies[i].otherwise);
+    }
+    rb_json_key(json, "unset");
+    rb_json_begin_array(json);
+    for (size_t i = 0; i < n; i++) {
+        if (policies[i].word == NULL) {
+            rb_json_str(json, policies[i].key);
+        }
+    }
+    rb_json_end_array(json);
+    rb_json_end_object(json);
+}
+
 static void write_policies(struct rb_json *json, const struct rb_stream *stream)
 {
     rb_json_key(json, "policies");
     rb_json_begin_object(json);
     rb_json_member_str(json, "on_data_error", rb_on_data_error_name(stream->on_data_error));
-    rb_json_key(json, "schema_evolution");
-    rb_json_begin_object(json);
-    rb_json_member_str(json, "new_column", stream->schema_evolution.new_column);
-    rb_json_member_str(json, "removed_column", stream->schema_evolution.removed_column);
-    rb_json_member_str(json, "type_change", stream->schema_evolution.type_change);
-    rb_json_member_str(json, "nullability_change", stream->schema_evolution.nullability_change);
-    rb_json_end_object(json);
+    write_evolution(json, &stream->schema_evolution);
     rb_json_end_object(json);
 }
 

@@ -26,7 +26,7 @@ static const char open_json[] =
         "\"plan\":{\"tables\":[[\"42\",\"t\",\"r\",\"t\",\"f\",\"3\",\"8192\",\"t\",\"t\",\"42\"," \
         "\"[\\\"id\\\"]\",\"t\"]],\"columns\":[[\"42\",\"" column                                  \
         "\",\"integer\",\"pg_catalog.int4\",\"23\",\"-1\",null,null,\"t\",\"t\",\"f\",null,\"-"    \
-        "1\"]],"                                                                                   \
+        "1\",\"1.42.1\"]],"                                                                        \
         "\"types\":[]},")
 static const char read_json[] = READ("");
 static const char planned_json[] = PLANNED("id");
@@ -64,7 +64,7 @@ static void put_table_as(bool planned)
     static const char *const unchanged[] = {NULL};
     static const char *const c[] = {
         "42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL, NULL, "t", "t",
-        "f",  NULL, "-1"};
+        "f",  NULL, "-1",      "1.42.1"};
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_done(&peer.says, "BEGIN", 'T');
     rb_pgscript_done(&peer.says, "SET", 'T');

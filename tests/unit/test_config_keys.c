@@ -58,10 +58,11 @@ static void test_defaults(void **ctx)
     assert_int_equal(s->write_mode, RB_WRITE_APPEND);
     assert_int_equal(s->replace_method, RB_REPLACE_SWAP);
     assert_int_equal(s->on_data_error, RB_ON_DATA_ERROR_FAIL);
-    assert_string_equal(s->schema_evolution.new_column, "add");
-    assert_string_equal(s->schema_evolution.removed_column, "ignore");
-    assert_string_equal(s->schema_evolution.type_change, "fail");
-    assert_string_equal(s->schema_evolution.nullability_change, "allow");
+    assert_null(s->schema_evolution.new_column);
+    assert_null(s->schema_evolution.removed_column);
+    assert_null(s->schema_evolution.renamed_column);
+    assert_null(s->schema_evolution.type_change);
+    assert_null(s->schema_evolution.nullability_change);
     assert_null(s->cursor_field);
     assert_null(s->source_schema);
     assert_null(s->source_table);
@@ -127,7 +128,9 @@ static void test_stream_keys(void **ctx)
         "        schema_evolution: { new_column: fail, type_change: \"null\" },\n"
         "        schema: sales, table: t, destination_table: a2, columns: [id, k, at],\n"
         "        where: \"id > 5\" }\n"
-        "    - { name: b, write_mode: replace, replace_method: truncate }\n"
+        "    - { name: b, write_mode: replace, replace_method: truncate,\n"
+        "        schema_evolution: { removed_column: drop, renamed_column: separate,\n"
+        "                            type_change: widen } }\n"
         "    - { name: c, sync_mode: incremental, cursor_field: id, lookback: 500 }\n"
         "    - { name: d, sync_mode: incremental, cursor_field: id, lookback: full,\n"
         "        cursor_nulls: fail }\n" DESTINATION);
@@ -144,7 +147,10 @@ static void test_stream_keys(void **ctx)
     assert_int_equal(a->on_data_error, RB_ON_DATA_ERROR_DLQ);
     assert_string_equal(a->schema_evolution.new_column, "fail");
     assert_string_equal(a->schema_evolution.type_change, "null");
-    assert_string_equal(a->schema_evolution.removed_column, "ignore");
+    assert_null(a->schema_evolution.removed_column);
+    assert_string_equal(p->streams[1].schema_evolution.removed_column, "drop");
+    assert_string_equal(p->streams[1].schema_evolution.renamed_column, "separate");
+    assert_string_equal(p->streams[1].schema_evolution.type_change, "widen");
     assert_string_equal(a->source_schema, "sales");
     assert_string_equal(a->source_table, "t");
     assert_string_equal(a->destination_table, "a2");

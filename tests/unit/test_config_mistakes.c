@@ -248,6 +248,9 @@ static void test_streams(void **ctx)
         {STREAM "{ name: a, schema_evolution: { new_column: drop, type: fail } }\n",
          "8:50: new_column: 'drop' is none of add, ignore, fail\n"
          "8:56: unknown key 'type' in schema_evolution\n"},
+        {STREAM "{ name: a, schema_evolution: { renamed_column: renam, type_change: x } }\n",
+         "8:54: renamed_column: 'renam' is none of rename, separate, fail [did you mean "
+         "'rename'?]\n8:74: type_change: 'x' is none of widen, coerce, fail, null\n"},
     };
     EXPECT(cases);
 }

@@ -169,6 +169,7 @@ static void column_release(struct rb_column *column)
     free(column->type_name);
     free(column->collation);
     free(column->definition);
+    free(column->origin);
 }
 
 void rb_columns_init(struct rb_columns *columns)
@@ -210,6 +211,7 @@ int rb_columns_add(struct rb_columns *columns, const struct rb_column *column, s
     copied = copy_text(column->type_name, &copy.type_name) && copied;
     copied = copy_text(column->collation, &copy.collation) && copied;
     copied = copy_text(column->definition, &copy.definition) && copied;
+    copied = copy_text(column->origin, &copy.origin) && copied;
     if (!copied) {
         column_release(&copy);
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a column");

@@ -82,6 +82,8 @@ struct rb_column {
     char *collation;  /* quoted, qualified; NULL: the type's default */
     char *definition; /* JSON of docs/protocol.md, "Types that users made"; NULL: every server has
                          it */
+    char *origin;     /* the source's number of the column, which a new name leaves as it is:
+                         "database.relation.column"; NULL: not known */
     uint32_t oid;     /* of the base type, at the source; 0: not from PostgreSQL */
     int32_t typmod;   /* -1: none */
     bool not_null;

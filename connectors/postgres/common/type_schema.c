@@ -78,6 +78,7 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
         {RB_META_PG_COLLATION, column->collation},
         {RB_META_PG_FORM, form},
         {RB_META_PG_DEFINITION, column->definition},
+        {RB_META_PG_ORIGIN, column->origin},
         {RB_META_EXTENSION_NAME, extension},
         {RB_META_EXTENSION_METADATA, extension_metadata},
     };
@@ -287,6 +288,7 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
         meta_text(field, RB_META_PG_TYPNAME, &column.type_name) < 0 ||
         meta_text(field, RB_META_PG_COLLATION, &column.collation) < 0 ||
         meta_text(field, RB_META_PG_DEFINITION, &column.definition) < 0 ||
+        meta_text(field, RB_META_PG_ORIGIN, &column.origin) < 0 ||
         meta_text(field, RB_META_PG_FORM, &form) < 0 ||
         (column.name = strdup(field->name)) == NULL) {
         status = no_memory(err);
@@ -315,6 +317,7 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
     free(column.type_name);
     free(column.collation);
     free(column.definition);
+    free(column.origin);
     return status;
 }
 

@@ -102,7 +102,8 @@ void rb_cast_add(const struct rb_loading *run, struct rb_statement *sql, size_t 
         return;
     }
     rb_statement_name(sql, name);
-    if (run->load->mapping->cast[i] == RB_CAST_TEXT) {
+    enum rb_cast cast = run->load->mapping->cast[i];
+    if (cast == RB_CAST_TEXT || cast == RB_CAST_WIDER) {
         rb_statement_add(sql, "::");
         rb_statement_add(sql, bare_type(run, i));
     }

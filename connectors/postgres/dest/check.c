@@ -13,9 +13,11 @@ static int read_columns(const struct rb_stream_context *stream, const struct rb_
         struct rb_json_value item = rb_json_item(stream->schema_columns, i);
         char name[RB_CONN_TEXT_MAX];
         char declared[RB_CONN_TEXT_MAX];
+        char origin[RB_CONN_TEXT_MAX];
         snprintf(name, sizeof name, "%s", rb_json_text(rb_json_get(item, "name"), ""));
         snprintf(declared, sizeof declared, "%s",
                  rb_json_text(rb_json_get(item, "data_type"), "text"));
+        snprintf(origin, sizeof origin, "%s", rb_json_text(rb_json_get(item, "origin"), ""));
         size_t at = target->exists ? rb_target_column(target, name) : SIZE_MAX;
         if (at != SIZE_MAX && rb_json_truth(rb_json_get(item, "user_defined"), false)) {
             snprintf(declared, sizeof declared, "%s", rb_query_text(&target->columns, at, 1));
@@ -23,6 +25,7 @@ static int read_columns(const struct rb_stream_context *stream, const struct rb_
         const struct rb_column column = {
             .name = name,
             .declared = declared,
+            .origin = origin[0] != '\0' ? origin : NULL,
             .not_null = !rb_json_truth(rb_json_get(item, "nullable"), true),
         };
         int status = rb_columns_add(ret, &column, err);
@@ -38,10 +41,12 @@ static int check_table(struct rb_dest *dest, const struct rb_stream_context *str
 {
     RB_CLEANUP(rb_target_release) struct rb_target target;
     RB_CLEANUP(rb_columns_release) struct rb_columns columns;
+    RB_CLEANUP(rb_evolution_release) struct rb_evolution evolution;
     struct rb_mapping mapping;
     const char *table = stream->destination_table;
     rb_target_init(&target);
     rb_columns_init(&columns);
+    rb_evolution_init(&evolution, dest, stream);
     int status = rb_target_find(dest, dest->config.schema, table, &target, err);
     status = status < 0 ? status : read_columns(stream, &target, &columns, err);
     if (status < 0) {
@@ -55,8 +60,9 @@ static int check_table(struct rb_dest *dest, const struct rb_stream_context *str
         strcmp(stream->replace_method, "truncate") != 0) {
         status = rb_swap_check(dest, &target, table, err);
     }
+    memcpy(evolution.original, target.oid, sizeof evolution.original);
     return status < 0 ? status
-                      : rb_evolve(dest, stream, dest->config.schema, table, &columns, &target,
+                      : rb_evolve(&evolution, dest->config.schema, table, &columns, &target,
                                   changes, &mapping, err);
 }
 

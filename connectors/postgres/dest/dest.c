@@ -7,7 +7,7 @@
 #include "base/fault.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
-enum { PARAMS_MAX = 16 };
+enum { PARAMS_MAX = 20 };
 
 static const char *const features[] = {
     "exactly_once",

@@ -75,6 +75,7 @@ struct rb_receipt {
     bool has_checksum;
     uint64_t checksum;
     struct rb_json_value checkpoint; /* the source's last, or absent */
+    const char *shape;               /* rb_shape_write's; NULL: nothing new is known */
 };
 
 /* Whether the ledger is there. RB_EPERM: it is, and belongs to somebody who could misuse this role
@@ -138,19 +139,66 @@ size_t rb_target_column(const struct rb_target *target, const char *name);
 int rb_target_check_types(struct rb_dest *dest, const struct rb_columns *columns,
                           struct rb_error *err);
 
-/* ---- types.c */
+/* ---- shape.c: what the source's table was like when it was last loaded, kept in the ledger. */
 
-/* Types that users made, of these columns: made in the target schema unless they are there, in a
- * transaction of their own, and `declared` set to what they are called here. RB_ESCHEMA by column
- * for one that differs from the source's, can't be made, or is of an extension that isn't here. */
-int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struct rb_error *err);
+/* Read when it is first needed. Zero bytes are one that was not read. */
+struct rb_shape {
+    bool is_read;
+    bool is_made;            /* rapidbyte made the table */
+    bool is_of_source;       /* it is of the server that is read now */
+    struct rb_json_doc *doc; /* NULL: nothing is known */
+};
+
+struct rb_shape_column {
+    const char *type;   /* as it was declared */
+    const char *origin; /* rb_column's; NULL: not known, or of another server */
+};
+
+void rb_shape_release(struct rb_shape *shape);
+/* What the ledger has of the stream's table with that OID ("": there is none). */
+int rb_shape_read(struct rb_dest *dest, const struct rb_stream_context *context, const char *oid,
+                  struct rb_shape *shape, struct rb_error *err);
+/* Whether the source had a column of that name then; its strings are the shape's. */
+bool rb_shape_find(const struct rb_shape *shape, const char *name, struct rb_shape_column *ret);
+/* What a receipt says of the table: JSON. `was`: the OID that it had before, "": it was made. */
+int rb_shape_write(const struct rb_stream_context *context, const struct rb_columns *columns,
+                   const char *was, struct rb_buf *ret, struct rb_error *err);
+
+/* ---- alter.c */
+
+struct rb_alteration {
+    const char *drops;        /* actions of ALTER TABLE, "": none */
+    const char *const *names; /* of each of the target's columns, when all is done; NULL: dropped */
+    const char *others;       /* actions that name columns by their new names */
+};
+
+/* Alters the target. What belongs to a table by its columns' names goes on to `carried`. */
+int rb_alter(struct rb_dest *dest, const struct rb_target *target,
+             const struct rb_alteration *alteration, struct rb_buf *carried, struct rb_error *err);
+/* The same columns dropped and renamed in another table. */
+int rb_alter_carried(struct rb_dest *dest, const char *relation, const struct rb_buf *carried,
+                     struct rb_error *err);
 
 /* ---- evolve.c */
+
+/* How a stream's table follows the source. */
+struct rb_evolution {
+    struct rb_dest *dest;
+    const struct rb_stream_context *context;
+    char original[16]; /* OID of the table that has the stream's name; "": there is none yet */
+    struct rb_shape shape;
+    struct rb_buf carried; /* of a swap: what the old table gets before it is exchanged */
+};
+
+void rb_evolution_init(struct rb_evolution *evolution, struct rb_dest *dest,
+                       const struct rb_stream_context *context);
+void rb_evolution_release(struct rb_evolution *evolution);
 
 /* How a value gets the target's type. */
 enum rb_cast {
     RB_CAST_NONE,  /* it has it */
     RB_CAST_TEXT,  /* it travels as text */
+    RB_CAST_WIDER, /* its type holds every value of the stream's */
     RB_CAST_EXACT, /* by cast; a value that loses something by it is refused */
     RB_CAST_NULL,  /* by cast; such a value becomes NULL */
 };
@@ -166,13 +214,20 @@ struct rb_mapping {
 /* Compares the stream's columns with the target's under the policies, alters the target where they
  * say so (the target is looked up again), and fills the mapping. With `changes`, an open array,
  * what would be altered is written there instead, a text each. */
-int rb_evolve(struct rb_dest *dest, const struct rb_stream_context *context, const char *schema,
-              const char *table, const struct rb_columns *columns, struct rb_target *target,
-              struct rb_json *changes, struct rb_mapping *ret, struct rb_error *err);
+int rb_evolve(struct rb_evolution *evolution, const char *schema, const char *table,
+              const struct rb_columns *columns, struct rb_target *target, struct rb_json *changes,
+              struct rb_mapping *ret, struct rb_error *err);
+/* 1: a type may be made to hold more; 0: the policy is against it. */
+int rb_evolve_may_widen(struct rb_evolution *evolution, struct rb_error *err);
 
-/* Whether a policy of schema_evolution is `word`; `otherwise` is what it is when nobody said. */
-bool rb_evolve_policy_is(const struct rb_stream_context *context, const char *policy,
-                         const char *otherwise, const char *word);
+/* ---- types.c */
+
+/* Types that users made, of these columns: made in the target schema unless they are there, in a
+ * transaction of their own, and `declared` set to what they are called here. An enum gets the
+ * labels that the source's has and it lacks, where the policy permits. RB_ESCHEMA by column for one
+ * that differs from the source's, can't be made, or is of an extension that isn't here. */
+int rb_dest_settle_types(struct rb_dest *dest, struct rb_evolution *evolution,
+                         struct rb_columns *columns, struct rb_error *err);
 
 /* ---- load.c */
 
@@ -204,14 +259,23 @@ int rb_load_run(struct rb_load *load, struct rb_error *err);
 /* What a swap could not keep, by name, is an error, before anything is loaded. */
 int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
                   struct rb_error *err);
-/* CREATE TABLE _rapidbyte.<staging> like the old one, or from the columns when there is none. */
+/* CREATE TABLE _rapidbyte.<staging> like the old one, or from the columns when there is none.
+ * `ret`: what the old one is like, to be compared with when the two are exchanged; empty: there is
+ * none. */
 int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
                   const struct rb_columns *columns, struct rb_json_value primary_key,
-                  const char *staging, struct rb_error *err);
+                  const char *staging, struct rb_buf *ret, struct rb_error *err);
+
+struct rb_swap {
+    const char *staging;
+    const struct rb_buf *before;  /* rb_swap_stage's */
+    const struct rb_buf *carried; /* rb_evolution's */
+};
+
 /* Puts the staging table in the old one's place, within the open transaction. Where others keep the
  * old one from being locked, it is tried again, as often as limits.max_retries says. */
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
-                    const char *staging, struct rb_error *err);
+                    const struct rb_swap *swap, struct rb_error *err);
 
 /* ---- begin.c */
 

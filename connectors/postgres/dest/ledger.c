@@ -270,6 +270,9 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         NULL,
         target,
         numbers[4],
+        receipt->shape,
+        dest->config.schema,
+        context->destination_table,
     };
     if (source_text(receipt->checkpoint, &checkpoint, &params[10]) < 0 ||
         source_text(context->snapshot, &snapshot, &params[11]) < 0) {

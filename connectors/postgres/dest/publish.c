@@ -74,11 +74,30 @@ static int publish_rejected(struct rb_dest *dest, const struct rb_stream_context
                       : rb_dest_query_once(dest, rb_buf_str(&sql.text), params, 2, NULL, err);
 }
 
+/* What keep_swap left. */
+static int read_kept(const struct rb_query_result *kept, struct rb_buf *ret_before,
+                     struct rb_buf *ret_carried, struct rb_error *err)
+{
+    const char *before = rb_query_text(kept, 0, 1);
+    const char *hex = rb_query_text(kept, 0, 2);
+    int status = before != NULL ? rb_buf_append_str(ret_before, before) : 0;
+    for (size_t i = 0; status == 0 && hex != NULL && hex[i] != '\0' && hex[i + 1] != '\0'; i += 2) {
+        const char digits[] = {hex[i], hex[i + 1], '\0'};
+        const char byte = (char)strtol(digits, NULL, 16);
+        status = rb_buf_append(ret_carried, &byte, 1);
+    }
+    return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for a swap");
+}
+
 static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *stream,
                           struct rb_json_value request, struct rb_receipt *receipt,
                           struct rb_error *err)
 {
     char name[RB_DEST_STAGING_NAME];
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result kept;
+    RB_CLEANUP(rb_buf_release) struct rb_buf before = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf carried = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    rb_query_result_init(&kept);
     rb_ledger_staging_name(stream, name);
     const char *staging = name;
     int64_t expected = rb_json_int(rb_json_at(request, "end", "records", NULL), -1);
@@ -92,11 +111,14 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
                             "the source sent %lld rows, %lld are staged", (long long)expected,
                             (long long)(receipt->rows + receipt->rejected));
     }
-    status = status < 0 ? status : rb_swap_publish(dest, stream, staging, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_staging_take, &staging, 1, &kept, err);
+    status = status < 0 ? status : read_kept(&kept, &before, &carried, err);
+    const struct rb_swap swap = {.staging = staging, .before = &before, .carried = &carried};
+    receipt->shape = rb_query_text(&kept, 0, 0);
+    status = status < 0 ? status : rb_swap_publish(dest, stream, &swap, err);
     status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_SWAPPED, err);
     status = status < 0 || receipt->rejected == 0 ? status : publish_rejected(dest, stream, err);
-    status =
-        status < 0 ? status : rb_dest_query(dest, rb_sql_staging_forget, &staging, 1, NULL, err);
     status = status < 0 ? status : rb_ledger_record(dest, receipt, err);
     if (status == 1) {
         return rb_query_exec(dest->conn, "ROLLBACK", err); /* it has been published */

@@ -52,7 +52,7 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
 
 int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
                   const struct rb_columns *columns, struct rb_json_value primary_key,
-                  const char *staging, struct rb_error *err)
+                  const char *staging, struct rb_buf *ret, struct rb_error *err)
 {
     if (!old->exists) {
         return rb_target_create(dest, RB_DEST_LEDGER_SCHEMA, staging, columns, primary_key, err);
@@ -61,12 +61,15 @@ int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
     RB_CLEANUP(rb_query_result_release) struct rb_query_result options;
     rb_query_result_init(&options);
     const char *oid = old->oid;
-    int status = rb_dest_query(dest, rb_sql_swap_options, &oid, 1, &options, err);
+    int status = rb_dest_query(dest, rb_sql_swap_before, &oid, 1, &options, err);
     const char *more = status == 0 ? rb_query_text(&options, 0, 0) : NULL;
+    const char *before = status == 0 ? rb_query_text(&options, 0, 1) : NULL;
     if (status < 0) {
         return status;
     }
-    if (rb_buf_printf(&sql, "CREATE TABLE " RB_DEST_LEDGER_SCHEMA ".%s (LIKE %s INCLUDING ALL)%s",
+    rb_buf_clear(ret);
+    if (rb_buf_append_str(ret, before != NULL ? before : "[]") < 0 ||
+        rb_buf_printf(&sql, "CREATE TABLE " RB_DEST_LEDGER_SCHEMA ".%s (LIKE %s INCLUDING ALL)%s",
                       staging, old->relation, more != NULL ? more : "") < 0) {
         return no_memory(err);
     }
@@ -78,7 +81,6 @@ struct names {
     char schema[2 * RB_QUOTE_NAME_MAX + 3]; /* quoted */
     char table[2 * RB_QUOTE_NAME_MAX + 3];
     char out_of_the_way[RB_DEST_STAGING_NAME];
-    bool may_lose_not_null; /* by the operator's word, its columns' NOT NULL is the source's */
 };
 
 static int quote(const char *name, char *ret, size_t size, struct rb_error *err)
@@ -152,25 +154,64 @@ static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_
     return status < 0 ? status : rb_dest_run_each(dest, &rename, err);
 }
 
+/* Whether `items`, of swap_before.sql, has this very one. */
+static bool has_item(struct rb_json_value items, struct rb_json_value item)
+{
+    for (size_t i = 0; i < rb_json_count(items); i++) {
+        struct rb_json_value other = rb_json_item(items, i);
+        if (strcmp(rb_json_text(rb_json_item(other, 0), ""),
+                   rb_json_text(rb_json_item(item, 0), "")) == 0 &&
+            strcmp(rb_json_text(rb_json_item(other, 1), ""),
+                   rb_json_text(rb_json_item(item, 1), "")) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int list_new(struct rb_json_value before, struct rb_json_value now, struct rb_buf *ret)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < rb_json_count(now); i++) {
+        struct rb_json_value item = rb_json_item(now, i);
+        if (!has_item(before, item)) {
+            status = rb_buf_printf(ret, "%s%s", ret->len > 0 ? ", " : "",
+                                   rb_json_text(rb_json_item(item, 0), ""));
+        }
+    }
+    return status;
+}
+
 /* The load took its time: whoever altered the old table meanwhile would find that undone. */
 static int check_unchanged(struct rb_dest *dest, const struct rb_target *old,
-                           const struct rb_target *fresh, const char *table,
-                           const struct names *names, struct rb_error *err)
+                           const struct rb_buf *before, const char *table, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    RB_CLEANUP(rb_buf_release) struct rb_buf changed = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    struct rb_json_doc *then = NULL, *now = NULL;
     rb_query_result_init(&r);
-    const char *params[] = {old->oid, fresh->oid, names->may_lose_not_null ? "true" : "false"};
-    int status = rb_dest_query(dest, rb_sql_swap_changed, params, 3, &r, err);
-    const char *changed = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
-    if (changed == NULL) {
-        return status;
+    const char *oid = old->oid;
+    int status = rb_dest_query(dest, rb_sql_swap_before, &oid, 1, &r, err);
+    const char *text = status == 0 ? rb_query_text(&r, 0, 1) : NULL;
+    if (text != NULL) {
+        status = rb_json_parse(text, strlen(text), &now, err);
+        if (status == 0 && before->len > 0) { /* else there was no table: all of it is new */
+            status = rb_json_parse(rb_buf_str(before), before->len, &then, err);
+        }
+        if (status == 0 && list_new(rb_json_root(then), rb_json_root(now), &changed) < 0) {
+            status = no_memory(err);
+        }
     }
-    status =
-        rb_error_set(err, RB_EDB, "TABLE_CHANGED",
-                     "table \"%s\" was changed while its successor was loaded: %s", table, changed);
-    if (err != NULL) {
-        err->retryable = err->safe_to_retry = true;
+    if (status == 0 && changed.len > 0) {
+        status = rb_error_set(err, RB_EDB, "TABLE_CHANGED",
+                              "table \"%s\" was changed while its successor was loaded: %s", table,
+                              rb_buf_str(&changed));
+        if (err != NULL) {
+            err->retryable = err->safe_to_retry = true;
+        }
     }
+    rb_json_free(then);
+    rb_json_free(now);
     return status;
 }
 
@@ -184,7 +225,7 @@ static int lock_old(struct rb_dest *dest, const char *table, struct rb_target *o
     return status < 0 ? status : rb_swap_check(dest, old, table, err);
 }
 
-static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *staging,
+static int replace_old(struct rb_dest *dest, struct rb_target *old, const struct rb_swap *swap,
                        const char *table, const struct names *names, struct rb_error *err)
 {
     RB_CLEANUP(rb_target_release) struct rb_target fresh;
@@ -194,37 +235,38 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const char *
     const char *old_oid = old->oid;
     int status = lock_old(dest, table, old, err);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_LOCKED, err);
-    status =
-        status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &fresh, err);
-    status = status < 0 ? status : check_unchanged(dest, old, &fresh, table, names, err);
+    status = status < 0 ? status
+                        : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, swap->staging, &fresh, err);
+    status = status < 0 ? status : check_unchanged(dest, old, swap->before, table, err);
+    /* What belongs to it names its columns, which have other names in the new one. */
+    status = status < 0 ? status : rb_alter_carried(dest, old->relation, swap->carried, err);
     status =
         status < 0 ? status : rb_dest_query(dest, rb_sql_swap_capture, &old_oid, 1, &captured, err);
     status = status < 0 ? status
                         : run(dest, err, "ALTER TABLE %s RENAME TO %s", old->relation,
                               names->out_of_the_way);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_RENAMED, err);
-    status = status < 0 ? status : move_in(dest, staging, names, err);
+    status = status < 0 ? status : move_in(dest, swap->staging, names, err);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_MOVED_IN, err);
     return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
 }
 
-static int swap(struct rb_dest *dest, const struct rb_stream_context *context, const char *staging,
-                struct rb_error *err)
+static int exchange(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const struct rb_swap *swap, struct rb_error *err)
 {
     const char *table = context->destination_table;
     RB_CLEANUP(rb_target_release) struct rb_target old;
     rb_target_init(&old);
-    struct names names = {.may_lose_not_null =
-                              rb_evolve_policy_is(context, "nullability_change", "allow", "allow")};
+    struct names names;
     int status = quote(dest->config.schema, names.schema, sizeof names.schema, err);
     status = status < 0 ? status : quote(table, names.table, sizeof names.table, err);
     status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, &old, err);
     if (status < 0) {
         return status;
     }
-    snprintf(names.out_of_the_way, sizeof names.out_of_the_way, "o_%.16s", staging + 2);
-    return old.exists ? replace_old(dest, &old, staging, table, &names, err)
-                      : place_new(dest, staging, table, &names, err);
+    snprintf(names.out_of_the_way, sizeof names.out_of_the_way, "o_%.16s", swap->staging + 2);
+    return old.exists ? replace_old(dest, &old, swap, table, &names, err)
+                      : place_new(dest, swap->staging, table, &names, err);
 }
 
 /* Others hold locks on the table: what is loaded is none the worse for it. */
@@ -245,7 +287,7 @@ static void pause_between(int64_t attempt)
 }
 
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
-                    const char *staging, struct rb_error *err)
+                    const struct rb_swap *swap, struct rb_error *err)
 {
     const char *table = context->destination_table;
     struct rb_error own;
@@ -253,7 +295,7 @@ int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *contex
     for (int64_t attempt = 0;; attempt++) {
         rb_error_clear(&own);
         status = rb_query_exec(dest->conn, "SAVEPOINT rapidbyte_swap", &own);
-        status = status < 0 ? status : swap(dest, context, staging, &own);
+        status = status < 0 ? status : exchange(dest, context, swap, &own);
         if (status == 0 || !is_in_use(&own) || !rb_conn_is_usable(dest->conn)) {
             break;
         }

@@ -180,13 +180,125 @@ static int make(struct rb_dest *dest, const struct made_type *type, struct rb_er
     return status;
 }
 
-/* There is one of that name: it must be the same in all that its values depend on. */
-static int compare(struct rb_dest *dest, const struct made_type *type, const char *oid,
-                   struct rb_error *err)
+/* Whether the source's labels are ours and more, in the same order. */
+static bool only_adds(struct rb_json_value ours, struct rb_json_value theirs)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < rb_json_count(theirs) && found < rb_json_count(ours); i++) {
+        const char *label = rb_json_text(rb_json_item(theirs, i), "");
+        found += strcmp(label, rb_json_text(rb_json_item(ours, found), "")) == 0 ? 1 : 0;
+    }
+    return found == rb_json_count(ours) && found > 0;
+}
+
+static bool has_label(struct rb_json_value labels, const char *label)
+{
+    size_t i = 0;
+    while (i < rb_json_count(labels) &&
+           strcmp(rb_json_text(rb_json_item(labels, i), ""), label) != 0) {
+        i++;
+    }
+    return i < rb_json_count(labels);
+}
+
+static int add_label(struct rb_dest *dest, const struct made_type *type, const char *label,
+                     const char *neighbour, bool after, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
-    const char *params[] = {oid, "{-1}"};
+    const char *params[] = {dest->config.schema, type->name, label, neighbour,
+                            after ? "true" : "false"};
+    int status = rb_dest_query(dest, rb_sql_type_add_label, params, 5, &r, err);
+    status = status < 0 ? status : rb_dest_run_each(dest, &r, err);
+    if (status == 0) {
+        rb_log(RB_LOG_INFO, "type \"%s\".\"%s\" gets the label '%s', as at the source",
+               dest->config.schema, type->name, label);
+    }
+    return status;
+}
+
+/* Those that the source has and we lack, each where the source has it. */
+static int add_labels(struct rb_dest *dest, const struct made_type *type, struct rb_json_value ours,
+                      struct rb_json_value theirs, struct rb_error *err)
+{
+    const char *before = rb_json_text(rb_json_item(ours, 0), "");
+    const char *last = NULL;
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < rb_json_count(theirs); i++) {
+        const char *label = rb_json_text(rb_json_item(theirs, i), "");
+        if (!has_label(ours, label)) {
+            status = add_label(dest, type, label, last != NULL ? last : before, last != NULL, err);
+        }
+        last = label;
+    }
+    return status;
+}
+
+/* Of an enum with other labels. */
+static int refuse_labels(struct rb_dest *dest, const struct made_type *type, bool adds,
+                         struct rb_json_value theirs, struct rb_error *err)
+{
+    size_t len;
+    const char *text = rb_json_source(theirs, &len);
+    int status =
+        rb_error_set(err, RB_ESCHEMA, "TYPE_DIFFERS",
+                     "type \"%s\".\"%s\" exists with other labels than the source's \"%s\".\"%s\"",
+                     dest->config.schema, type->name, type->schema, type->name);
+    rb_error_set_hint(err, "%s: %.*s",
+                      adds ? "set schema_evolution.type_change: widen, which adds those that are "
+                             "missing; the source has"
+                           : "make it as the source has it, with ALTER TYPE … RENAME VALUE or ADD "
+                             "VALUE",
+                      (int)(len < 400 ? len : 400), text);
+    return status;
+}
+
+static int settle_labels(struct rb_dest *dest, struct rb_evolution *evolution,
+                         const struct made_type *type, struct rb_json_value definition,
+                         struct rb_error *err)
+{
+    struct rb_json_value ours = rb_json_get(definition, "labels");
+    struct rb_json_value theirs = rb_json_get(type->definition, "labels");
+    bool adds = only_adds(ours, theirs);
+    int may = adds ? rb_evolve_may_widen(evolution, err) : 0;
+    if (may < 0) {
+        return may;
+    }
+    return may == 1 ? add_labels(dest, type, ours, theirs, err)
+                    : refuse_labels(dest, type, adds, theirs, err);
+}
+
+/* There is one of that name, as `definition` says: it must be the same in all that its values
+ * depend on. */
+static int compare(struct rb_dest *dest, struct rb_evolution *evolution,
+                   const struct made_type *type, struct rb_json_value definition,
+                   struct rb_error *err)
+{
+    size_t ours_len, theirs_len;
+    const char *ours = rb_json_source(definition, &ours_len);
+    const char *theirs = rb_json_source(type->definition, &theirs_len);
+    if (ours_len == theirs_len && ours_len > 0 && memcmp(ours, theirs, ours_len) == 0) {
+        return 0;
+    }
+    if (strcmp(type->kind, "enum") == 0 &&
+        strcmp(rb_json_text(rb_json_get(definition, "kind"), ""), "enum") == 0) {
+        return settle_labels(dest, evolution, type, definition, err);
+    }
+    int status = rb_error_set(err, RB_ESCHEMA, "TYPE_DIFFERS",
+                              "type \"%s\".\"%s\" exists with another definition than the source's "
+                              "\"%s\".\"%s\"",
+                              dest->config.schema, type->name, type->schema, type->name);
+    rb_error_set_hint(err, "make it as the source has it: %.*s",
+                      (int)(theirs_len < 400 ? theirs_len : 400), theirs);
+    return status;
+}
+
+static int compare_found(struct rb_dest *dest, struct rb_evolution *evolution,
+                         const struct made_type *type, const char *oids, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *params[] = {oids, "{-1}"};
     int status = rb_dest_query(dest, rb_sql_type_definitions, params, 2, &r, err);
     struct rb_json_doc *doc = NULL;
     const char *text = status == 0 ? rb_query_text(&r, 0, 2) : NULL;
@@ -194,33 +306,18 @@ static int compare(struct rb_dest *dest, const struct made_type *type, const cha
         status = text == NULL ? rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING", "the type is gone")
                               : rb_json_parse(text, strlen(text), &doc, err);
     }
-    if (status < 0) {
-        return status;
-    }
-    struct rb_json_value types = rb_json_get(rb_json_root(doc), "types");
-    size_t n = rb_json_count(types);
-    size_t ours_len = 0;
-    size_t theirs_len;
-    const char *ours =
-        n == 0 ? "of the system"
-               : rb_json_source(rb_json_get(rb_json_item(types, n - 1), "definition"), &ours_len);
-    const char *theirs = rb_json_source(type->definition, &theirs_len);
-    if (ours_len != theirs_len || memcmp(ours, theirs, ours_len) != 0) {
-        bool is_enum = strcmp(type->kind, "enum") == 0;
-        status =
-            rb_error_set(err, RB_ESCHEMA, "TYPE_DIFFERS",
-                         "type \"%s\".\"%s\" exists with %s than the source's \"%s\".\"%s\"",
-                         dest->config.schema, type->name,
-                         is_enum ? "other labels" : "another definition", type->schema, type->name);
-        rb_error_set_hint(err, "make it as the source has it%s: %.*s",
-                          is_enum ? ", with ALTER TYPE … ADD VALUE where labels are missing" : "",
-                          (int)(theirs_len < 400 ? theirs_len : 400), theirs);
+    if (status == 0) {
+        struct rb_json_value types = rb_json_get(rb_json_root(doc), "types");
+        size_t n = rb_json_count(types); /* 0: it is the system's */
+        struct rb_json_value last = rb_json_item(types, n > 0 ? n - 1 : 0);
+        status = compare(dest, evolution, type, rb_json_get(last, "definition"), err);
     }
     rb_json_free(doc);
     return status;
 }
 
-static int settle_type(struct rb_dest *dest, struct rb_json_value item, struct rb_error *err)
+static int settle_type(struct rb_dest *dest, struct rb_evolution *evolution,
+                       struct rb_json_value item, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
@@ -241,11 +338,12 @@ static int settle_type(struct rb_dest *dest, struct rb_json_value item, struct r
     if (rb_buf_printf(&oid, "{%s}", rb_query_text(&found, 0, 0)) < 0) {
         return no_memory(err);
     }
-    return compare(dest, &type, rb_buf_str(&oid), err);
+    return compare_found(dest, evolution, &type, rb_buf_str(&oid), err);
 }
 
 /* The column's types, and its own as it is named here. */
-static int settle_column(struct rb_dest *dest, struct rb_column *column, struct rb_error *err)
+static int settle_column(struct rb_dest *dest, struct rb_evolution *evolution,
+                         struct rb_column *column, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
@@ -254,7 +352,7 @@ static int settle_column(struct rb_dest *dest, struct rb_column *column, struct 
     struct rb_json_value root = rb_json_root(doc);
     struct rb_json_value types = rb_json_get(root, "types");
     for (size_t i = 0; status == 0 && i < rb_json_count(types); i++) {
-        status = settle_type(dest, rb_json_item(types, i), err);
+        status = settle_type(dest, evolution, rb_json_item(types, i), err);
     }
     const char *name = NULL;
     status = status < 0 ? status : refer(dest, rb_json_get(root, "type"), true, &r, &name, err);
@@ -274,7 +372,8 @@ static int settle_column(struct rb_dest *dest, struct rb_column *column, struct 
     return status;
 }
 
-int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struct rb_error *err)
+int rb_dest_settle_types(struct rb_dest *dest, struct rb_evolution *evolution,
+                         struct rb_columns *columns, struct rb_error *err)
 {
     int status = 0;
     bool any = false;
@@ -288,7 +387,7 @@ int rb_dest_settle_types(struct rb_dest *dest, struct rb_columns *columns, struc
                                    "BEGIN; SELECT pg_advisory_xact_lock(5931742210746715)", err);
             any = true;
         }
-        status = status < 0 ? status : settle_column(dest, &columns->items[i], err);
+        status = status < 0 ? status : settle_column(dest, evolution, &columns->items[i], err);
     }
     return any && status == 0 ? rb_query_exec(dest->conn, "COMMIT", err) : status;
 }

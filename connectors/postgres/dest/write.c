@@ -22,7 +22,10 @@ struct unit {
     struct rb_json_value row_key;       /* that which tells a row in errors; may be absent */
     bool key_comes_once;                /* the source's primary key is among primary_key */
     struct rb_target target;
+    struct rb_evolution evolution;
     struct rb_mapping mapping;
+    struct rb_buf before;    /* of a swap: what the old table is like */
+    struct rb_buf shape;     /* for the receipt */
     struct rb_json_doc *end; /* StreamEnd */
     char staging[RB_DEST_STAGING_NAME];
     bool swap;      /* the rows go into staging, which takes the table's place before COMMIT */
@@ -47,6 +50,9 @@ static void unit_init(struct unit *unit, struct rb_dest *dest,
     rb_batch_reader_init(&unit->reader, (size_t)max + RB_DEST_BATCH_SLACK);
     rb_columns_init(&unit->columns);
     rb_target_init(&unit->target);
+    rb_evolution_init(&unit->evolution, dest, context);
+    rb_buf_init(&unit->before, RB_QUOTE_STATEMENT_MAX);
+    rb_buf_init(&unit->shape, RB_ABI_JSON_MAX);
 }
 
 static void unit_release(struct unit *unit)
@@ -54,6 +60,9 @@ static void unit_release(struct unit *unit)
     rb_batch_reader_release(&unit->reader);
     rb_columns_release(&unit->columns);
     rb_target_release(&unit->target);
+    rb_evolution_release(&unit->evolution);
+    rb_buf_release(&unit->before);
+    rb_buf_release(&unit->shape);
     rb_json_free(unit->source_key_doc);
     rb_json_free(unit->end);
 }
@@ -133,15 +142,21 @@ static int read_schema(struct unit *unit, struct rb_error *err)
     return status < 0 ? status : read_key(unit, err);
 }
 
-static int check_upsert_key(struct unit *unit, struct rb_error *err)
+static int check_key(const struct unit *unit, struct rb_error *err)
 {
-    if (rb_json_count(unit->primary_key) == 0) {
-        int status = rb_error_set(err, RB_ECONFIG, "NO_PRIMARY_KEY",
-                                  "upsert needs a primary key, and the source has none");
-        rb_error_set_hint(err, "set primary_key on the stream or the destination");
-        return status;
+    if (unit->context->write_mode != RB_CONTEXT_UPSERT || rb_json_count(unit->primary_key) > 0) {
+        return 0;
     }
-    if (!unit->target.exists) {
+    int status = rb_error_set(err, RB_ECONFIG, "NO_PRIMARY_KEY",
+                              "upsert needs a primary key, and the source has none");
+    rb_error_set_hint(err, "set primary_key on the stream or the destination");
+    return status;
+}
+
+/* Of a table that was there: in its new shape, which may call the key's columns otherwise. */
+static int check_unique(struct unit *unit, struct rb_error *err)
+{
+    if (unit->context->write_mode != RB_CONTEXT_UPSERT || unit->evolution.original[0] == '\0') {
         return 0;
     }
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
@@ -177,9 +192,10 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
         status =
             status < 0 ? status : rb_target_find(unit->dest, schema, table, &unit->target, err);
     }
-    return status < 0 ? status
-                      : rb_evolve(unit->dest, unit->context, schema, table, &unit->columns,
-                                  &unit->target, NULL, &unit->mapping, err);
+    status = status < 0 ? status
+                        : rb_evolve(&unit->evolution, schema, table, &unit->columns, &unit->target,
+                                    NULL, &unit->mapping, err);
+    return status < 0 ? status : check_unique(unit, err);
 }
 
 /* In the open transaction: a staging table for the swap at its end. */
@@ -189,11 +205,32 @@ static int stage_for_swap(struct unit *unit, struct rb_error *err)
     int status = rb_swap_check(dest, &unit->target, unit->context->destination_table, err);
     status = status < 0 ? status
                         : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
-                                        unit->staging, err);
+                                        unit->staging, &unit->before, err);
     status = status < 0 ? status : RB_FAULT(DEST_STAGING_CREATED, err);
     return status < 0
                ? status
                : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, unit->staging, &unit->target, err);
+}
+
+/* What publishing, which knows nothing of columns, is to know of the swap. */
+static int keep_swap(struct unit *unit, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf hex = RB_BUF_INIT(2 * RB_QUOTE_STATEMENT_MAX);
+    const struct rb_buf *carried = &unit->evolution.carried;
+    int status =
+        rb_shape_write(unit->context, &unit->columns, unit->evolution.original, &unit->shape, err);
+    int appended = rb_buf_append_str(&hex, "\\x");
+    for (size_t i = 0; appended == 0 && i < carried->len; i++) {
+        appended = rb_buf_printf(&hex, "%02x", (unsigned char)rb_buf_str(carried)[i]);
+    }
+    if (appended < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a swap");
+    }
+    const char *params[] = {unit->staging, rb_buf_str(&unit->shape),
+                            unit->before.len > 0 ? rb_buf_str(&unit->before) : NULL,
+                            rb_buf_str(&hex)};
+    return status < 0 ? status
+                      : rb_dest_query(unit->dest, rb_sql_staging_keep, params, 4, NULL, err);
 }
 
 /* The staging table that the stream's units share: named in the ledger and made by whichever
@@ -218,14 +255,15 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
         }
         status = status < 0 ? status
                             : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
-                                            name, err);
+                                            name, &unit->before, err);
         status = status < 0 ? status : RB_FAULT(DEST_SHARED_CREATED, err);
         status =
             status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
         /* Here, where one connection comes first: two could not add the same column. */
         status = status < 0 ? status
-                            : rb_evolve(dest, context, RB_DEST_LEDGER_SCHEMA, name, &unit->columns,
-                                        &staging, NULL, &unit->mapping, err);
+                            : rb_evolve(&unit->evolution, RB_DEST_LEDGER_SCHEMA, name,
+                                        &unit->columns, &staging, NULL, &unit->mapping, err);
+        status = status < 0 ? status : keep_swap(unit, err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     status = status < 0 ? status : RB_FAULT(DEST_SHARED_COMMITTED, err);
@@ -287,11 +325,14 @@ static int prepare(struct unit *unit, struct rb_error *err)
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
     bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
     int status = rb_target_find(dest, schema, table, &unit->target, err);
+    memcpy(unit->evolution.original, unit->target.oid, sizeof unit->evolution.original);
+    status = status < 0 ? status : check_key(unit, err);
     if (status == 0 && !unit->target.exists) {
         status = rb_dest_ensure_schema(dest, err);
         status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
     }
-    status = status < 0 ? status : rb_dest_settle_types(dest, &unit->columns, err);
+    status =
+        status < 0 ? status : rb_dest_settle_types(dest, &unit->evolution, &unit->columns, err);
     status = status < 0 ? status : check_moved(unit, err);
     if (status < 0) {
         return status;
@@ -314,9 +355,6 @@ static int prepare(struct unit *unit, struct rb_error *err)
     if (unit->swap || unit->staged) {
         schema = RB_DEST_LEDGER_SCHEMA;
         table = unit->staging;
-    }
-    if (status == 0 && unit->context->write_mode == RB_CONTEXT_UPSERT) {
-        status = check_upsert_key(unit, err);
     }
     if (status == 0 && keeps && unit->target.exists) {
         status = truncate(unit, err);
@@ -395,9 +433,17 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
         .checksum = load->checksum,
         .checkpoint = rb_json_get(rb_json_root(unit->end), "checkpoint"),
     };
+    const struct rb_swap swap = {
+        .staging = unit->staging, .before = &unit->before, .carried = &unit->evolution.carried};
     int status = 0;
     if (unit->swap) {
-        status = rb_swap_publish(unit->dest, unit->context, unit->staging, err);
+        status = rb_swap_publish(unit->dest, unit->context, &swap, err);
+    }
+    rb_buf_clear(&unit->shape);
+    if (status == 0 && !unit->staged) {
+        status = rb_shape_write(unit->context, &unit->columns, unit->evolution.original,
+                                &unit->shape, err);
+        receipt.shape = rb_buf_str(&unit->shape);
     }
     status = status < 0 ? status : rb_ledger_record(unit->dest, &receipt, err);
     status = status != 0 ? status : RB_FAULT(DEST_RECEIPT_WRITTEN, err);

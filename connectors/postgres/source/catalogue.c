@@ -38,6 +38,7 @@ enum {
     C_ENUM,
     C_MADE_TYPE, /* NULL: every server has the type */
     C_MADE_TYPMOD,
+    C_ORIGIN,
     C_COUNT
 };
 
@@ -245,6 +246,7 @@ static int read_column(const struct rb_query_result *rows, size_t row,
         .type_name = borrowed(rb_query_text(rows, row, C_TYPE_NAME)),
         .collation = borrowed(rb_query_text(rows, row, C_COLLATION)),
         .definition = borrowed(find_definition(definitions, rows, row)),
+        .origin = borrowed(rb_query_text(rows, row, C_ORIGIN)),
         .typmod = (int32_t)rb_query_int(rows, row, C_TYPMOD, -1),
         .not_null = rb_query_bool(rows, row, C_NOT_NULL),
     };

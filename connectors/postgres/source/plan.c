@@ -76,6 +76,7 @@ static void write_columns(const struct rb_columns *columns, struct rb_json *ret)
         rb_json_member_str(ret, "data_type", column->declared);
         rb_json_member_bool(ret, "nullable", !column->not_null);
         rb_json_member_bool(ret, "user_defined", column->definition != NULL);
+        rb_json_member_str(ret, "origin", column->origin);
         rb_json_end_object(ret);
     }
     rb_json_end_array(ret);

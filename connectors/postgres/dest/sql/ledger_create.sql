@@ -42,6 +42,20 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.staging (
     stream text NOT NULL,
     created timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE _rapidbyte.staging ADD COLUMN IF NOT EXISTS shape json, ADD COLUMN IF NOT EXISTS before json,
+    ADD COLUMN IF NOT EXISTS carried bytea;
+-- What the source's table was like when a stream was last loaded into a table (target: schema.table; relation: its OID, ledger: this
+-- table's), and whether rapidbyte made it.
+CREATE TABLE IF NOT EXISTS _rapidbyte.tables (
+    target text NOT NULL,
+    pipeline text NOT NULL,
+    stream text NOT NULL,
+    relation oid NOT NULL,
+    ledger oid NOT NULL,
+    made boolean NOT NULL,
+    source text NOT NULL,
+    PRIMARY KEY (target, pipeline, stream)
+);
 -- Rejected rows of units that are not published yet; what the tables of rejected rows are made like.
 CREATE TABLE IF NOT EXISTS _rapidbyte.rejected (
     load_id text NOT NULL,

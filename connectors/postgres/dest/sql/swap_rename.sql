@@ -3,9 +3,13 @@
 -- by the names of indexes. Asked for while both exist.
 WITH i AS (
     SELECT i.indrelid, x.relname, i.indexrelid, x.relnamespace, i.indisclustered, i.indisreplident,
-        md5(concat_ws('|', x.relam, i.indisunique, i.indisprimary, i.indisexclusion, i.indoption, i.indclass, i.indcollation,
+        md5(concat_ws('|', x.relam, i.indisunique, i.indisprimary, i.indisexclusion, i.indoption, i.indcollation,
+            (SELECT string_agg(CASE WHEN NOT o.opcdefault THEN o.opcname END, '|' ORDER BY o.opcname)
+             FROM unnest(i.indclass::oid[]) AS u (oid) JOIN pg_opclass o ON o.oid = u.oid),
             pg_get_expr(i.indpred, i.indrelid), x.reloptions, to_jsonb(i) -> 'indnullsnotdistinct',
-            (SELECT string_agg(pg_get_indexdef(i.indexrelid, k, false), '|' ORDER BY k)
+            -- Without casts and what they are in: a column that is of another type now has others.
+            (SELECT string_agg(regexp_replace(pg_get_indexdef(i.indexrelid, k, false),
+                                              '::[a-z ]+(\(\d+(,\d+)?\))?|[()]', '', 'g'), '|' ORDER BY k)
              FROM generate_series(1, i.indnatts) k))) AS signature
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid IN ($1::oid, $2::oid)
 ), numbered AS (
