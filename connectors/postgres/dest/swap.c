@@ -17,6 +17,29 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
 }
 
+/* What extensions that have catalogues of their own call the table; NULL: they don't know it. */
+static int find_known(struct rb_dest *dest, const struct rb_query_result *blockers, const char *oid,
+                      const char **ret, struct rb_error *err)
+{
+    const struct {
+        size_t column; /* of swap_blockers.sql: it is there */
+        const char *sql, *what;
+    } catalogues[] = {
+        {4, rb_sql_known_hypertable, "a hypertable of TimescaleDB"},
+        {5, rb_sql_known_distributed, "a table that Citus distributes"},
+    };
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof catalogues / sizeof catalogues[0]; i++) {
+        RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+        rb_query_result_init(&r);
+        if (rb_query_bool(blockers, 0, catalogues[i].column)) {
+            status = rb_dest_query(dest, catalogues[i].sql, &oid, 1, &r, err);
+            *ret = status == 0 && rb_query_bool(&r, 0, 0) ? catalogues[i].what : *ret;
+        }
+    }
+    return status;
+}
+
 int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
                   struct rb_error *err)
 {
@@ -26,6 +49,15 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
     int status = rb_dest_query(dest, rb_sql_swap_blockers, &oid, 1, &r, err);
     const char *blockers = status == 0 ? rb_query_text(&r, 0, 0) : NULL;
     const char *forbidden = status == 0 ? rb_query_text(&r, 0, 1) : NULL;
+    const char *known = NULL;
+    status = status < 0 ? status : find_known(dest, &r, oid, &known, err);
+    if (status == 0 && known != NULL) {
+        status =
+            rb_error_set(err, RB_ESCHEMA, "SWAP_REFUSED",
+                         "table \"%s\" is %s, and can't be replaced by a new one", table, known);
+        rb_error_set_hint(err, "set replace_method: truncate, which keeps the table");
+        return status;
+    }
     if (blockers == NULL && forbidden != NULL) {
         status = rb_error_set(err, RB_EPERM, "SWAP_FORBIDDEN",
                               "table \"%s\" can be replaced by a new one only by a member of: %s",
