@@ -85,11 +85,13 @@ static int check_write(const struct rb_stage *stage, yyjson_val *root, struct rb
     }
     yyjson_val *written = yyjson_obj_get(root, "records_written");
     yyjson_val *failed = yyjson_obj_get(root, "records_failed");
+    yyjson_val *superseded = yyjson_obj_get(root, "records_superseded");
     int r = check_end(stage, "rb_run_write", err);
     r = r != 0 ? r
                : check_count(stage, "rb_run_write", "records_written and records_failed",
                              yyjson_is_uint(written),
-                             yyjson_get_uint(written) + yyjson_get_uint(failed),
+                             yyjson_get_uint(written) + yyjson_get_uint(failed) +
+                                 yyjson_get_uint(superseded),
                              stage->received.rows, err);
     if (r != 0) {
         err->commit_state = RB_COMMIT_AFTER_UNKNOWN; /* it may have committed what it has */

@@ -75,7 +75,10 @@ struct rb_read_summary {
 };
 
 struct rb_write_summary {
-    int64_t records_written, bytes_written, batches_written, checkpoint_count, records_failed;
+    /* Of the rows that came: those that are in the table, those that were left out, and those of an
+     * upsert that a later one of the same key took the place of. */
+    int64_t records_written, records_failed, records_superseded;
+    int64_t bytes_written, batches_written, checkpoint_count;
     bool has_checksum;
     uint64_t checksum;
     bool already_loaded; /* the unit's receipt stood in the ledger: nothing was written again */

@@ -34,6 +34,9 @@ void rb_sdk_summary_write(struct rb_json *json, const struct rb_write_summary *s
     rb_json_member_i64(json, "batches_written", s->batches_written);
     rb_json_member_i64(json, "checkpoint_count", s->checkpoint_count);
     rb_json_member_i64(json, "records_failed", s->records_failed);
+    if (s->records_superseded > 0) {
+        rb_json_member_i64(json, "records_superseded", s->records_superseded);
+    }
     checksum(json, s->has_checksum, s->checksum);
     rb_json_member_bool(json, "already_loaded", s->already_loaded);
     rb_json_key(json, "perf");

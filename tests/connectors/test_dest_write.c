@@ -382,6 +382,9 @@ static void upsert_needs_a_unique_key(void **state)
     table_is_there();
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "indisunique", .n_columns = 1, .n_rows = 1, .cells = {"f"}});
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "CREATE UNIQUE INDEX",
+                                                 .sqlstate = "23505",
+                                                 .message = "could not create"});
     call_open("copy");
     feed_rows();
     expect_write(CONTEXT("{\"upsert\":{\"primary_key\":[\"id\"]}}", ""), "NO_UNIQUE_KEY", NULL);

@@ -99,4 +99,25 @@ is "$(dst_sql 'SELECT count(*) FROM raw.keyless')" 0 "NULL in the key: nothing i
 STREAMS='- { name: keyless, primary_key: [id], on_data_error: skip }' pipeline "$p"
 run_is 0 "NULL in the key, on_data_error: skip" "$RAPIDBYTE" run "$p"
 is "$(dst_sql 'SELECT id, v FROM raw.keyless')" "1|a" "NULL in the key: the others are there"
+
+# Written are rows that are in the table: of those with the same key the last one counts.
+src_sql "CREATE TABLE ten AS SELECT g % 10 AS k, g AS v FROM generate_series(1, 1000) g"
+for policy in fail skip; do
+    dst_sql 'DROP TABLE IF EXISTS raw.ten'
+    STREAMS="- { name: ten, primary_key: [k], on_data_error: $policy }" pipeline "$p"
+    run_is 0 "a key comes a hundred times, $policy" "$RAPIDBYTE" run "$p" --output json
+    is "$(written)|$(dst_sql 'SELECT count(*), sum(v) FROM raw.ten')" "10 0|10|9955" "$policy: ten rows are written"
+    is "$(dst_sql "SELECT rows FROM _rapidbyte.loads WHERE stream = 'ten' ORDER BY seq DESC LIMIT 1")" 10 "$policy: the ledger counts them"
+done
+
+# The unique key that an upsert needs is made, where the rows permit it.
+dst_sql 'DROP TABLE raw.ten; CREATE TABLE raw.ten (k int, v int); INSERT INTO raw.ten VALUES (1, 0), (1, 1), (77, 0)'
+run_is 5 "rows with the same key are there" "$RAPIDBYTE" run "$p"
+like "$stderr" 'no unique constraint on the primary key \("k"\), and rows that are there do not permit one: Key \(k\)=\(1\) is duplicated' "an example is named"
+is "$(dst_sql 'SELECT count(*) FROM raw.ten')" 3 "nothing is altered"
+dst_sql 'DELETE FROM raw.ten WHERE v = 1'
+run_is 0 "an index is made" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*), (SELECT count(*) FROM pg_index WHERE indrelid = 'raw.ten'::regclass AND indisunique) FROM raw.ten")" "11|1" "by which the rows are upserted"
+run_is 0 "and once only" "$RAPIDBYTE" run "$p"
+is "$(dst_sql "SELECT count(*) FROM pg_index WHERE indrelid = 'raw.ten'::regclass")" 1 "there is one index"
 done_testing

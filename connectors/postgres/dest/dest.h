@@ -133,6 +133,10 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
 int rb_target_create(struct rb_dest *dest, const char *schema, const char *table,
                      const struct rb_columns *columns, struct rb_json_value primary_key,
                      struct rb_error *err);
+/* A unique index on these columns (an array of names), for rows to be upserted by. RB_ESCHEMA by an
+ * example where the rows that are there do not permit it. */
+int rb_target_make_unique(struct rb_dest *dest, const struct rb_target *target,
+                          struct rb_json_value key, struct rb_error *err);
 /* The row of target->columns, or SIZE_MAX. */
 size_t rb_target_column(const struct rb_target *target, const char *name);
 /* Refuses columns whose declared type is not the name of a type here. */
@@ -244,6 +248,7 @@ struct rb_load {
     /* results */
     int64_t rows, bytes; /* that were delivered, those left out included */
     int64_t affected;    /* rows that the server counted in the table */
+    int64_t present;     /* rows that are in the table: of those with the same key one */
     int64_t rejected;    /* rows that were left out */
     bool has_checksum;   /* of all that was delivered */
     uint64_t checksum;

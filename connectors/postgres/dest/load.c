@@ -358,6 +358,9 @@ static int load_rows(struct rb_loading *run, struct rb_load *load, struct rb_err
         status = status < 0 ? status : RB_FAULT(DEST_MOVED, err);
     }
     load->rejected = run->rejects.n;
+    if (!rb_upsert_is(run)) {
+        load->present = load->rows - load->rejected;
+    }
     return status;
 }
 

@@ -193,3 +193,50 @@ int rb_target_create(struct rb_dest *dest, const char *schema, const char *table
     }
     return status;
 }
+
+int rb_target_make_unique(struct rb_dest *dest, const struct rb_target *target,
+                          struct rb_json_value key, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    static const char unique_violation[] = "23505";
+    struct rb_error own;
+    rb_error_clear(&own);
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < rb_json_count(key); i++) {
+        if (i > 0 && rb_buf_append_str(&names, ", ") < 0) {
+            return no_memory(err);
+        }
+        status = rb_quote_ident(&names, rb_json_text(rb_json_item(key, i), ""), err);
+    }
+    if (status == 0 && rb_buf_printf(&sql, "CREATE UNIQUE INDEX ON %s (%s)", target->relation,
+                                     rb_buf_str(&names)) < 0) {
+        return no_memory(err);
+    }
+    status = status < 0 ? status : rb_query_exec(dest->conn, rb_buf_str(&sql), &own);
+    if (status == 0) {
+        rb_log(RB_LOG_INFO, "table %s gets a unique index on (%s), by which rows are upserted",
+               target->relation, rb_buf_str(&names));
+        return 0;
+    }
+    if (own.status == 0) {
+        return status; /* a name that can't be quoted, which `err` has */
+    }
+    bool twice = strcmp(own.sqlstate, unique_violation) == 0;
+    if (err != NULL && !twice) {
+        *err = own;
+    }
+    if (!twice) {
+        rb_error_prefix(err,
+                        "%s has no unique constraint on the primary key (%s), and can't get one",
+                        target->relation, rb_buf_str(&names));
+        return status;
+    }
+    status = rb_error_set(err, RB_ESCHEMA, "NO_UNIQUE_KEY",
+                          "%s has no unique constraint on the primary key (%s), and rows that are "
+                          "there do not permit one: %s",
+                          target->relation, rb_buf_str(&names), own.detail);
+    rb_error_set_hint(err,
+                      "delete all but one of the rows of each key, or set another primary_key");
+    return status;
+}

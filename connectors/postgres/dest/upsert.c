@@ -255,24 +255,44 @@ static int count_lost(struct rb_loading *run, int64_t *ret, struct rb_error *err
     return status;
 }
 
+/* How many keys there are in the temporary table. */
+static int count_keys(struct rb_loading *run, int64_t *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    rb_statement_begin(&run->sql, "SELECT count(*) FROM (SELECT DISTINCT ", err);
+    rb_upsert_add_key(run);
+    rb_statement_add(&run->sql, " FROM " RB_LOAD_TEMPORARY ") k");
+    int status = rb_statement_end(&run->sql);
+    status = status < 0
+                 ? status
+                 : rb_dest_query_once(run->dest, rb_buf_str(&run->sql.text), NULL, 0, &r, err);
+    if (status == 0) {
+        *ret = rb_query_int(&r, 0, 0, run->staged);
+    }
+    return status;
+}
+
 int rb_upsert_check(struct rb_loading *run, struct rb_error *err)
 {
     bool unique = run->rejects.policy != RB_REJECT_FAIL; /* each key comes once already */
     int64_t lost = 0;
     int status = 0;
+    run->load->present = run->staged;
     if (run->load->affected == run->staged) {
         return 0;
     }
     if (!unique && !run->is_numbered) {
         status = count_lost(run, &lost, err);
-        if (status < 0 || lost == 0) {
-            return status; /* nor would there be any among fewer rows */
+        if (status < 0 || lost == 0) { /* nor would there be any among fewer rows */
+            return status < 0 ? status : count_keys(run, &run->load->present, err);
         }
         status = rb_temporary_number(run, err);
     }
     if (status == 0 && !unique) {
         status = rb_upsert_drop_superseded(run, err);
     }
+    run->load->present = run->staged;
     if (status < 0 || run->load->affected == run->staged) {
         return status;
     }

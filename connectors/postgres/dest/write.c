@@ -32,7 +32,7 @@ struct unit {
     bool staged;    /* the rows go into staging, which rb_publish puts in place */
     int64_t number; /* of what is committed next, in the ledger */
     struct totals { /* of all parts */
-        int64_t rows, bytes, rejected, parts;
+        int64_t rows, bytes, rejected, present, parts;
         bool has_checksum;
         uint64_t checksum;
         double decode_secs, flush_secs, commit_secs;
@@ -169,13 +169,9 @@ static int check_unique(struct unit *unit, struct rb_error *err)
     }
     const char *params[] = {unit->target.oid, rb_buf_str(&key)};
     int status = rb_dest_query(unit->dest, rb_sql_target_unique, params, 2, &r, err);
-    if (status == 0 && !rb_query_bool(&r, 0, 0)) {
-        status = rb_error_set(err, RB_ESCHEMA, "NO_UNIQUE_KEY",
-                              "%s has no unique constraint on the primary key %s",
-                              unit->target.relation, rb_buf_str(&key));
-        rb_error_set_hint(err, "add a primary key or unique constraint on these columns");
-    }
-    return status;
+    return status < 0 || rb_query_bool(&r, 0, 0)
+               ? status
+               : rb_target_make_unique(unit->dest, &unit->target, unit->primary_key, err);
 }
 
 /* The table that rows go to: made, or altered as the policies say. */
@@ -426,7 +422,7 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
         .unit = unit->number,
         .visible = !unit->staged,
         .is_part = !ended,
-        .rows = load->rows - load->rejected,
+        .rows = load->present,
         .bytes = load->bytes,
         .rejected = load->rejected,
         .has_checksum = load->has_checksum,
@@ -461,6 +457,7 @@ static void add_up(struct totals *total, const struct rb_load *load)
     total->rows += load->rows;
     total->bytes += load->bytes;
     total->rejected += load->rejected;
+    total->present += load->present;
     total->has_checksum = total->has_checksum && load->has_checksum;
     total->checksum += load->checksum;
     total->decode_secs += load->decode_secs;
@@ -471,8 +468,9 @@ static void summarize(const struct unit *unit, struct rb_write_summary *ret)
 {
     const struct totals *total = &unit->total;
     *ret = (struct rb_write_summary){
-        .records_written = total->rows - total->rejected,
+        .records_written = total->present,
         .records_failed = total->rejected,
+        .records_superseded = total->rows - total->rejected - total->present,
         .bytes_written = total->bytes,
         .batches_written = unit->reader.n_batches,
         .checkpoint_count = total->parts,
@@ -596,6 +594,19 @@ static bool keeps_rejected(const struct rb_stream_context *context)
     return strcmp(rb_json_text(rb_json_get(context->policies, "on_data_error"), ""), "dlq") == 0;
 }
 
+/* Each stream is a transaction of its own: at its end the rows that its rows refer to must be
+ * there. */
+static void hint_reference(struct rb_error *err)
+{
+    static const char foreign_key_violation[] = "23503";
+    if (err != NULL && strcmp(err->sqlstate, foreign_key_violation) == 0 && err->hint[0] == '\0') {
+        rb_error_set_hint(err,
+                          "list the stream of the table that the key refers to before this one; "
+                          "where two tables refer to each other, drop one of the two foreign keys: "
+                          "each stream is a transaction of its own");
+    }
+}
+
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
                   struct rb_error *err)
 {
@@ -630,6 +641,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
             err->safe_to_retry = context->load_id[0] != '\0';
         }
         rb_dest_abort(dest);
+        hint_reference(err);
         rb_grants_hint(dest, context, err);
     }
     return status;
