@@ -15,6 +15,9 @@
 #include "host/link/text.h"
 #include "host/state/change.h"
 
+/* Said of a reset, since rows stay as they are. */
+#define ADDS_AGAIN "; where it appends, it adds the rows that are there again"
+
 enum { FILE_MAX = 256 * 1024 * 1024, READ_BYTES = 64 * 1024, FORMAT_VERSION = 1 };
 
 /* What a command needs, from begin to end. */
@@ -113,7 +116,7 @@ int rb_cmd_state_reset(const struct rb_cli *cli)
     const struct rb_state_change all = {.stream = NULL};
     if (!cli->has_streams) {
         return apply(&command, &all, 1, NULL, 0,
-                     "every stream is read from its start by the next run");
+                     "every stream is read from its start by the next run" ADDS_AGAIN);
     }
     struct rb_state_change *changes = calloc(cli->streams.count + 1, sizeof *changes);
     if (changes == NULL) {
@@ -122,8 +125,8 @@ int rb_cmd_state_reset(const struct rb_cli *cli)
     for (size_t i = 0; i < cli->streams.count; i++) {
         changes[i].stream = cli->streams.items[i];
     }
-    char text[96];
-    snprintf(text, sizeof text, "%zu stream%s read from the start by the next run",
+    char text[192];
+    snprintf(text, sizeof text, "%zu stream%s read from the start by the next run" ADDS_AGAIN,
              cli->streams.count, cli->streams.count == 1 ? " is" : "s are");
     code = apply(&command, changes, cli->streams.count, NULL, 0, text);
     free(changes);

@@ -148,5 +148,8 @@ void rb_env_engine_options(const struct rb_env *env, const struct rb_cli *cli,
         .die = rb_answer_die,
         .only_streams = cli->has_streams ? &cli->streams : NULL,
         .full_refresh = cli->full_refresh,
+        .key = cli->key,
+        .append_again = cli->append_again,
+        .append_never = cli->append_never,
     };
 }

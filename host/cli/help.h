@@ -14,6 +14,7 @@ extern const char rb_help_compile[];
 extern const char rb_help_state[];
 extern const char rb_help_state_show[];
 extern const char rb_help_state_reset[];
+extern const char rb_help_state_abandon[];
 extern const char rb_help_state_set_cursor[];
 extern const char rb_help_state_export[];
 extern const char rb_help_state_import[];

@@ -18,6 +18,8 @@ const char rb_help_state[] =
     "\n"
     "  show                            where each stream stands\n"
     "  reset [--streams A,B]           forget: streams are read from their start again\n"
+    "  abandon [--key KEY] PIPELINE [LOAD]\n"
+    "                                  give up a load that did not end\n"
     "  set-cursor PIPELINE STREAM VALUE\n"
     "                                  the next run reads what lies behind this value\n"
     "  export                          the state as JSON, on standard output\n"
@@ -54,6 +56,21 @@ const char rb_help_state_reset[] =
     "examples:\n"
     "  rapidbyte state reset pipeline.yaml\n"
     "  rapidbyte state reset pipeline.yaml --streams orders,users\n";
+
+const char rb_help_state_abandon[] =
+    "usage: rapidbyte state abandon [OPTION]... PIPELINE.yaml [LOAD]\n"
+    "\n"
+    "Gives up loads that did not end: the one with this key or load id, or all of the pipeline. "
+    "What\n"
+    "they have committed stays. The next run appends again what they had appended, and a key "
+    "that is\n"
+    "given up names a new load. Refused while the pipeline is being run.\n"
+    "\n"
+    "      --key KEY          the load that was begun with 'run --key KEY'\n"
+    "  -o, --output FMT       text (default) or json\n" CONNECTOR_OPTIONS QUIET_AND_HELP "\n"
+    "examples:\n"
+    "  rapidbyte state abandon pipeline.yaml\n"
+    "  rapidbyte state abandon pipeline.yaml --key nightly-2026-11-30\n";
 
 const char rb_help_state_set_cursor[] =
     "usage: rapidbyte state set-cursor [OPTION]... PIPELINE.yaml STREAM VALUE\n"

@@ -22,6 +22,9 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"streams", required_argument, NULL, 's'},
     {"full-refresh", no_argument, NULL, 'R'},
+    {"key", required_argument, NULL, 'k'},
+    {"new", no_argument, NULL, 'N'},
+    {"resume", no_argument, NULL, 'r'},
     {"interpreter", no_argument, NULL, 'I'},
     {"no-os-sandbox", no_argument, NULL, 'O'},
     {"aot-dir", required_argument, NULL, 'A'},
@@ -137,6 +140,44 @@ static int parse_limit(const struct rb_command *command, struct rb_cli *ret, con
     return 0;
 }
 
+/* What an engine calls its job by: text of one line. */
+static int check_key(const struct rb_command *command, const struct rb_cli *cli, const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)key[i] < ' ' || key[i] == 127) {
+            return usage(command, cli, "a key is text without control characters, not", key);
+        }
+    }
+    if (len == 0 || len > RB_CLI_KEY_MAX) {
+        return usage(command, cli, "a key has 1 to 250 bytes, not", key);
+    }
+    return 0;
+}
+
+/* The key's variable stands for --key; an empty one for none. */
+static int check_load(const struct rb_command *command, struct rb_cli *ret)
+{
+    const char *variable = getenv("RAPIDBYTE_KEY");
+    bool is_run = strchr(command->options, 'N') != NULL;
+    if (is_run && ret->key == NULL && variable != NULL && variable[0] != '\0') {
+        ret->key = variable;
+        if (check_key(command, ret, variable) != 0) {
+            return RB_EXIT_USAGE;
+        }
+    }
+    if (ret->append_again && ret->append_never) {
+        return usage(command, ret, "--new and --resume exclude each other", NULL);
+    }
+    if (ret->append_again && ret->key != NULL) {
+        return usage(command, ret,
+                     "--new begins a load without a name: it does not go with --key (or "
+                     "$RAPIDBYTE_KEY)",
+                     NULL);
+    }
+    return 0;
+}
+
 static int take(const struct rb_command *command, struct rb_cli *ret, int letter, const char *value)
 {
     switch (letter) {
@@ -160,6 +201,15 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         return parse_streams(command, ret, value);
     case 'R':
         ret->full_refresh = true;
+        return 0;
+    case 'k':
+        ret->key = value;
+        return check_key(command, ret, value);
+    case 'N':
+        ret->append_again = true;
+        return 0;
+    case 'r':
+        ret->append_never = true;
         return 0;
     case 'I':
         ret->interpreter = true;
@@ -234,6 +284,9 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
     ret->n_operands = argc - optind;
     if (ret->help) {
         return 0;
+    }
+    if (check_load(command, ret) != 0) {
+        return RB_EXIT_USAGE;
     }
     if (ret->n_operands < command->min_operands) {
         return usage(command, ret,

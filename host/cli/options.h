@@ -10,7 +10,7 @@
 
 enum rb_output { RB_OUTPUT_TEXT, RB_OUTPUT_JSON, RB_OUTPUT_YAML };
 
-enum { RB_CLI_STREAMS_MAX = 4096 };
+enum { RB_CLI_STREAMS_MAX = 4096, RB_CLI_KEY_MAX = 250 /* bytes of a load's key */ };
 
 struct rb_cli {
     const char *command;
@@ -21,6 +21,8 @@ struct rb_cli {
     bool interpreter;
     bool no_os_sandbox;
     bool full_refresh;
+    bool append_again, append_never; /* --new, --resume */
+    const char *key;                 /* --key, or $RAPIDBYTE_KEY; NULL: none */
     bool log_json;
     int log_level;           /* enum rb_log_level */
     struct rb_names streams; /* --streams a,b */
@@ -65,6 +67,7 @@ int rb_cmd_connectors(const struct rb_cli *cli);
 int rb_cmd_connectors_verify(const struct rb_cli *cli);
 int rb_cmd_compile(const struct rb_cli *cli);
 int rb_cmd_state_show(const struct rb_cli *cli);
+int rb_cmd_state_abandon(const struct rb_cli *cli);
 int rb_cmd_state_reset(const struct rb_cli *cli);
 int rb_cmd_state_set_cursor(const struct rb_cli *cli);
 int rb_cmd_state_export(const struct rb_cli *cli);

@@ -40,6 +40,19 @@ static void print_left_out(const struct rb_stream_report *report)
            rb_on_data_error_name(report->stream->on_data_error));
 }
 
+/* What the run found done, by whom and when. */
+static void print_loaded_by(const struct rb_stream_report *report)
+{
+    char name[NAME_MAX_SHOWN], began[RB_TEXT_MAX];
+    if (report->outcome != RB_OUTCOME_ALREADY_LOADED || report->loaded_by[0] == 0) {
+        return;
+    }
+    snprintf(name, sizeof name, "%s", report->stream->name);
+    rb_text_sanitize(name);
+    printf("%s: appended by the load of %s (%s), not again\n", name,
+           rb_text_time(report->loaded_unix_ms * 1000, began), report->loaded_by);
+}
+
 void rb_report_print_table(const struct rb_run_report *report)
 {
     int name_width = 6;
@@ -59,12 +72,14 @@ void rb_report_print_table(const struct rb_run_report *report)
     }
     for (size_t i = 0; i < report->n_streams; i++) {
         print_left_out(&report->streams[i]);
+        print_loaded_by(&report->streams[i]);
     }
     char count[RB_TEXT_MAX], secs[RB_TEXT_MAX];
     printf("%s: %s rows in %s (load %s)\n",
-           report->exit_code == 0 ? "ok"
-           : report->cancelled    ? "cancelled"
-                                  : "failed",
+           report->already_loaded && report->exit_code == 0 ? "already loaded"
+           : report->exit_code == 0                         ? "ok"
+           : report->cancelled                              ? "cancelled"
+                                                            : "failed",
            rb_text_count(rows, count), rb_text_secs(report->timings.total, secs), report->load_id);
 }
 
@@ -122,6 +137,12 @@ static void write_stream(struct rb_json *json, const struct rb_stream_report *re
     rb_json_member_str(json, "sync_mode", rb_sync_mode_name(report->stream->sync_mode));
     rb_json_member_str(json, "write_mode", rb_write_mode_name(report->stream->write_mode));
     rb_json_member_str(json, "outcome", rb_outcome_name(report->outcome));
+    if (report->loaded_by[0] != 0) {
+        char began[RB_TEXT_MAX];
+        rb_json_member_str(json, "loaded_by", report->loaded_by);
+        rb_json_member_str(json, "loaded_by_began",
+                           rb_text_time(report->loaded_unix_ms * 1000, began));
+    }
     rb_json_member_i64(json, "attempts", report->attempts);
     rb_json_member_i64(json, "records_read", report->records_read);
     rb_json_member_i64(json, "records_written", report->records_written);
@@ -152,7 +173,9 @@ int rb_report_print_json(struct rb_answer *answer, const struct rb_pipeline *pip
     rb_json_member_str(&json, "pipeline", pipeline->name);
     rb_json_member_str(&json, "load_id", report->load_id);
     rb_json_member_i64(&json, "run_id", report->run_id);
+    rb_json_member_str(&json, "key", report->key);
     rb_json_member_bool(&json, "resumed", report->resumed);
+    rb_json_member_bool(&json, "already_loaded", report->already_loaded);
     rb_json_member_str(&json, "delivery", report->exactly_once ? "exactly_once" : "at_least_once");
     rb_json_member_i64(&json, "exit_code", report->exit_code);
     rb_json_member_i64(&json, "retries", report->retries);

@@ -25,6 +25,7 @@ struct sections {
     const struct rb_yaml *version, *source, *transforms, *destination, *state, *resources,
         *timeouts;
     const char *name;
+    int64_t resume_within_ms;
 };
 
 struct side {
@@ -51,6 +52,8 @@ static const struct rb_field document_fields[] = {
     {FIELD(struct sections, state, "state", RB_FIELD_NODE)},
     {FIELD(struct sections, resources, "resources", RB_FIELD_NODE)},
     {FIELD(struct sections, timeouts, "timeouts", RB_FIELD_NODE)},
+    {FIELD(struct sections, resume_within_ms, "resume_within", RB_FIELD_MS), .min = 0,
+     .max = 365 * DAY_MS},
 };
 
 /* The first three are every connector's. */
@@ -391,7 +394,7 @@ static int read_document(struct rb_doc *doc, const char *dirs,
                          const struct rb_pipeline_options *options, struct rb_pipeline *p)
 {
     const struct rb_yaml *root = NULL;
-    struct sections s = {.version = NULL};
+    struct sections s = {.resume_within_ms = DAY_MS / 2};
     bool without_streams = options != NULL && options->without_streams;
     int status = rb_yaml_read(doc, &root);
     if (status != 0 || root == NULL) {
@@ -404,6 +407,7 @@ static int read_document(struct rb_doc *doc, const char *dirs,
     rb_fields_read(doc, root, "the document", document_fields, N(document_fields), &s);
     check_head(doc, root, &s);
     p->name = s.name;
+    p->resume_within_ms = s.resume_within_ms;
     read_state(doc, s.state, p);
     read_limits(doc, &s, p);
     status = read_sides(doc, &s, dirs, without_streams, p);

@@ -121,7 +121,9 @@ struct rb_pipeline {
     const char *state_path; /* absolute */
     struct rb_resources resources;
     struct rb_timeouts timeouts;
-    void *memory; /* everything above lives here */
+    int64_t
+        resume_within_ms; /* from a load's beginning: what it has appended is not appended again */
+    void *memory;         /* everything above lives here */
 };
 
 struct rb_pipeline_options {

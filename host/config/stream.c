@@ -182,9 +182,13 @@ static void check_stream(struct rb_doc *doc, const struct rb_yaml *node, const s
     }
     const struct rb_yaml *mode = rb_yaml_get(node, "sync_mode");
     bool cdc = mode != NULL && mode->kind == RB_YAML_SCALAR && strcmp(mode->text, "cdc") == 0;
-    check_effect(doc, node, "cursor_field", incremental || cdc, "sync_mode incremental");
-    check_effect(doc, node, "cursor_nulls", incremental || cdc, "sync_mode incremental");
-    check_effect(doc, node, "lookback", incremental || cdc, "sync_mode incremental");
+    /* A replaced table has a cursor for the day when the stream becomes incremental. */
+    bool keeps = incremental || cdc || s->write_mode == RB_WRITE_REPLACE;
+    static const char *const cursor_keys[] = {"cursor_field", "cursor_nulls", "lookback"};
+    for (size_t i = 0; i < sizeof cursor_keys / sizeof cursor_keys[0]; i++) {
+        check_effect(doc, node, cursor_keys[i], keeps,
+                     "sync_mode incremental or write_mode replace");
+    }
     check_effect(doc, node, "primary_key", s->write_mode == RB_WRITE_UPSERT, "write_mode upsert");
     check_effect(doc, node, "replace_method", s->write_mode == RB_WRITE_REPLACE,
                  "write_mode replace");

@@ -29,9 +29,9 @@ static int write_request(const struct rb_run *run, const struct rb_state_change 
     return rb_json_finish(&json);
 }
 
-/* 0, or 1: it keeps no ledger. */
-static int change_ledger(struct rb_run *run, const struct rb_state_change *changes,
-                         size_t n_changes, struct rb_fault *fault)
+/* rb_abandon with this request. 0, or 1: the destination keeps no ledger. */
+static int call_abandon(struct rb_run *run, const struct rb_buf *request, struct rb_buf *ret_data,
+                        struct rb_fault *fault)
 {
     struct rb_error *err = &fault->error;
     int status = rb_run_start_session(run, err);
@@ -48,13 +48,31 @@ static int change_ledger(struct rb_run *run, const struct rb_state_change *chang
                             "%s keeps a ledger and can't change it (it has no rb_abandon)",
                             run->pipeline->destination.use);
     }
-    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    status = write_request(run, changes, n_changes, &request);
-    if (status != 0) {
-        return rb_error_set(err, status, "ABANDON", "writing the request of rb_abandon");
+    status = rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_abandon",
+                             rb_buf_str(request), request->len, ret_data, err);
+    if (rb_session_is_stopped(run->session)) {
+        fault->side = RB_FAULT_ENGINE;
     }
-    return rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_abandon", rb_buf_str(&request),
-                           request.len, NULL, err);
+    return status;
+}
+
+/* Under the pipeline's lock. */
+static int begin_change(struct rb_run *run, struct rb_fault *fault)
+{
+    int status = rb_state_open(run->pipeline->state_path, &run->state, &fault->error);
+    if (status == 0) {
+        int locked = rb_state_lock(run->state, run->pipeline->name, &fault->error);
+        status = locked < 0 ? locked : RB_OK;
+    }
+    return status;
+}
+
+static void end_change(struct rb_run *run)
+{
+    struct rb_run_report *report = run->report;
+    rb_session_end(run->session, NULL);
+    rb_run_release(run);
+    rb_run_report_release(report);
 }
 
 int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
@@ -65,26 +83,54 @@ int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_
     struct rb_run_report scratch;
     memset(&scratch, 0, sizeof scratch);
     struct rb_run run;
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
     rb_error_clear(&fault->error);
     fault->side = RB_FAULT_ENGINE;
     int status = rb_run_init(&run, pipeline, options, observer, &scratch, &fault->error);
-    status = status != 0 ? status : rb_state_open(pipeline->state_path, &run.state, &fault->error);
-    if (status == 0) {
-        int locked = rb_state_lock(run.state, pipeline->name, &fault->error);
-        status = locked < 0 ? locked : RB_OK;
+    status = status != 0 ? status : begin_change(&run, fault);
+    if (status == 0 && write_request(&run, changes, n_changes, &request) != 0) {
+        status =
+            rb_error_set(&fault->error, RB_ENOMEM, "ABANDON", "writing the request of rb_abandon");
     }
-    status = status != 0 ? status : change_ledger(&run, changes, n_changes, fault);
-    if (run.session != NULL && rb_session_is_stopped(run.session)) {
-        fault->side = RB_FAULT_ENGINE;
-    }
+    status = status != 0 ? status : call_abandon(&run, &request, NULL, fault);
     int ledger = status;
     if (status >= 0) {
         fault->side = RB_FAULT_ENGINE;
         status = rb_state_apply(run.state, pipeline->name, scratch.load_id, changes, n_changes,
                                 keys, n_keys, &fault->error);
     }
-    rb_session_end(run.session, NULL);
-    rb_run_release(&run);
-    rb_run_report_release(&scratch);
+    end_change(&run);
     return status != 0 ? status : ledger;
+}
+
+int rb_engine_give_up(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                      const struct rb_observer *observer, const char *key, const char *load_id,
+                      struct rb_buf *ret_info, struct rb_fault *fault)
+{
+    struct rb_run_report scratch;
+    memset(&scratch, 0, sizeof scratch);
+    struct rb_run run;
+    struct rb_json json;
+    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    rb_error_clear(&fault->error);
+    fault->side = RB_FAULT_ENGINE;
+    rb_json_init(&json, &request);
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "load_id", NULL);
+    rb_json_member_str(&json, "pipeline", pipeline->name);
+    rb_json_key(&json, "give_up");
+    rb_json_begin_object(&json);
+    rb_json_member_str(&json, "key", key);
+    rb_json_member_str(&json, "load_id", load_id);
+    rb_json_end_object(&json);
+    rb_json_end_object(&json);
+    int status = rb_run_init(&run, pipeline, options, observer, &scratch, &fault->error);
+    status = status != 0 ? status : begin_change(&run, fault);
+    if (status == 0 && rb_json_finish(&json) != 0) {
+        status =
+            rb_error_set(&fault->error, RB_ENOMEM, "ABANDON", "writing the request of rb_abandon");
+    }
+    status = status != 0 ? status : call_abandon(&run, &request, ret_info, fault);
+    end_change(&run);
+    return status;
 }

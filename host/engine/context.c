@@ -43,11 +43,18 @@ static void write_lookback(struct rb_json *json, const struct rb_stream *stream)
     }
 }
 
+bool rb_context_keeps_cursor(const struct rb_stream *stream)
+{
+    return stream->sync_mode == RB_SYNC_INCREMENTAL ||
+           (stream->write_mode == RB_WRITE_REPLACE && stream->cursor_field != NULL);
+}
+
 static void write_cursor(struct rb_json *json, const struct rb_stream *stream,
                          const struct rb_context_extra *extra)
 {
     rb_json_key(json, "cursor_info");
-    if (stream->sync_mode != RB_SYNC_INCREMENTAL) {
+    bool anew = extra->full_refresh || stream->sync_mode != RB_SYNC_INCREMENTAL;
+    if (!rb_context_keeps_cursor(stream)) {
         rb_json_null(json);
         return;
     }
@@ -55,10 +62,10 @@ static void write_cursor(struct rb_json *json, const struct rb_stream *stream,
     rb_json_member_str(json, "cursor_field", stream->cursor_field);
     rb_json_member_str(json, "cursor_type",
                        extra->cursor_type != NULL ? extra->cursor_type : "utf8");
-    write_raw(json, "last_value", extra->full_refresh ? NULL : extra->last_value);
+    write_raw(json, "last_value", anew ? NULL : extra->last_value);
     rb_json_member_str(json, "nulls", rb_cursor_nulls_name(stream->cursor_nulls));
     write_lookback(json, stream);
-    write_raw(json, "resume", extra->full_refresh ? NULL : extra->resume);
+    write_raw(json, "resume", anew ? NULL : extra->resume);
     rb_json_end_object(json);
 }
 
@@ -188,13 +195,16 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_begin_object(json);
     rb_json_member_str(json, "stream_name", stream->name);
     write_schema(json, extra->columns);
-    rb_json_member_str(json, "sync_mode", rb_sync_mode_name(stream->sync_mode));
+    rb_json_member_str(json, "sync_mode",
+                       rb_sync_mode_name(rb_context_keeps_cursor(stream) ? RB_SYNC_INCREMENTAL
+                                                                         : stream->sync_mode));
     write_cursor(json, stream, extra);
     write_limits(json, &pipeline->resources,
                  rb_context_has_parts(pipeline, stream, extra->full_refresh));
     write_policies(json, stream);
     write_write_mode(json, stream, extra);
     rb_json_member_str(json, "load_id", extra->load_id);
+    rb_json_member_str(json, "claim", extra->claim);
     rb_json_member_str(json, "pipeline", pipeline->name);
     rb_json_member_i64(json, "attempt", extra->attempt);
     write_unit(json, extra);

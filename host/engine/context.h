@@ -16,6 +16,7 @@
 struct rb_context_extra {
     enum rb_role role;
     const char *load_id; /* plain */
+    const char *claim;   /* plain: what the load is this run's by */
     const char *snapshot;
     const char *plan;          /* what rb_plan said of the stream, for a source's unit */
     const char *peer_features; /* array */
@@ -34,6 +35,10 @@ struct rb_context_extra {
 /* How the stream is written: as the document says, but an incremental stream that appends and is
  * read anew from its start replaces what it appended before, or each row would be there twice. */
 enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool full_refresh);
+
+/* Whether the stream's load leaves a cursor: incremental ones, and such that are replaced and name
+ * a cursor_field, which are read as the former are from their start. */
+bool rb_context_keeps_cursor(const struct rb_stream *stream);
 
 /* Whether the stream is committed in parts, as checkpoint_interval_* say: of streams that are both
  * incremental and appended, and not through transforms, which may keep rows back. */

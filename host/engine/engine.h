@@ -76,13 +76,19 @@ struct rb_stream_report {
     char checksum[17];     /* 16 hex digits; "" when a side can't tell */
     struct rb_fault fault; /* with RB_OUTCOME_FAILED */
     struct rb_timings timings;
+    /* With RB_OUTCOME_ALREADY_LOADED: the load that brought it, when that began. "", 0: this one.
+     */
+    char loaded_by[33];
+    int64_t loaded_unix_ms;
 };
 
 struct rb_run_report {
     char load_id[33];
-    bool resumed;      /* an unfinished load was taken up */
-    bool exactly_once; /* both connectors have what it takes: plan and ledger */
-    int64_t run_id;    /* in the state */
+    const char *key;     /* the load's name, borrowed from the options; NULL: none */
+    bool resumed;        /* the key's load had begun, and went on */
+    bool already_loaded; /* the key's load had ended: nothing was done */
+    bool exactly_once;   /* both connectors have what it takes: plan and ledger */
+    int64_t run_id;      /* in the state */
     struct rb_stream_report *streams;
     size_t n_streams;
     struct rb_timings timings; /* of the whole run */
@@ -134,6 +140,9 @@ struct rb_engine_options {
     void (*die)(void); /* called before a second signal ends the process: async-signal-safe; NULL */
     const struct rb_names *only_streams; /* NULL: all */
     bool full_refresh; /* reads everything, forgets the cursors' last values for this run */
+    const char *key;   /* the load's name; NULL: it has none */
+    bool append_again; /* what an unfinished load has appended, too (--new) */
+    bool append_never; /* however long ago an unfinished load has appended it (--resume) */
 };
 
 /* An array of {role, id, version, sha256}: what is loaded for this pipeline. The worker loads no
@@ -214,5 +223,11 @@ int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_
                      const struct rb_observer *observer, const struct rb_state_change *changes,
                      size_t n_changes, const struct rb_state_key *keys, size_t n_keys,
                      struct rb_fault *fault);
+/* Gives up the pipeline's unfinished load with this key or load id, or, with neither, all of them:
+ * nothing goes on with it any more. ret_info: AbandonInfo (docs/protocol.md), appended. 0; 1: the
+ * destination keeps no ledger; a failure's side and text are in `fault`. */
+int rb_engine_give_up(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
+                      const struct rb_observer *observer, const char *key, const char *load_id,
+                      struct rb_buf *ret_info, struct rb_fault *fault);
 
 #endif

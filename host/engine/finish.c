@@ -96,6 +96,7 @@ static int write_publish(const struct rb_run *run, const struct rb_stream_run *s
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_member_str(&json, "load_id", run->report->load_id);
+    rb_json_member_str(&json, "claim", run->claim);
     rb_json_member_str(&json, "pipeline", run->pipeline->name);
     rb_json_key(&json, "stream");
     if (stream == NULL) {
@@ -171,7 +172,7 @@ void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream)
 
 int rb_run_end_load(struct rb_run *run, struct rb_error *err)
 {
-    if (!run->destination_ledgers) {
+    if (!run->destination_ledgers || !run->begun) {
         return RB_OK;
     }
     int status = RB_FAULT(END_LOAD_CALL, err);

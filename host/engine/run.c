@@ -86,6 +86,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
     struct rb_context_extra extra = {
         .role = role,
         .load_id = run->report->load_id,
+        .claim = run->claim,
         .snapshot = stream->snapshot,
         .plan = role == RB_ROLE_SOURCE ? stream->plan : NULL,
         .peer_features =
@@ -168,7 +169,10 @@ int rb_run_init(struct rb_run *ret_run, const struct rb_pipeline *pipeline,
     int status = pipeline->n_patterns > 0
                      ? RB_OK
                      : rb_run_take_streams(ret_run, pipeline->streams, pipeline->n_streams, err);
-    return status != 0 ? status : make_load_id(report->load_id, &ret_run->random, err);
+    status = status != 0 ? status : make_load_id(report->load_id, &ret_run->random, err);
+    memcpy(ret_run->claim, report->load_id, sizeof ret_run->claim);
+    report->key = options->key;
+    return status;
 }
 
 void rb_run_release(struct rb_run *run)
@@ -301,6 +305,15 @@ static bool all_loaded(const struct rb_run *run)
     return true;
 }
 
+/* Also when streams have failed: what came may have been all that an earlier load still lacked.
+ * Where it did not come to its own end, failing to say so changes nothing. */
+static int end_load(struct rb_run *run, struct rb_error *err)
+{
+    bool whole = all_loaded(run);
+    int status = rb_run_end_load(run, whole ? err : NULL);
+    return whole ? status : RB_OK;
+}
+
 static int64_t count_attempts(const struct rb_run *run)
 {
     int64_t n = 0;
@@ -323,9 +336,9 @@ static void run_sessions(struct rb_run *run)
         bool crashed = run->session != NULL && rb_session_is_dead(run->session) &&
                        !rb_session_is_stopped(run->session);
         bool progressed = count_attempts(run) > attempts_before;
-        if (status == 0 && all_loaded(run)) {
+        if (status == 0 && !run->report->already_loaded) {
             side = RB_FAULT_DESTINATION;
-            status = rb_run_end_load(run, &error);
+            status = end_load(run, &error);
         }
         RB_FAULT_MARK(SESSION_END);
         rb_session_end(run->session, &run->report->peak_worker_bytes);

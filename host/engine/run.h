@@ -62,6 +62,8 @@ struct rb_run {
     uint64_t open_ids[RB_UNIT_STAGES_MAX]; /* of rb_open's calls that are under way */
     uint64_t plan_id;                      /* of rb_plan's call that is under way; 0: none is */
     int64_t planned_ms;                    /* rb_clock_ms() before the early plan was asked for */
+    char claim[33];            /* the load that this run offers, and what a load is its own by */
+    bool begun;                /* rb_begin has been answered */
     bool plan_stale;           /* its cursors are not the ledger's, or a load ended since */
     bool one_source;           /* the stream is read in the session that planned it */
     bool source_plans;         /* it exports rb_plan */

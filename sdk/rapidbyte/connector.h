@@ -51,6 +51,7 @@ struct rb_stream_context {
     const char *destination_table; /* likewise */
     const char *replace_method;    /* "swap" when the host did not say */
     const char *load_id;
+    const char *claim; /* what the load is this run's by: see BeginRequest */
     const char *pipeline;
     int64_t attempt;
     int64_t unit_index, unit_count; /* 0 and 1 when the host did not say */
@@ -118,17 +119,17 @@ struct rb_connector {
     int (*plan)(void *self, const char *load_id, int64_t parallelism,
                 const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
                 struct rb_error *err);
-    /* Writes the members of BeginInfo. */
+    /* request: BeginRequest. Writes the members of BeginInfo. */
     int (*begin)(void *self, const char *load_id, const char *pipeline,
-                 const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                 struct rb_error *err);
+                 const struct rb_stream_context *streams, size_t n_streams,
+                 struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
     /* stream NULL: the load ends. request: PublishRequest. */
     int (*publish)(void *self, const char *load_id, const char *pipeline,
                    const struct rb_stream_context *stream, struct rb_json_value request,
                    struct rb_write_summary *ret, struct rb_error *err);
-    /* load_id "": none. request: AbandonRequest. */
+    /* load_id "": none. request: AbandonRequest. Writes the members of AbandonInfo. */
     int (*abandon)(void *self, const char *load_id, const char *pipeline,
-                   struct rb_json_value request, struct rb_error *err);
+                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
     /* What the stream's table holds now, for `rapidbyte verify`; request: HashRequest. Writes the
      * members of HashInfo. */
     int (*hash)(void *self, const struct rb_stream_context *stream, struct rb_json_value request,

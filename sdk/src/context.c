@@ -99,6 +99,7 @@ int rb_sdk_context_parse(struct rb_json_value json, struct rb_stream_context *re
     c.peer_features = rb_json_get(json, "peer_features");
     c.where = rb_json_text(rb_json_get(json, "where"), "");
     c.load_id = rb_json_text(rb_json_get(json, "load_id"), "");
+    c.claim = rb_json_text(rb_json_get(json, "claim"), "");
     c.pipeline = rb_json_text(rb_json_get(json, "pipeline"), "");
     c.attempt = rb_json_int(rb_json_get(json, "attempt"), 0);
     c.unit_index = rb_json_int(rb_json_at(json, "unit", "index", NULL), 0);

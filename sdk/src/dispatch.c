@@ -232,9 +232,9 @@ static int call_begin(const struct rb_connector *connector, struct rb_json_value
     size_t n = 0;
     int status = parse_streams(json, &streams, &n, err);
     if (status == RB_OK) {
-        status =
-            connector->begin(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
-                             rb_json_text(rb_json_get(json, "pipeline"), ""), streams, n, ret, err);
+        status = connector->begin(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
+                                  rb_json_text(rb_json_get(json, "pipeline"), ""), streams, n, json,
+                                  ret, err);
         free(streams);
     }
     return status;
@@ -263,12 +263,11 @@ static int call_publish(const struct rb_connector *connector, struct rb_json_val
 static int call_abandon(const struct rb_connector *connector, struct rb_json_value json,
                         struct rb_json *ret, struct rb_error *err)
 {
-    (void)ret;
     if (connector->abandon == NULL) {
         return missing("abandon", err);
     }
     return connector->abandon(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
-                              rb_json_text(rb_json_get(json, "pipeline"), ""), json, err);
+                              rb_json_text(rb_json_get(json, "pipeline"), ""), json, ret, err);
 }
 
 static int call_hash(const struct rb_connector *connector, struct rb_json_value json,

@@ -312,9 +312,10 @@ static int probe_plan(void *self, const char *load_id, int64_t parallelism,
 
 static int probe_begin(void *self, const char *load_id, const char *pipeline,
                        const struct rb_stream_context *streams, size_t n_streams,
-                       struct rb_json *ret, struct rb_error *err)
+                       struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     (void)self, (void)streams;
+    assert_true(rb_json_is_object(request));
     rb_json_member_str(ret, "load_id", load_id);
     rb_json_member_str(ret, "pipeline", pipeline);
     rb_json_member_u64(ret, "n", n_streams);
@@ -337,9 +338,9 @@ static int probe_publish(void *self, const char *load_id, const char *pipeline,
 }
 
 static int probe_abandon(void *self, const char *load_id, const char *pipeline,
-                         struct rb_json_value request, struct rb_error *err)
+                         struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
-    (void)self;
+    (void)self, (void)ret;
     rb_buf_clear(&probe.seen);
     assert_int_equal(rb_buf_printf(&probe.seen, "%s %s %zu", load_id, pipeline,
                                    rb_json_count(rb_json_get(request, "checkpoints"))),

@@ -54,6 +54,22 @@ is "$(state_sql "$TAP_DIR/state.db" 'SELECT count(*) FROM locks')" 0 "its lock i
 run_is 0 "another state: afterwards" "$RAPIDBYTE" run "$TAP_DIR/other.yaml"
 is "$(dst_sql 'SELECT count(*) FROM raw.t')" 40000 "another state: afterwards it runs"
 
+# A run that has lost the pipeline's lock with its session, and whose load another run has taken over: it commits nothing.
+src_sql 'CREATE TABLE late AS SELECT 20000 AS id'
+close_gate src
+PIPELINE=lost STATE=lost STREAMS='- { name: late, where: public.gate(id) }' pipeline "$TAP_DIR/lost.yaml"
+PIPELINE=lost STATE=taker STREAMS='- { name: late }' pipeline "$TAP_DIR/taker.yaml"
+launch "$RAPIDBYTE" run "$TAP_DIR/lost.yaml"
+wait_until "$PATIENCE_S" at_gate src || bail "the run does not come to the gate: $(<"$TAP_STDERR")"
+end_session dst "state = 'idle'" || bail "nobody has the pipeline's lock"
+# Without connections that are left to find that out by.
+run_is 0 "another run takes the load over" "$RAPIDBYTE" run "$TAP_DIR/taker.yaml"
+open_gate src
+finish
+isnt "$status" 0 "the run that lost its lock fails"
+like "$stderr" "lock of .*pipeline 'lost'|pipeline's lock" "the run that lost its lock says so"
+is "$(dst_sql 'SELECT count(*) FROM raw.late')" 1 "a run whose load was taken over commits nothing"
+
 # A lock whose process is gone, or whose number is another's by now, is nobody's.
 python3 -c '
 import os, socket, sqlite3, sys

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A load that did not end: what the next run does with it.
+# Runs after a load that did not end: every stream is read anew, and only what was appended whole is left as it is.
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"
@@ -19,55 +19,144 @@ rows() {
     dst_sql "SELECT count(*) FROM raw.$1" 2>/dev/null || echo none
 }
 
+# a_day_later: the clock of every unfinished load goes back.
+a_day_later() { dst_sql "UPDATE _rapidbyte.open_loads SET started = started - interval '1 day' WHERE ended IS NULL"; }
+
+# json <expression of d>
+json() {
+    python3 -c 'import json,sys; d = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$stdout" "$1"
+}
+
 # b and c can't be read: a alone is committed.
 src_sql 'ALTER TABLE b RENAME TO b_away; ALTER TABLE c RENAME TO c_away'
 run_is 8 "a of three streams is loaded" "$RAPIDBYTE" run "$p"
 src_sql 'ALTER TABLE b_away RENAME TO b'
 run_is 0 "b alone is run" "$RAPIDBYTE" run "$p" --streams b
-is "$(rows a) $(rows b)" "2 2" "b joins the load that did not end"
+is "$(rows a) $(rows b)" "2 2" "b alone is run: a is as it was"
 src_sql 'ALTER TABLE c_away RENAME TO c'
-run_is 0 "all are run" "$RAPIDBYTE" run "$p"
-is "$(rows a) $(rows b) $(rows c)" "2 2 2" "a run of some streams did not end the load: nothing is appended twice"
+first=$(dst_sql "SELECT load_id FROM _rapidbyte.loads WHERE stream = 'a'")
+run_is 0 "all are run" "$RAPIDBYTE" run "$p" --output json
+is "$(rows a) $(rows c)" "2 2" "what an unfinished load has appended is not appended again"
+is "$(json '[(s["outcome"], s.get("loaded_by")) for s in d["streams"]][0]')" "('already_loaded', '$first')" "the report names the load that appended it"
+like "$stderr" "stream 'a': appended by the load of 20..-..-.. ..:..:.. .....? \\($first\\)" "the note names it, and its time"
+is "$(rows b)" 2 "nor is what a run of some streams has brought since"
+is "$(dst_sql 'SELECT count(*) FROM _rapidbyte.open_loads WHERE ended IS NULL')" 0 "with c all loads have ended"
 run_is 0 "all are run again" "$RAPIDBYTE" run "$p"
-is "$(rows a) $(rows b) $(rows c)" "4 4 4" "that load has ended: the next run is a new one"
+is "$(rows a) $(rows b) $(rows c)" "4 4 4" "no load is unfinished: all is appended"
 
 # A run of one stream alone ends the load it began.
 run_is 0 "a alone" "$RAPIDBYTE" run "$p" --streams a
 run_is 0 "a alone again" "$RAPIDBYTE" run "$p" --streams a
 is "$(rows a)" 8 "each run of a alone is a load of its own"
 
-# A stream that can't be loaded any more leaves the document.
-src_sql 'DROP TABLE c'
-run_is 8 "c is gone" "$RAPIDBYTE" run "$p"
-STREAMS='- { name: a }
-- { name: b }'
-pipeline "$p"
-run_is 0 "c leaves the document" "$RAPIDBYTE" run "$p"
-like "$stderr" "already loaded" "what stood in the load is not loaded again"
+# The next night is a new night; --resume says that it is not, --new that it is one at once.
+src_sql 'ALTER TABLE c RENAME TO c_away'
+run_is 8 "a night without c" "$RAPIDBYTE" run "$p"
 before=$(rows a)
-run_is 0 "the load has ended without c" "$RAPIDBYTE" run "$p"
-is "$(rows a)" $((before + 2)) "the next run is a new one"
+run_is 8 "the repeat in the morning" "$RAPIDBYTE" run "$p"
+is "$(rows a)" "$before" "the repeat in the morning appends nothing again"
+a_day_later
+run_is 8 "the next night with --resume" "$RAPIDBYTE" run "$p" --resume
+is "$(rows a)" "$before" "--resume appends nothing again, a day later"
+run_is 8 "the next night" "$RAPIDBYTE" run "$p"
+is "$(rows a)" $((before + 2)) "the next night appends"
+like "$stderr" "the load of 20.* did not end and is given up; what it has appended stays: a, b" "the load that is given up is named"
+run_is 8 "--new" "$RAPIDBYTE" run "$p" --new
+is "$(rows a)" $((before + 4)) "--new appends at once"
+run_is 8 "after --new" "$RAPIDBYTE" run "$p"
+is "$(rows a)" $((before + 4)) "what --new has appended is not appended again"
+EXTRA='resume_within: 0s' pipeline "$p"
+run_is 8 "resume_within: 0s" "$RAPIDBYTE" run "$p"
+is "$(rows a)" $((before + 6)) "resume_within: 0s: each run appends"
+pipeline "$p"
+run_is 2 "--new and --resume" "$RAPIDBYTE" run "$p" --new --resume
+like "$stderr" "exclude each other" "--new and --resume: says so"
 
-# --full-refresh cannot read again what stands in a load that did not end.
-src_sql 'CREATE TABLE d (id integer); INSERT INTO d VALUES (1)'
-STREAMS='- { name: d, sync_mode: incremental, cursor_field: id }
-- { name: missing }'
-PIPELINE=refresh pipeline "$p"
-run_is 8 "d is loaded, another isn't" "$RAPIDBYTE" run "$p"
-src_sql 'UPDATE d SET id = 7'
-run_is 2 "--full-refresh of a load that did not end" "$RAPIDBYTE" run "$p" --full-refresh
-like "$stderr" "without --full-refresh" "says what to do"
+# What was appended by another document: neither again nor passed off as this one's.
+STREAMS='- { name: a, where: id > 1 }
+- { name: b }
+- { name: c }' pipeline "$p"
+run_is 8 "the stream's where has changed" "$RAPIDBYTE" run "$p"
+like "$stderr" "stream 'a': the load of .* has appended it, and streams\\.a\\.where has changed since" "changed: it is refused by what has changed"
+is "$(rows a)" $((before + 6)) "changed: nothing is appended"
+run_is 8 "changed: --new" "$RAPIDBYTE" run "$p" --new
+is "$(rows a)" $((before + 7)) "changed: --new appends it as it is now"
+# The table was dropped: its rows are gone, whatever the receipt says.
+STREAMS='- { name: a }
+- { name: b }
+- { name: c }' pipeline "$p"
+run_is 8 "before the table goes" "$RAPIDBYTE" run "$p" --new
+dst_sql 'DROP TABLE raw.a; CREATE TABLE raw.a (id integer)'
+run_is 8 "the table was made anew" "$RAPIDBYTE" run "$p"
+is "$(rows a)" 2 "a table that was made anew gets its rows"
+
+# A stream that can't be loaded any more leaves the document.
+STREAMS='- { name: a }
+- { name: b }' pipeline "$p"
+before=$(rows b)
+run_is 0 "c leaves the document" "$RAPIDBYTE" run "$p"
+is "$(rows b)" "$before" "c leaves the document: nothing is appended again"
+run_is 0 "the load has ended without c" "$RAPIDBYTE" run "$p"
+is "$(rows b)" $((before + 2)) "the next run is a new one"
+
+# state abandon.
+STREAMS='- { name: a }
+- { name: c }' pipeline "$p"
+run_is 8 "a load that does not end" "$RAPIDBYTE" run "$p"
+unfinished=$(dst_sql 'SELECT load_id FROM _rapidbyte.open_loads WHERE ended IS NULL')
+before=$(rows a)
+run_is 4 "state abandon: no such load" "$RAPIDBYTE" state abandon "$p" 0123
+like "$stderr" "pipeline 'test' has no unfinished load with the number '0123'" "state abandon: no such load: says so"
+run_is 0 "state abandon" "$RAPIDBYTE" state abandon "$p"
+like "$stdout" "^load $unfinished of 20.* is given up" "state abandon: names it"
+run_is 0 "state abandon again" "$RAPIDBYTE" state abandon "$p"
+like "$stdout" "no unfinished load" "state abandon again: there is none"
+run_is 8 "after state abandon" "$RAPIDBYTE" run "$p"
+is "$(rows a)" $((before + 2)) "after state abandon: it is appended again"
+
+# Streams that can be read again are, whatever an earlier load left.
+src_sql 'CREATE TABLE d (id integer PRIMARY KEY, v text); CREATE TABLE e (LIKE d INCLUDING ALL); CREATE TABLE f (LIKE d INCLUDING ALL)'
+src_sql "INSERT INTO d VALUES (1, 'night1'); INSERT INTO e SELECT * FROM d; INSERT INTO f SELECT * FROM d"
+kept='- { name: d, write_mode: replace }
+- { name: e, write_mode: upsert }
+- { name: f, sync_mode: incremental, cursor_field: id, write_mode: append }'
+STREAMS="$kept
+- { name: missing }" PIPELINE=nights pipeline "$p"
+for night in 1 2 3; do
+    src_sql "UPDATE d SET v = 'night$night'; UPDATE e SET v = 'night$night'; INSERT INTO f VALUES ($((night + 1)), 'more')"
+    run_is 8 "night $night: one stream fails" "$RAPIDBYTE" run "$p"
+    for table in d e f; do same "$table" "night $night: $table is of now"; done
+done
+src_sql "UPDATE d SET v = 'alone'"
+run_is 8 "--streams after a failure" "$RAPIDBYTE" run "$p" --streams d,missing
+same d "--streams after a failure: read anew"
+src_sql "UPDATE d SET v = 'alone again'; UPDATE f SET v = 'changed before the cursor' WHERE id = 1"
+run_is 0 "--full-refresh --streams after a failure" "$RAPIDBYTE" run "$p" --full-refresh --streams d,f
+same d "--full-refresh --streams after a failure: d"
+same f "--full-refresh --streams after a failure: f"
+src_sql "UPDATE d SET v = 'mended'; CREATE TABLE missing (id int); INSERT INTO missing VALUES (1); INSERT INTO f VALUES (100, 'last')"
+run_is 0 "the bad stream is mended" "$RAPIDBYTE" run "$p"
+for table in d e f missing; do same "$table" "mended: $table"; done
+src_sql "DROP TABLE missing; UPDATE d SET v = 'once more'; CREATE TABLE elsewhere (id integer PRIMARY KEY, v text); INSERT INTO elsewhere VALUES (7, 'x')"
+run_is 8 "another failure" "$RAPIDBYTE" run "$p"
+dst_sql 'DROP TABLE raw.d; CREATE TABLE raw.d (id integer PRIMARY KEY, v text)'
+run_is 8 "the target was dropped between the runs" "$RAPIDBYTE" run "$p"
+same d "the target was dropped between the runs: it is filled"
+STREAMS="- { name: d, write_mode: replace, table: elsewhere }
+- { name: missing }" PIPELINE=nights pipeline "$p"
+run_is 8 "the source's table changed between the runs" "$RAPIDBYTE" run "$p"
+is "$(dst_sql 'SELECT * FROM raw.d')" "7|x" "the source's table changed between the runs: the new content"
 
 # A cursor that was kept for another column.
-src_sql 'CREATE TABLE e (id integer, other integer); INSERT INTO e VALUES (100, 1)'
-STREAMS='- { name: e, sync_mode: incremental, cursor_field: id }'
+src_sql 'CREATE TABLE g (id integer, other integer); INSERT INTO g VALUES (100, 1)'
+STREAMS='- { name: g, sync_mode: incremental, cursor_field: id }'
 PIPELINE=cursor pipeline "$p"
 run_is 0 "a cursor on id" "$RAPIDBYTE" run "$p"
-src_sql 'INSERT INTO e VALUES (101, 2)'
-STREAMS='- { name: e, sync_mode: incremental, cursor_field: other }'
+src_sql 'INSERT INTO g VALUES (101, 2)'
+STREAMS='- { name: g, sync_mode: incremental, cursor_field: other }'
 PIPELINE=cursor pipeline "$p"
 run_is 2 "a cursor on another column" "$RAPIDBYTE" run "$p"
 like "$stderr" "kept for column 'id'" "says which it was"
 run_is 0 "read from its start" "$RAPIDBYTE" run "$p" --full-refresh
-same e "every row once"
+same g "every row once"
 done_testing

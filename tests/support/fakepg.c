@@ -130,7 +130,10 @@ static struct rb_fakepg_rule *find_rule(struct rb_fakepg *fake, const char *sql)
 {
     for (size_t i = 0; i < fake->n_rules; i++) {
         struct rb_fakepg_rule *rule = &fake->rules[i];
-        if (rule->sql != NULL && strstr(sql, rule->sql) != NULL) {
+        /* COMMIT alone: the word is also the beginning of an isolation level's. */
+        bool whole = rule->sql != NULL && strcmp(rule->sql, "COMMIT") == 0;
+        if (rule->sql != NULL &&
+            (whole ? strcmp(sql, rule->sql) == 0 : strstr(sql, rule->sql) != NULL)) {
             return rule;
         }
     }
@@ -160,7 +163,7 @@ static const char *track_transaction(struct rb_fakepg *fake, const char *sql)
 {
     if (strncmp(sql, "BEGIN", 5) == 0) {
         /* Several statements in one: what counts is where they end. */
-        fake->transaction = strstr(sql, "COMMIT") != NULL ? 'I' : 'T';
+        fake->transaction = strstr(sql, "; COMMIT") != NULL ? 'I' : 'T';
         return "BEGIN";
     }
     if (strncmp(sql, "ROLLBACK TO", 11) == 0) {

@@ -12,7 +12,7 @@
 
 enum {
     RB_FAKEPG_RULES = 16,
-    RB_FAKEPG_COLUMNS = 8,
+    RB_FAKEPG_COLUMNS = 16,
     RB_FAKEPG_KEPT_MAX = 64,
     RB_FAKEPG_MAX = 16 * 1024 * 1024
 };

@@ -229,9 +229,9 @@ static void test_streams(void **ctx)
          "append or upsert, or sync_mode full_refresh]\n"},
         {STREAM "{ name: a, cursor_field: id, lookback: 1h, cursor_nulls: fail, "
                 "primary_key: [id], replace_method: swap }\n",
-         "8:18: cursor_field has an effect with sync_mode incremental alone\n"
-         "8:36: lookback has an effect with sync_mode incremental alone\n"
-         "8:50: cursor_nulls has an effect with sync_mode incremental alone\n"
+         "8:18: cursor_field has an effect with sync_mode incremental or write_mode replace alone\n"
+         "8:36: lookback has an effect with sync_mode incremental or write_mode replace alone\n"
+         "8:50: cursor_nulls has an effect with sync_mode incremental or write_mode replace alone\n"
          "8:70: primary_key has an effect with write_mode upsert alone\n"
          "8:89: replace_method has an effect with write_mode replace alone\n"},
         {STREAM "{ name: a, sync_mode: incremental, cursor_field: id, lookback: -5 }\n",

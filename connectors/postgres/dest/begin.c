@@ -1,4 +1,7 @@
-/* rb_begin: the pipeline's lock, the load to use, what is loaded already. */
+/* rb_begin: the pipeline's lock, the load of this run, what it has already and what earlier ones
+ * left.
+ */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,217 +9,308 @@
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
-static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+enum { NUMBER_MAX = 24 };
+
+/* What one rb_begin works on. */
+struct begin {
+    struct rb_dest *dest;
+    const char *offered; /* the load to open */
+    const char *pipeline;
+    const char *key; /* NULL: the load has no name */
+    const char *claim;
+    struct rb_json_value request;
+    const struct rb_stream_context *streams;
+    size_t n_streams;
+    struct rb_query_result found; /* load_find.sql */
+    struct rb_query_result left;  /* load_leave.sql */
+    bool resumed;                 /* it had begun, by this run or for the key, and goes on */
+    bool ended;                   /* the key's load has ended: nothing is to be done */
+    size_t dropped;               /* staging tables */
+};
+
+static void begin_release(struct begin *begin)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    const char *pid = "unknown";
-    const char *from = "";
-    if (rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0) {
-        pid = rb_query_text(&r, 0, 0);
-        from = rb_query_text(&r, 0, 2);
-    }
-    int status =
-        rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
-                     "pipeline '%s' is being loaded by another run (server process %s%s%s)",
-                     pipeline, pid, from[0] != '\0' ? ", client " : "", from);
-    rb_error_set_hint(err,
-                      "wait for it to end; if it is dead, its lock goes with its connection: "
-                      "SELECT pg_terminate_backend(%s)",
-                      pid);
-    return status;
+    rb_query_result_release(&begin->found);
+    rb_query_result_release(&begin->left);
 }
 
-int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+static const char *load_id(const struct begin *begin)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    int status = rb_dest_query(dest, rb_sql_pipeline_lock, &pipeline, 1, &r, err);
-    if (status < 0 || rb_query_bool(&r, 0, 0)) {
-        return status;
-    }
-    return locked_by(dest, pipeline, err);
+    return begin->resumed || begin->ended ? rb_query_text(&begin->found, 0, 0) : begin->offered;
 }
 
-/* Their names as a JSON array; with `tables`, objects with the names of stream and table. */
-static int write_names(const struct rb_stream_context *streams, size_t n_streams, bool tables,
-                       struct rb_buf *ret, struct rb_error *err)
+static int no_memory(struct rb_error *err)
 {
+    return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for names");
+}
+
+/* The names of the streams that the load is to bring: a key names the whole document's load,
+ * whatever is chosen of it now. */
+static int write_names(const struct begin *begin, struct rb_buf *ret, struct rb_error *err)
+{
+    size_t len = 0;
+    struct rb_json_value all = rb_json_get(begin->request, "document_streams");
+    const char *text = begin->key != NULL ? rb_json_source(all, &len) : NULL;
+    if (text != NULL && rb_json_is_array(all)) {
+        return rb_buf_append(ret, text, len) == 0 ? 0 : no_memory(err);
+    }
     struct rb_json json;
     rb_json_init(&json, ret);
     rb_json_begin_array(&json);
-    for (size_t i = 0; i < n_streams; i++) {
-        if (tables) {
-            rb_json_begin_object(&json);
-            rb_json_member_str(&json, "stream", streams[i].stream_name);
-            rb_json_member_str(&json, "table", streams[i].destination_table);
-            rb_json_end_object(&json);
-        } else {
-            rb_json_str(&json, streams[i].stream_name);
-        }
+    for (size_t i = 0; i < begin->n_streams; i++) {
+        rb_json_str(&json, begin->streams[i].stream_name);
     }
     rb_json_end_array(&json);
-    int status = rb_json_finish(&json);
-    return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for names");
+    return rb_json_finish(&json) == 0 ? 0 : no_memory(err);
 }
 
-/* Within a transaction: the load to go on with, leftovers gone. */
-static int take_load(struct rb_dest *dest, const char *offered, const char *pipeline,
-                     const struct rb_stream_context *streams, size_t n_streams,
-                     struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
+/* A number of milliseconds of the request as a parameter; NULL: without a limit. */
+static const char *milliseconds(const struct begin *begin, const char *member, char ret[NUMBER_MAX])
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    int status = write_names(streams, n_streams, false, &names, err);
-    status = status < 0
-                 ? status
-                 : rb_dest_query(dest, rb_sql_load_unfinished, &pipeline, 1, unfinished, err);
-    if (status == 0 && rb_query_text(unfinished, 0, 0) == NULL) {
-        const char *params[] = {offered, pipeline, rb_buf_str(&names)};
-        status = rb_dest_query(dest, rb_sql_load_open, params, 3, NULL, err);
-    } else if (status == 0) {
-        const char *load_id = rb_query_text(unfinished, 0, 0);
-        const char *params[] = {load_id, rb_buf_str(&names)};
-        status = rb_dest_query(dest, rb_sql_load_join, params, 2, NULL, err);
-        status = status < 0 ? status
-                            : rb_dest_query(dest, rb_sql_load_forget_units, &load_id, 1, NULL, err);
+    struct rb_json_value value = rb_json_get(begin->request, member);
+    if (rb_json_is_absent(value)) {
+        return NULL;
     }
-    return status == 0 ? rb_ledger_drop_leftovers(dest, pipeline, ret_dropped, err) : status;
+    snprintf(ret, NUMBER_MAX, "%" PRId64, rb_json_int(value, -1));
+    return ret;
+}
+
+static int open_load(struct begin *begin, const char *names, struct rb_error *err)
+{
+    size_t len = 0;
+    RB_CLEANUP(rb_buf_release) struct rb_buf document = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    struct rb_json_value value = rb_json_get(begin->request, "document");
+    const char *text = rb_json_is_absent(value) ? NULL : rb_json_source(value, &len);
+    if (text != NULL && rb_buf_append(&document, text, len) < 0) {
+        return no_memory(err);
+    }
+    const char *params[] = {begin->offered,
+                            begin->pipeline,
+                            names,
+                            begin->key,
+                            text != NULL ? rb_buf_str(&document) : NULL,
+                            begin->claim};
+    return rb_dest_query(begin->dest, rb_sql_load_open, params, 6, NULL, err);
+}
+
+static int resume_load(struct begin *begin, const char *names, struct rb_error *err)
+{
+    const char *id = load_id(begin);
+    const char *params[] = {id, names, begin->claim};
+    int status = rb_dest_query(begin->dest, rb_sql_load_resume, params, 3, NULL, err);
+    return status < 0 ? status
+                      : rb_dest_query(begin->dest, rb_sql_load_forget_units, &id, 1, NULL, err);
+}
+
+/* Within a transaction: this run's load, what earlier ones left, leftovers gone. */
+static int take_load(struct begin *begin, struct rb_error *err)
+{
+    struct rb_dest *dest = begin->dest;
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    const char *find[] = {begin->pipeline, begin->key, begin->offered};
+    int status = write_names(begin, &names, err);
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_load_find, find, 3, &begin->found, err);
+    if (status < 0) {
+        return status;
+    }
+    begin->ended = rb_query_bool(&begin->found, 0, 1);
+    begin->resumed = rb_query_text(&begin->found, 0, 0) != NULL && !begin->ended;
+    if (begin->ended) {
+        return 0;
+    }
+    char keep[NUMBER_MAX];
+    const char *leave[] = {begin->pipeline, load_id(begin), milliseconds(begin, "keep_ms", keep)};
+    /* Before this run's begins: what is given up is not of it. */
+    status = rb_dest_query(dest, rb_sql_load_leave, leave, 3, &begin->left, err);
+    if (status == 0) {
+        status = begin->resumed ? resume_load(begin, rb_buf_str(&names), err)
+                                : open_load(begin, rb_buf_str(&names), err);
+    }
+    return status < 0 ? status
+                      : rb_ledger_drop_leftovers(dest, begin->pipeline, &begin->dropped, err);
+}
+
+/* Within a transaction: what the ledger says of tables that are not there any more is void. */
+static int void_gone(struct begin *begin, struct rb_error *err)
+{
+    if (begin->ended) {
+        return 0;
+    }
+    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    const char *schema = begin->dest->config.schema;
+    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
+    const char *receipts[] = {load_id(begin), rb_buf_str(&keys), schema};
+    const char *checkpoints[] = {begin->pipeline, rb_buf_str(&keys), schema};
+    /* A load that begins now has no receipts yet, or they are of this run's own. */
+    if (status == 0 && begin->resumed) {
+        status = rb_dest_query(begin->dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
+    }
+    return status < 0 ? status
+                      : rb_dest_query(begin->dest, rb_sql_ledger_void_checkpoints, checkpoints, 3,
+                                      NULL, err);
+}
+
+static int begin_load(struct begin *begin, struct rb_error *err)
+{
+    struct rb_dest *dest = begin->dest;
+    int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_CONNECTED, err);
+    status = status < 0 ? status : rb_ledger_ensure(dest, err);
+    status = status < 0 ? status : rb_dest_lock_pipeline(dest, begin->pipeline, err);
+    status = status < 0 ? status : RB_FAULT(DEST_PIPELINE_LOCKED, err);
+    status = status < 0 ? status : rb_dest_end_writers(dest, begin->pipeline, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_load_begin, err);
+    status = status < 0 ? status : take_load(begin, err);
+    status = status < 0 ? status : RB_FAULT(DEST_LOAD_TAKEN, err);
+    status = status < 0 ? status : void_gone(begin, err);
+    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMIT, err);
+    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    return status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMITTED, err);
+}
+
+static void write_raw(struct rb_json *json, const char *name, const struct rb_query_result *result,
+                      size_t row, size_t column)
+{
+    size_t len = 0;
+    const char *text = rb_query_value(result, row, column, &len);
+    rb_json_member_raw(json, name, text, text != NULL ? len : 0);
 }
 
 static void write_stream(const struct rb_query_result *ledger, size_t row,
                          const struct rb_stream_context *context, struct rb_json *ret)
 {
-    size_t len = 0;
-    const char *text = rb_query_value(ledger, row, 4, &len);
     rb_json_begin_object(ret);
     rb_json_member_str(ret, "stream_name", context->stream_name);
     rb_json_member_bool(ret, "loaded", rb_query_bool(ledger, row, 0));
     rb_json_member_i64(ret, "rows", rb_query_int(ledger, row, 1, 0));
     rb_json_member_i64(ret, "bytes", rb_query_int(ledger, row, 2, 0));
     rb_json_member_i64(ret, "parts", rb_query_int(ledger, row, 3, 0));
-    rb_json_member_raw(ret, "checkpoint", text, text != NULL ? len : 0);
+    write_raw(ret, "checkpoint", ledger, row, 4);
     rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(ledger, row, 5));
+    if (rb_query_text(ledger, row, 6) != NULL) {
+        rb_json_key(ret, "appended_by");
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "load_id", rb_query_text(ledger, row, 6));
+        rb_json_member_i64(ret, "started_ms", rb_query_int(ledger, row, 7, 0));
+        rb_json_member_i64(ret, "rows", rb_query_int(ledger, row, 8, 0));
+        write_raw(ret, "document", ledger, row, 9);
+        rb_json_end_object(ret);
+    }
     rb_json_end_object(ret);
 }
 
-static bool any_incremental(const struct rb_stream_context *streams, size_t n_streams)
+static bool any_incremental(const struct begin *begin)
 {
     size_t i = 0;
-    while (i < n_streams && streams[i].sync_mode != RB_CONTEXT_INCREMENTAL) {
+    while (i < begin->n_streams && begin->streams[i].sync_mode != RB_CONTEXT_INCREMENTAL) {
         i++;
     }
-    return i < n_streams;
+    return i < begin->n_streams;
 }
 
-/* What the ledger has of each stream: when the load begins now, nothing but cursors. */
-static int write_streams(struct rb_dest *dest, const char *load_id, bool is_new,
-                         const char *pipeline, const struct rb_stream_context *streams,
-                         size_t n_streams, struct rb_json *ret, struct rb_error *err)
+/* Whether the ledger has anything to say of the streams: of a load that begins now, cursors, and
+ * what an unfinished one has appended. */
+static bool has_past(const struct begin *begin)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    return begin->resumed || begin->left.n_rows > 0 || any_incremental(begin);
+}
+
+static int write_streams(const struct begin *begin, struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
     rb_query_result_init(&ledger);
     int status = 0;
-    if (!is_new || any_incremental(streams, n_streams)) {
-        status = write_names(streams, n_streams, true, &names, err);
-        const char *params[] = {load_id, pipeline, dest->config.schema, rb_buf_str(&names)};
-        status = status < 0 ? status
-                            : rb_dest_query(dest, rb_sql_ledger_streams, params, 4, &ledger, err);
-        if (status == 0 && ledger.n_rows != n_streams) {
+    if (!begin->ended && has_past(begin)) {
+        char skip[NUMBER_MAX];
+        status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
+        const char *params[] = {load_id(begin), begin->pipeline, begin->dest->config.schema,
+                                rb_buf_str(&keys), milliseconds(begin, "skip_ms", skip)};
+        status = status < 0
+                     ? status
+                     : rb_dest_query(begin->dest, rb_sql_ledger_streams, params, 5, &ledger, err);
+        if (status == 0 && ledger.n_rows != begin->n_streams) {
             status =
                 rb_error_set(err, RB_EINTERNAL, "LEDGER", "the ledger told of %zu streams, not %zu",
-                             ledger.n_rows, n_streams);
+                             ledger.n_rows, begin->n_streams);
         }
     }
     rb_json_key(ret, "streams");
     rb_json_begin_array(ret);
-    for (size_t i = 0; status == 0 && i < n_streams; i++) {
-        write_stream(&ledger, i, &streams[i], ret);
+    for (size_t i = 0; status == 0 && !begin->ended && i < begin->n_streams; i++) {
+        write_stream(&ledger, i, &begin->streams[i], ret);
     }
     rb_json_end_array(ret);
     return status;
 }
 
-static void write_notes(const char *resumed, size_t dropped, struct rb_json *ret)
+static void write_left(const struct begin *begin, struct rb_json *ret)
+{
+    rb_json_key(ret, "left");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; i < begin->left.n_rows; i++) {
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "load_id", rb_query_text(&begin->left, i, 0));
+        rb_json_member_i64(ret, "started_ms", rb_query_int(&begin->left, i, 1, 0));
+        rb_json_member_str(ret, "streams", rb_query_text(&begin->left, i, 2));
+        rb_json_member_bool(ret, "given_up", rb_query_bool(&begin->left, i, 3));
+        rb_json_end_object(ret);
+    }
+    rb_json_end_array(ret);
+}
+
+static void write_notes(const struct begin *begin, struct rb_json *ret)
 {
     char note[256];
     rb_json_key(ret, "notes");
     rb_json_begin_array(ret);
-    if (resumed != NULL) {
-        snprintf(note, sizeof note, "load %.100s did not end and is resumed", resumed);
-        rb_json_str(ret, note);
-    }
-    if (dropped > 0) {
+    if (begin->dropped > 0) {
         snprintf(note, sizeof note, "%zu staging tables of loads that did not end were dropped",
-                 dropped);
+                 begin->dropped);
         rb_json_str(ret, note);
     }
     rb_json_end_array(ret);
 }
 
-/* Within a transaction: what the ledger says of tables that are not there any more is void. A load
- * that begins now (`resumed` NULL) has no receipts yet. */
-static int void_gone(struct rb_dest *dest, const char *resumed, const char *pipeline,
-                     const struct rb_stream_context *streams, size_t n_streams,
-                     struct rb_error *err)
+static void write_load(const struct begin *begin, struct rb_json *ret)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    int status = write_names(streams, n_streams, true, &names, err);
-    const char *receipts[] = {resumed, rb_buf_str(&names), dest->config.schema};
-    const char *checkpoints[] = {pipeline, rb_buf_str(&names), dest->config.schema};
-    if (status == 0 && resumed != NULL) {
-        status = rb_dest_query(dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
+    rb_json_member_str(ret, "load_id", load_id(begin));
+    rb_json_member_bool(ret, "resumed", begin->resumed);
+    rb_json_member_bool(ret, "ended", begin->ended);
+    if (begin->resumed || begin->ended) {
+        write_raw(ret, "document", &begin->found, 0, 2);
     }
-    return status < 0
-               ? status
-               : rb_dest_query(dest, rb_sql_ledger_void_checkpoints, checkpoints, 3, NULL, err);
+    if (rb_query_text(&begin->found, 0, 3) != NULL) {
+        rb_json_member_i64(ret, "ended_ms_ago", rb_query_int(&begin->found, 0, 3, 0));
+    }
+    write_left(begin, ret);
+    write_notes(begin, ret);
 }
 
-static int begin_load(struct rb_dest *dest, const char *offered, const char *pipeline,
-                      const struct rb_stream_context *streams, size_t n_streams,
-                      struct rb_query_result *unfinished, size_t *ret_dropped, struct rb_error *err)
+int rb_dest_begin(void *self, const char *offered, const char *pipeline,
+                  const struct rb_stream_context *streams, size_t n_streams,
+                  struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
-    int status = rb_dest_connect(dest, err);
-    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_CONNECTED, err);
-    status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
-    status = status < 0 ? status : RB_FAULT(DEST_PIPELINE_LOCKED, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_load_begin, err);
-    status = status < 0 ? status
-                        : take_load(dest, offered, pipeline, streams, n_streams, unfinished,
-                                    ret_dropped, err);
-    status = status < 0 ? status : RB_FAULT(DEST_LOAD_TAKEN, err);
-    if (status == 0) {
-        status =
-            void_gone(dest, rb_query_text(unfinished, 0, 0), pipeline, streams, n_streams, err);
-    }
-    status = status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMIT, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
-    return status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMITTED, err);
-}
-
-int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
-                  const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                  struct rb_error *err)
-{
-    struct rb_dest *dest = self;
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result unfinished;
-    rb_query_result_init(&unfinished);
-    size_t dropped = 0;
-    int status =
-        begin_load(dest, load_id, pipeline, streams, n_streams, &unfinished, &dropped, err);
+    RB_CLEANUP(begin_release)
+    struct begin begin = {
+        .dest = self,
+        .offered = offered,
+        .pipeline = pipeline,
+        .key = rb_json_text(rb_json_get(request, "key"), NULL),
+        .claim = rb_json_text(rb_json_get(request, "claim"), offered),
+        .request = request,
+        .streams = streams,
+        .n_streams = n_streams,
+    };
+    rb_query_result_init(&begin.found);
+    rb_query_result_init(&begin.left);
+    int status = begin_load(&begin, err);
     if (status < 0) {
-        rb_dest_abort(dest);
-        rb_grants_hint(dest, n_streams > 0 ? &streams[0] : NULL, err);
+        rb_dest_abort(begin.dest);
+        rb_grants_hint(begin.dest, n_streams > 0 ? &streams[0] : NULL, err);
         return status;
     }
-    const char *resumed = rb_query_text(&unfinished, 0, 0);
-    const char *used = resumed != NULL ? resumed : load_id;
-    rb_json_member_str(ret, "load_id", used);
-    rb_json_member_bool(ret, "resumed", resumed != NULL);
-    if (rb_query_text(&unfinished, 0, 1) != NULL) {
-        rb_json_member_i64(ret, "ended_ms_ago", rb_query_int(&unfinished, 0, 1, 0));
-    }
-    write_notes(resumed, dropped, ret);
-    return write_streams(dest, used, resumed == NULL, pipeline, streams, n_streams, ret, err);
+    write_load(&begin, ret);
+    return write_streams(&begin, ret, err);
 }

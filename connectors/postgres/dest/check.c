@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
 
 /* The source's columns, as far as the host knows them. A type that a user made is what a run would
  * make of it here: where the table has the column already, its type is taken to be that one. */
@@ -36,6 +37,41 @@ static int read_columns(const struct rb_stream_context *stream, const struct rb_
     return 0;
 }
 
+/* The ledger's newest cursor of the stream, if it is one of the table that is there. */
+static int find_cursor(struct rb_dest *dest, const struct rb_stream_context *stream,
+                       bool *ret_has_cursor, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
+    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    rb_query_result_init(&ledger);
+    int status = rb_ledger_write_keys(stream, 1, &keys, err);
+    const char *params[] = {"", stream->pipeline, dest->config.schema, rb_buf_str(&keys), "-1"};
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_streams, params, 5, &ledger, err);
+    *ret_has_cursor = status == 0 && rb_query_text(&ledger, 0, 4) != NULL;
+    return status;
+}
+
+/* Rows that a run would add again. */
+static int check_past(struct rb_dest *dest, const struct rb_stream_context *stream,
+                      const struct rb_target *target, struct rb_json *changes, struct rb_error *err)
+{
+    bool has_ledger = false, has_cursor = false, foreign = false;
+    int status = rb_ledger_check(dest, &has_ledger, err);
+    if (status < 0 || !has_ledger) {
+        return status;
+    }
+    if (stream->sync_mode == RB_CONTEXT_INCREMENTAL) {
+        status = find_cursor(dest, stream, &has_cursor, err);
+    }
+    status =
+        status < 0 ? status : rb_dest_check_past(dest, stream, target, has_cursor, &foreign, err);
+    if (status == 0 && foreign) {
+        rb_json_str(changes, "rows are added to rows that no load of this pipeline put there");
+    }
+    return status;
+}
+
 static int check_table(struct rb_dest *dest, const struct rb_stream_context *stream,
                        struct rb_json *changes, struct rb_error *err)
 {
@@ -56,7 +92,8 @@ static int check_table(struct rb_dest *dest, const struct rb_stream_context *str
         rb_json_str(changes, "CREATE TABLE");
         return 0;
     }
-    if (stream->write_mode == RB_CONTEXT_REPLACE &&
+    status = check_past(dest, stream, &target, changes, err);
+    if (status == 0 && stream->write_mode == RB_CONTEXT_REPLACE &&
         strcmp(stream->replace_method, "truncate") != 0) {
         status = rb_swap_check(dest, &target, table, err);
     }

@@ -88,6 +88,10 @@ int rb_ledger_ensure(struct rb_dest *dest, struct rb_error *err);
 /* What the ledger calls the stream's table. */
 void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context *context,
                       char ret[RB_DEST_TARGET_MAX]);
+/* The streams, their tables and how they are loaded, as the ledger's statements take them: a JSON
+ * array, into an empty buffer. */
+int rb_ledger_write_keys(const struct rb_stream_context *streams, size_t n_streams,
+                         struct rb_buf *ret, struct rb_error *err);
 /* The unit's number in the ledger. Whatever is committed behind the same parts has the same one, so
  * that of two sessions only one can. */
 int64_t rb_ledger_unit(const struct rb_stream_context *context);
@@ -99,7 +103,8 @@ int rb_ledger_find(struct rb_dest *dest, const struct rb_stream_context *context
  * of it. RB_EINTERNAL when it has none. */
 int rb_ledger_tell_part(struct rb_dest *dest, const struct rb_stream_context *context, int64_t unit,
                         struct rb_error *err);
-/* Within the transaction of the data. 1: the receipt is there already: roll back. */
+/* Within the transaction of the data. 1: the receipt is there already: roll back. RB_ELOCKED: the
+ * load is another run's now. */
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err);
 /* COMMIT. When its answer is lost, asks the ledger over a new connection whether the receipt
  * stands: 0 when it does; else the error says which way it went. */
@@ -233,6 +238,20 @@ int rb_evolve_may_widen(struct rb_evolution *evolution, struct rb_error *err);
 int rb_dest_settle_types(struct rb_dest *dest, struct rb_evolution *evolution,
                          struct rb_columns *columns, struct rb_error *err);
 
+/* ---- past.c */
+
+/* Of a stream (first %s) and its table (second): nothing that is wrong, but seldom meant. */
+#define RB_DEST_FOREIGN_ROWS                                                                       \
+    "stream '%s': %s has rows that no load of this pipeline put there; rows are added to them"
+
+/* Of a stream that adds rows to a table that is there: RB_ESCHEMA when it would add rows again that
+ * an earlier load put there, with the ways on. has_cursor: it goes on after a cursor.
+ * *ret_foreign_rows: the table has rows, and the ledger knows no load of the stream into it. Needs
+ * the ledger. */
+int rb_dest_check_past(struct rb_dest *dest, const struct rb_stream_context *context,
+                       const struct rb_target *target, bool has_cursor, bool *ret_foreign_rows,
+                       struct rb_error *err);
+
 /* ---- load.c */
 
 struct rb_load {
@@ -282,10 +301,18 @@ struct rb_swap {
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
                     const struct rb_swap *swap, struct rb_error *err);
 
-/* ---- begin.c */
+/* ---- lock.c */
 
 /* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+/* BEGIN of a transaction that writes for the stream's load: until its end rb_dest_end_writers finds
+ * it. */
+int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
+                          struct rb_error *err);
+/* Under the pipeline's lock, before a load is taken: ends the server processes in whose
+ * transactions an earlier run may still commit, and waits until they are gone, for as long as locks
+ * are waited for. RB_ELOCKED names one that stays. */
+int rb_dest_end_writers(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
 
 /* ---- grants.c */
 
@@ -297,8 +324,8 @@ void rb_grants_hint(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* ---- entry points */
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
-                  const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                  struct rb_error *err);
+                  const struct rb_stream_context *streams, size_t n_streams,
+                  struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
 int rb_dest_check(void *self, const struct rb_stream_context *streams, size_t n_streams,
                   struct rb_json *ret, struct rb_error *err);
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
@@ -307,7 +334,7 @@ int rb_dest_publish(void *self, const char *load_id, const char *pipeline,
                     const struct rb_stream_context *stream, struct rb_json_value request,
                     struct rb_write_summary *ret, struct rb_error *err);
 int rb_dest_abandon(void *self, const char *load_id, const char *pipeline,
-                    struct rb_json_value request, struct rb_error *err);
+                    struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
 int rb_dest_hash(void *self, const struct rb_stream_context *context, struct rb_json_value request,
                  struct rb_json *ret, struct rb_error *err);
 

@@ -121,6 +121,31 @@ void rb_ledger_target(const struct rb_dest *dest, const struct rb_stream_context
              context->destination_table);
 }
 
+static void write_key(const struct rb_stream_context *stream, struct rb_json *json)
+{
+    bool appends = stream->write_mode == RB_CONTEXT_APPEND;
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "stream", stream->stream_name);
+    rb_json_member_str(json, "table", stream->destination_table);
+    rb_json_member_bool(json, "append", appends);
+    rb_json_member_bool(json, "whole", appends && stream->sync_mode != RB_CONTEXT_INCREMENTAL);
+    rb_json_end_object(json);
+}
+
+int rb_ledger_write_keys(const struct rb_stream_context *streams, size_t n_streams,
+                         struct rb_buf *ret, struct rb_error *err)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < n_streams; i++) {
+        write_key(&streams[i], &json);
+    }
+    rb_json_end_array(&json);
+    int status = rb_json_finish(&json);
+    return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for names");
+}
+
 /* A JSON value's own text as a C string in `buf`; NULL when it is absent. */
 static int source_text(struct rb_json_value value, struct rb_buf *buf, const char **ret)
 {
@@ -237,6 +262,29 @@ static const char *mode_name(const struct rb_stream_context *context)
     return "append";
 }
 
+/* Why a receipt was not written: 1, it is there already, or the load is not this run's. */
+static int check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
+                       struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result claimed;
+    rb_query_result_init(&claimed);
+    if (context->claim[0] == '\0') {
+        return 1;
+    }
+    const char *params[] = {context->load_id, context->claim};
+    int status = rb_dest_query(dest, rb_sql_load_claimed, params, 2, &claimed, err);
+    if (status < 0 || rb_query_bool(&claimed, 0, 0)) {
+        return status < 0 ? status : 1;
+    }
+    status = rb_error_set(err, RB_ELOCKED, "LOAD_TAKEN_OVER",
+                          "the load is not this run's any more: the session that held the lock of "
+                          "pipeline '%s' was lost, and another run has begun since",
+                          context->pipeline);
+    rb_error_set_hint(err, "nothing of this stream was committed; run again when the other run has "
+                           "ended");
+    return status;
+}
+
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
 {
     const struct rb_stream_context *context = receipt->context;
@@ -273,6 +321,8 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         receipt->shape,
         dest->config.schema,
         context->destination_table,
+        context->sync_mode == RB_CONTEXT_INCREMENTAL ? "incremental" : "full_refresh",
+        context->claim[0] != '\0' ? context->claim : NULL,
     };
     if (source_text(receipt->checkpoint, &checkpoint, &params[10]) < 0 ||
         source_text(context->snapshot, &snapshot, &params[11]) < 0) {
@@ -286,7 +336,7 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         rb_error_prefix(err, "the receipt in the ledger");
         return status;
     }
-    return result.n_affected == 0 ? 1 : 0;
+    return result.n_affected > 0 ? 0 : check_claim(dest, context, err);
 }
 
 /* After COMMIT's answer was lost. */

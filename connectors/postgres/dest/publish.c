@@ -101,7 +101,7 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     rb_ledger_staging_name(stream, name);
     const char *staging = name;
     int64_t expected = rb_json_int(rb_json_at(request, "end", "records", NULL), -1);
-    int status = rb_query_exec(dest->conn, "BEGIN", err);
+    int status = rb_dest_begin_writing(dest, stream, err);
     status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_BEGUN, err);
     status = status < 0 ? status
                         : check_units(dest, stream, rb_json_get(request, "units"), receipt, err);
@@ -138,9 +138,10 @@ static int end_load(struct rb_dest *dest, const char *load_id, const char *pipel
     if (has_document && rb_buf_append(&streams, text, len) < 0) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for names");
     }
-    const char *params[] = {load_id, pipeline, has_document ? rb_buf_str(&streams) : NULL};
+    const char *params[] = {load_id, pipeline, has_document ? rb_buf_str(&streams) : NULL,
+                            rb_json_text(rb_json_get(request, "claim"), NULL)};
     int status = RB_FAULT(DEST_END_LOAD, err);
-    status = status < 0 ? status : rb_dest_query(dest, rb_sql_load_end, params, 3, NULL, err);
+    status = status < 0 ? status : rb_dest_query(dest, rb_sql_load_end, params, 4, NULL, err);
     return status < 0 ? status : RB_FAULT(DEST_END_LOAD_DONE, err);
 }
 

@@ -239,8 +239,10 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
     const char *params[] = {name, context->load_id, context->pipeline, context->stream_name};
     RB_CLEANUP(rb_target_release) struct rb_target staging;
     rb_target_init(&staging);
-    int status =
-        rb_query_exec(dest->conn, "BEGIN; SELECT pg_advisory_xact_lock(5931742210746714)", err);
+    int status = rb_dest_begin_writing(dest, context, err);
+    status = status < 0
+                 ? status
+                 : rb_query_exec(dest->conn, "SELECT pg_advisory_xact_lock(5931742210746714)", err);
     status = status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
     status = status < 0 ? status : RB_FAULT(DEST_SHARED_BEGUN, err);
     if (status == 0 && !staging.exists) {
@@ -278,36 +280,18 @@ static int truncate(struct unit *unit, struct rb_error *err)
     return status < 0 ? status : RB_FAULT(DEST_TRUNCATED, err);
 }
 
-/* Rows before the cursor are in the table that it was taken for. Another one gets all of them; if
- * it has rows already, it may be that one by a new name, and appending would double them. */
-static int check_moved(struct unit *unit, struct rb_error *err)
+/* Rows that are in the table already, and would be added again. */
+static int check_past(struct unit *unit, struct rb_error *err)
 {
     const struct rb_stream_context *context = unit->context;
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    if (context->sync_mode != RB_CONTEXT_INCREMENTAL || context->write_mode != RB_CONTEXT_APPEND ||
-        context->load_id[0] == '\0' || !unit->target.exists) {
+    bool foreign = false;
+    if (context->load_id[0] == '\0' || context->parts > 0) {
         return 0;
     }
-    char target[RB_DEST_TARGET_MAX];
-    rb_ledger_target(unit->dest, context, target);
-    const char *params[] = {context->pipeline, context->stream_name, target};
-    int status = rb_dest_query(unit->dest, rb_sql_ledger_elsewhere, params, 3, &r, err);
-    if (status < 0 || r.n_rows == 0) {
-        return status;
-    }
-    char elsewhere[RB_DEST_TARGET_MAX];
-    char sql[sizeof unit->target.relation + 32];
-    snprintf(elsewhere, sizeof elsewhere, "%s", rb_query_text(&r, 0, 0));
-    snprintf(sql, sizeof sql, "SELECT FROM %s LIMIT 1", unit->target.relation);
-    status = rb_dest_query_once(unit->dest, sql, NULL, 0, &r, err);
-    if (status == 0 && r.n_rows > 0) {
-        status = rb_error_set(err, RB_ESCHEMA, "TABLE_MOVED",
-                              "the stream's cursor was taken for table %s; %s has rows, and no "
-                              "cursor",
-                              elsewhere, target);
-        rb_error_set_hint(err, "rapidbyte state reset, for all rows to be appended to it; or "
-                               "another table, or write_mode: upsert");
+    bool has_cursor = !rb_json_is_absent(rb_json_get(context->cursor_info, "last_value"));
+    int status = rb_dest_check_past(unit->dest, context, &unit->target, has_cursor, &foreign, err);
+    if (status == 0 && foreign) {
+        rb_log(RB_LOG_WARN, RB_DEST_FOREIGN_ROWS, context->stream_name, unit->target.relation);
     }
     return status;
 }
@@ -329,7 +313,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     }
     status =
         status < 0 ? status : rb_dest_settle_types(dest, &unit->evolution, &unit->columns, err);
-    status = status < 0 ? status : check_moved(unit, err);
+    status = status < 0 ? status : check_past(unit, err);
     if (status < 0) {
         return status;
     }
@@ -343,7 +327,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     if (unit->staged) {
         status = stage_shared(unit, err);
     }
-    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : rb_dest_begin_writing(dest, unit->context, err);
     status = status < 0 ? status : RB_FAULT(DEST_TRANSACTION_BEGUN, err);
     if (status == 0 && unit->swap) {
         status = stage_for_swap(unit, err);
@@ -371,7 +355,7 @@ static int prepare_next(struct unit *unit, struct rb_error *err)
         return rb_error_set(err, RB_ESCHEMA, "TABLE_GONE",
                             "table \"%s\".\"%s\" was dropped while it was loaded", schema, table);
     }
-    status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : rb_dest_begin_writing(dest, unit->context, err);
     return status < 0 ? status : settle_target(unit, schema, table, err);
 }
 

@@ -8,6 +8,17 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.open_loads (
     ended timestamptz
 );
 CREATE INDEX IF NOT EXISTS open_loads_pipeline ON _rapidbyte.open_loads (pipeline, started);
+-- key: the name that its caller gave the load, unique in the pipeline. document: what it loads, and how, for a later run of the same key
+-- to be compared with. claim: which run writes it; NULL: none may. seq: the order of loads, since a clock may be set back.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = '_rapidbyte.open_loads'::regclass AND attname = 'claim') THEN
+        ALTER TABLE _rapidbyte.open_loads ADD COLUMN key text, ADD COLUMN document json, ADD COLUMN claim text,
+            ADD COLUMN seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY;
+        CREATE UNIQUE INDEX open_loads_key ON _rapidbyte.open_loads (pipeline, key);
+        CREATE INDEX open_loads_unfinished ON _rapidbyte.open_loads (pipeline) WHERE ended IS NULL;
+    END IF;
+END $$;
 -- unit -1: a stream of several units, made visible by publish. mode checkpoint: a part of a stream, whose number is the unit;
 -- the stream's receipt has the number after them. target: schema.table, for what one table got says nothing of another; empty
 -- where a checkpoint was set by hand.
@@ -34,6 +45,10 @@ CREATE TABLE IF NOT EXISTS _rapidbyte.loads (
     seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (load_id, stream, unit, target)
 );
+-- sync: full_refresh or incremental. target_oid: the table, for one that was dropped and made again is another. ledger_oid: this
+-- table; where it differs the ledger was restored from a dump, and the numbers of tables say nothing. NULL: an older version's row.
+ALTER TABLE _rapidbyte.loads ADD COLUMN IF NOT EXISTS sync text, ADD COLUMN IF NOT EXISTS target_oid oid,
+    ADD COLUMN IF NOT EXISTS ledger_oid oid;
 CREATE INDEX IF NOT EXISTS loads_stream ON _rapidbyte.loads (pipeline, stream, seq);
 CREATE TABLE IF NOT EXISTS _rapidbyte.staging (
     name text PRIMARY KEY,

@@ -1,5 +1,6 @@
--- No row: the unit is loaded already, by a session of an earlier run whose COMMIT was under way. What is committed with it
--- is to outlive a crash of the server.
+-- No row: the unit is loaded already, by a session of an earlier attempt whose COMMIT was under way; or the load is not this run's
+-- ($19; NULL: any) any more. What is committed with it is to outlive a crash of the server. The claim is locked until then: who takes
+-- the load over sees this receipt, or it is not written.
 -- What the table is like now ($15; NULL: as before) is written where it is another than the last receipt said.
 WITH shape AS (
     INSERT INTO _rapidbyte.tables AS t (target, pipeline, stream, relation, ledger, made, source)
@@ -15,9 +16,12 @@ WITH shape AS (
         SET relation = EXCLUDED.relation, ledger = EXCLUDED.ledger, made = EXCLUDED.made, source = EXCLUDED.source
 )
 INSERT INTO _rapidbyte.loads (load_id, stream, unit, pipeline, attempt, mode, visible, rows, bytes, checksum,
-    checkpoint, source_snapshot, source_system, target, started, rejected)
+    checkpoint, source_snapshot, source_system, target, started, rejected, sync, target_oid, ledger_oid)
 SELECT $1, $2, $3::int8, $4, $5::int8, $6, $7::bool, $8::int8, $9::int8, $10, $11::json, $12::json,
-    $12::json ->> 'system_identifier', $13, transaction_timestamp(), $14::int8
+    $12::json ->> 'system_identifier', $13, transaction_timestamp(), $14::int8, $18,
+    (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $16 AND c.relname = $17),
+    '_rapidbyte.loads'::regclass::oid
  WHERE set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) IS NOT NULL
+    AND ($19::text IS NULL OR EXISTS (SELECT FROM _rapidbyte.open_loads WHERE load_id = $1 AND claim = $19 FOR SHARE))
 ON CONFLICT (load_id, stream, unit, target) DO NOTHING

@@ -1,0 +1,118 @@
+/* One run of a pipeline at a time: its lock, and the transactions that write for it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/hash.h"
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+enum { NUMBER_MAX = 24, TERMINATE_WAIT_MS = 20, TERMINATE_MAX_MS = 10000 };
+
+static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *pid = "unknown";
+    const char *from = "";
+    if (rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0) {
+        pid = rb_query_text(&r, 0, 0);
+        from = rb_query_text(&r, 0, 2);
+    }
+    int status =
+        rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
+                     "pipeline '%s' is being loaded by another run (server process %s%s%s)",
+                     pipeline, pid, from[0] != '\0' ? ", client " : "", from);
+    rb_error_set_hint(err,
+                      "wait for it to end; if it is dead, its lock goes with its connection: "
+                      "SELECT pg_terminate_backend(%s)",
+                      pid);
+    return status;
+}
+
+int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    int status = rb_dest_query(dest, rb_sql_pipeline_lock, &pipeline, 1, &r, err);
+    if (status < 0 || rb_query_bool(&r, 0, 0)) {
+        return status;
+    }
+    return locked_by(dest, pipeline, err);
+}
+
+/* What a transaction that writes for the pipeline locks, shared, until its end. Nobody asks for it
+ * alone: it shows who is at it. */
+static void writers_number(const char *pipeline, char ret[NUMBER_MAX])
+{
+    char text[RB_DEST_TARGET_MAX];
+    int len = snprintf(text, sizeof text, "rapidbyte writes %s", pipeline);
+    size_t used = len < (int)sizeof text ? (size_t)len : sizeof text - 1;
+    snprintf(ret, NUMBER_MAX, "%" PRId64, (int64_t)rb_hash_row(text, used));
+}
+
+int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
+                          struct rb_error *err)
+{
+    char number[NUMBER_MAX];
+    char sql[128];
+    if (context->load_id[0] == '\0') {
+        return rb_query_exec(dest->conn, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
+    }
+    writers_number(context->pipeline, number);
+    snprintf(sql, sizeof sql,
+             "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared(%s)",
+             number);
+    return rb_query_exec(dest->conn, sql, err);
+}
+
+static int still_written(const struct rb_query_result *writers, const char *pipeline,
+                         struct rb_error *err)
+{
+    const char *pid = writers->n_rows > 0 ? rb_query_text(writers, 0, 0) : "unknown";
+    int status = rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
+                              "pipeline '%s' is still being written by server process %s of an "
+                              "earlier run, which did not end when it was asked to",
+                              pipeline, pid);
+    rb_error_set_hint(err, "SELECT pg_terminate_backend(%s), as a role that may, or wait for it",
+                      pid);
+    return status;
+}
+
+int rb_dest_end_writers(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    char number[NUMBER_MAX];
+    writers_number(pipeline, number);
+    const char *params[] = {number};
+    int64_t limit_ms =
+        dest->config.lock_timeout_ms > 0 ? dest->config.lock_timeout_ms : TERMINATE_MAX_MS;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result writers;
+    rb_query_result_init(&writers);
+    for (int64_t waited_ms = 0;; waited_ms += TERMINATE_WAIT_MS) {
+        int status = rb_dest_query(dest, rb_sql_writers_end, params, 1, &writers, err);
+        if (status < 0) {
+            rb_error_prefix(err,
+                            "a server process of an earlier run still writes for pipeline '%s' and "
+                            "can't be ended",
+                            pipeline);
+            return status;
+        }
+        if (writers.n_rows == 0) {
+            return 0;
+        }
+        if (waited_ms == 0) {
+            rb_log(RB_LOG_WARN,
+                   "server process %s of an earlier run was still at work for pipeline '%s'; it "
+                   "was ended",
+                   rb_query_text(&writers, 0, 0), pipeline);
+        }
+        if (waited_ms >= limit_ms) {
+            return still_written(&writers, pipeline, err);
+        }
+        status = rb_query_exec(dest->conn, "SELECT pg_sleep(0.02)", err);
+        if (status < 0) {
+            return status;
+        }
+    }
+}
