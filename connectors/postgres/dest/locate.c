@@ -7,17 +7,43 @@
 
 enum { KEY_TEXT_MAX = 256, VALUE_SHOWN_MAX = 64, UUID_BYTES = 16 };
 
-/* Behind "COPY <table>, line ", or NULL. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The row's number in what follows the table's name: the first number that words come before. */
+static const char *find_number(const char *text)
+{
+    bool words = false;
+    for (const char *p = text; *p != '\0'; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (words && is_digit(*p) && p[-1] == ' ') {
+            return p;
+        }
+        words = words || c == ',' || c >= 0x80;
+    }
+    return NULL;
+}
+
+/* Where the number of COPY's row stands, or NULL. The server says it last, in the language of its
+ * lc_messages, which only a superuser may set: "COPY t, line 7, column c", "COPY t, Zeile 7,
+ * Spalte c", in Korean the table, words, "7", words, the column and a word. The names and the
+ * number are what all have. */
 static const char *find_context(const struct rb_error *error, const char *table)
 {
-    char words[RB_ERROR_DETAIL_MAX];
-    snprintf(words, sizeof words, "COPY %.*s, line ", RB_QUOTE_NAME_MAX, table);
-    const char *at = NULL;
-    /* The last one: what the row's values say comes before it. */
-    for (const char *p = error->detail; (p = strstr(p, words)) != NULL; p++) {
-        at = p + strlen(words);
+    size_t len = strnlen(table, RB_QUOTE_NAME_MAX);
+    const char *found = NULL;
+    for (const char *p = error->detail; *p != '\0'; p++) {
+        bool begins = p == error->detail || p[-1] == '\n' ||
+                      (p - error->detail >= 2 && p[-1] == ' ' && p[-2] == ';');
+        const char *name = begins && strncmp(p, "COPY ", 5) == 0 ? p + 5 : p;
+        if (begins && strncmp(name, table, len) == 0) {
+            const char *number = find_number(name + len);
+            found = number != NULL ? number : found;
+        }
     }
-    return at;
+    return found;
 }
 
 int64_t rb_locate_line(const struct rb_error *error, const char *table)
@@ -27,17 +53,39 @@ int64_t rb_locate_line(const struct rb_error *error, const char *table)
     return line > 0 ? line : 0;
 }
 
-/* The column that COPY names, up to the context's end, or "". */
-static void copy_column(const struct rb_error *error, const char *table,
-                        char ret[RB_QUOTE_NAME_MAX + 1])
+/* Whether the words after the row's number name the column: last, or between a comma and a word. */
+static bool names_column(const char *words, const char *name)
 {
-    static const char words[] = ", column ";
-    const char *line = find_context(error, table);
-    const char *at = line != NULL ? strstr(line, words) : NULL;
-    ret[0] = '\0';
-    if (at != NULL) {
-        snprintf(ret, RB_QUOTE_NAME_MAX + 1, "%s", at + sizeof words - 1);
+    size_t n_words = strlen(words), len = strlen(name);
+    if (len == 0) {
+        return false;
     }
+    if (n_words > len && words[n_words - len - 1] == ' ' &&
+        strcmp(words + n_words - len, name) == 0) {
+        return true;
+    }
+    for (const char *p = words; (p = strstr(p, name)) != NULL; p++) {
+        if (p - words >= 2 && p[-1] == ' ' && p[-2] == ',' && p[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The column that COPY names, or NULL. */
+static const char *find_column(const struct rb_error *error, const char *table,
+                               const struct rb_columns *columns)
+{
+    const char *words = find_context(error, table);
+    const char *found = NULL;
+    for (size_t i = 0; words != NULL && i < columns->n; i++) {
+        const char *name = columns->items[i].name;
+        /* One may end as another does: "b" and "a b". */
+        if (names_column(words, name) && (found == NULL || strlen(name) > strlen(found))) {
+            found = name;
+        }
+    }
+    return found;
 }
 
 /* The value of a key's column; false for types whose text is not at hand. */
@@ -107,13 +155,12 @@ void rb_locate_prefix(struct rb_error *error, const char *table, int64_t positio
                       const struct rb_load *load, const struct ArrowArrayView *view, int64_t row)
 {
     char key[KEY_TEXT_MAX];
-    char column[RB_QUOTE_NAME_MAX + 1];
     if (position == 0 || error == NULL) {
         return;
     }
     print_key(load, view, row, key);
-    copy_column(error, table, column);
-    if (column[0] != '\0') {
+    const char *column = find_column(error, table, load->columns);
+    if (column != NULL) {
         rb_error_prefix(error, "row %" PRId64 "%s, column \"%s\"", position, key, column);
     } else {
         rb_error_prefix(error, "row %" PRId64 "%s", position, key);
