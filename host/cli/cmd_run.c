@@ -56,16 +56,27 @@ static int print_report(const struct rb_cli *cli, struct rb_console *console,
     return status == 0 ? report->exit_code : RB_EXIT_INTERNAL;
 }
 
+/* 0: patterns say, later. */
+static size_t count_streams(const struct rb_cli *cli, const struct rb_pipeline *pipeline)
+{
+    return cli->has_streams           ? cli->streams.count
+           : pipeline->n_patterns > 0 ? 0
+                                      : pipeline->n_streams;
+}
+
 int rb_cmd_run(const struct rb_cli *cli)
 {
     RB_CLEANUP(rb_job_release) struct rb_job job;
     int code = rb_job_begin(&job, cli, false);
     if (code != 0) {
+        rb_console_run_ended(&job.console, cli->operands[0], NULL, code);
         return code;
     }
     struct rb_run_report report;
+    rb_console_run_begins(&job.console, job.pipeline, count_streams(cli, job.pipeline));
     rb_engine_run(job.pipeline, &job.options, &job.observer, &report);
     code = print_report(cli, &job.console, job.pipeline, &report);
+    rb_console_run_ended(&job.console, job.pipeline->path, &report, code);
     rb_run_report_release(&report);
     return code;
 }

@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/json.h"
+#include "host/cli/log_line.h"
 #include "host/cli/text.h"
 #include "host/engine/session.h"
 
-enum { LINE_MAX_BYTES = 512, LOG_LINE_MAX = 80 * 1024, COLUMNS_DEFAULT = 80 };
+enum { LINE_MAX_BYTES = 512, COLUMNS_DEFAULT = 80 };
 
 void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
 {
@@ -25,6 +24,7 @@ void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
     console->log_level = cli->log_level;
     console->live = !cli->quiet && !cli->log_json && isatty(STDERR_FILENO) == 1 && term != NULL &&
                     strcmp(term, "dumb") != 0;
+    console->dated = !cli->quiet && isatty(STDERR_FILENO) != 1;
 }
 
 static size_t columns(void)
@@ -135,34 +135,14 @@ static void print_end(const struct rb_stream_report *report)
     }
 }
 
-/* One JSON object a line: {"ts","level","connector","stream","message"}, absent parts left out. */
-static void log_json(const char *level, const char *connector, const char *stream,
-                     const char *message)
+/* What every line has. */
+static struct rb_log_line log_line(const struct rb_console *console, const char *level,
+                                   const char *message)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf line = RB_BUF_INIT(LOG_LINE_MAX);
-    struct timespec now;
-    struct tm utc;
-    char ts[40];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t n = strftime(ts, sizeof ts, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(ts + n, sizeof ts - n, ".%03ldZ", now.tv_nsec / 1000000);
-    struct rb_json json;
-    rb_json_init(&json, &line);
-    rb_json_begin_object(&json);
-    rb_json_member_str(&json, "ts", ts);
-    rb_json_member_str(&json, "level", level);
-    if (connector != NULL && connector[0] != 0) {
-        rb_json_member_str(&json, "connector", connector);
-    }
-    if (stream != NULL && stream[0] != 0) {
-        rb_json_member_str(&json, "stream", stream);
-    }
-    rb_json_member_str(&json, "message", message);
-    rb_json_end_object(&json);
-    if (rb_json_finish(&json) == 0) {
-        fprintf(stderr, "%s\n", rb_buf_str(&line));
-    }
+    return (struct rb_log_line){.level = level,
+                                .message = message,
+                                .pipeline = console->pipeline,
+                                .load = console->load_id};
 }
 
 static void print_line(struct rb_console *console, const char *fmt, ...) RB_PRINTF(2, 3);
@@ -194,7 +174,10 @@ static void on_log(void *user, int level, const char *connector, const char *str
         return;
     }
     if (console->log_json) {
-        log_json(names[level], connector, stream, text);
+        struct rb_log_line line = log_line(console, names[level], text);
+        line.connector = connector;
+        line.stream = stream;
+        rb_log_line_print(&line);
         return;
     }
     bool has_stream = stream != NULL && stream[0] != 0;
@@ -210,22 +193,38 @@ static void on_note(void *user, const char *text)
         return;
     }
     if (console->log_json) {
-        log_json("info", NULL, NULL, text);
+        struct rb_log_line line = log_line(console, "info", text);
+        rb_log_line_print(&line);
         return;
     }
     print_line(console, "note: %s", text);
 }
 
+static void log_stream(const struct rb_console *console, const struct rb_stream_report *report)
+{
+    bool started = report->outcome == RB_OUTCOME_RUNNING;
+    const struct rb_log_end end = {.outcome = rb_outcome_name(report->outcome),
+                                   .rows = report->records_written,
+                                   .bytes = report->bytes_written,
+                                   .secs = report->secs,
+                                   .exit_code = -1};
+    struct rb_log_line line = log_line(console, "info", started ? "started" : end.outcome);
+    line.stream = report->stream->name;
+    line.end = started ? NULL : &end;
+    rb_log_line_print(&line);
+}
+
 static void on_stream(void *user, const struct rb_stream_report *report)
 {
     struct rb_console *console = user;
+    console->load_id = report->load_id;
     if (console->quiet) {
         return;
     }
     if (report->outcome == RB_OUTCOME_RUNNING) {
         bool is_new = add_running(console, report);
         if (console->log_json && is_new) {
-            log_json("info", NULL, report->stream->name, "started");
+            log_stream(console, report);
         }
         if (is_new || rb_clock_ms() - console->drawn_ms >= RB_CONSOLE_REFRESH_MS) {
             draw(console);
@@ -234,7 +233,7 @@ static void on_stream(void *user, const struct rb_stream_report *report)
     }
     forget_running(console, report);
     if (console->log_json) {
-        log_json("info", NULL, report->stream->name, rb_outcome_name(report->outcome));
+        log_stream(console, report);
         return;
     }
     rb_console_clear(console);
@@ -270,7 +269,10 @@ void rb_console_error(struct rb_console *console, const char *where, const struc
     rb_console_clear(console);
     rb_answer_fail(console->answer, where, error);
     if (console->log_json) {
-        log_json("error", where, NULL, error->message);
+        struct rb_log_line line = log_line(console, "error", error->message);
+        line.side = where;
+        line.error = error;
+        rb_log_line_print(&line);
         return;
     }
     char message[sizeof error->message];
@@ -295,9 +297,12 @@ void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
             snprintf(place, sizeof place, ":%d:%d", diag->line, diag->column);
         }
         if (console->log_json) {
-            RB_CLEANUP(rb_buf_release) struct rb_buf line = RB_BUF_INIT(LOG_LINE_MAX);
-            (void)rb_buf_printf(&line, "%s%s: %s", diag->path, place, diag->message);
-            log_json("error", NULL, NULL, rb_buf_str(&line));
+            struct rb_log_line line = log_line(console, "error", diag->message);
+            line.document = diag->path;
+            line.line = diag->line;
+            line.column = diag->column;
+            line.hint = diag->hint;
+            rb_log_line_print(&line);
             continue;
         }
         fprintf(stderr, "%s%s: %s\n", diag->path, place, diag->message);
@@ -307,5 +312,80 @@ void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
     }
     if (diags->dropped > 0) {
         fprintf(stderr, "… and %zu more mistakes\n", diags->dropped);
+    }
+}
+
+/* As the history has it. */
+static const char *word_of(int exit_code)
+{
+    return exit_code == RB_EXIT_OK                          ? "ok"
+           : exit_code == RB_EXIT_CANCELLED                 ? "cancelled"
+           : exit_code == RB_EXIT_PARTIAL   ? "partial"
+                                                            : "failed";
+}
+
+void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline *pipeline,
+                           size_t n_streams)
+{
+    char now[RB_TEXT_MAX], streams[RB_TEXT_MAX + 16] = "streams by pattern";
+    console->pipeline = pipeline->name;
+    if (console->log_json && !console->quiet) {
+        struct rb_log_line line = log_line(console, "info", "the run begins");
+        line.document = pipeline->path;
+        line.n_streams = n_streams;
+        rb_log_line_print(&line);
+    }
+    if (!console->dated || console->log_json) {
+        return;
+    }
+    if (n_streams > 0) {
+        char count[RB_TEXT_MAX];
+        snprintf(streams, sizeof streams, "%s stream%s", rb_text_count((int64_t)n_streams, count),
+                 n_streams == 1 ? "" : "s");
+    }
+    fprintf(stderr, "%s run of '%s' begins: %s, %s, process %ld\n", rb_text_now(now),
+            pipeline->name, streams, pipeline->path, (long)getpid());
+}
+
+static void print_run_end(const struct rb_console *console, const struct rb_run_report *report,
+                          const struct rb_log_end *end)
+{
+    char now[RB_TEXT_MAX], rows[RB_TEXT_MAX], secs[RB_TEXT_MAX];
+    int done = 0;
+    for (size_t i = 0; i < report->n_streams; i++) {
+        enum rb_outcome outcome = report->streams[i].outcome;
+        done += outcome == RB_OUTCOME_OK || outcome == RB_OUTCOME_ALREADY_LOADED ? 1 : 0;
+    }
+    fprintf(stderr,
+            "%s run of '%s' ends: %s (exit code %d), %d of %zu streams, %s rows in %s, load %s\n",
+            rb_text_now(now), console->pipeline, end->outcome, end->exit_code, done,
+            report->n_streams, rb_text_count(end->rows, rows), rb_text_secs(end->secs, secs),
+            report->load_id);
+}
+
+void rb_console_run_ended(struct rb_console *console, const char *document,
+                          const struct rb_run_report *report, int exit_code)
+{
+    struct rb_log_end end = {.outcome = word_of(exit_code), .exit_code = exit_code};
+    for (size_t i = 0; report != NULL && i < report->n_streams; i++) {
+        if (report->streams[i].outcome == RB_OUTCOME_OK) {
+            end.rows += report->streams[i].records_written;
+            end.bytes += report->streams[i].bytes_written;
+        }
+    }
+    end.secs = report != NULL ? report->timings.total : 0.0;
+    if (console->log_json && !console->quiet) {
+        struct rb_log_line line = log_line(console, "info", "the run has ended");
+        line.document = document;
+        line.load = report != NULL ? report->load_id : NULL;
+        line.n_streams = report != NULL ? report->n_streams : 0;
+        line.end = &end;
+        rb_log_line_print(&line);
+    } else if (console->dated && report != NULL) {
+        print_run_end(console, report, &end);
+    } else if (console->dated) {
+        char now[RB_TEXT_MAX];
+        fprintf(stderr, "%s run of %s ends: %s (exit code %d)\n", rb_text_now(now), document,
+                end.outcome, exit_code);
     }
 }

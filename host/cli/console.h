@@ -18,9 +18,11 @@ struct rb_console {
     struct rb_answer *answer; /* is told what goes wrong, too */
     bool quiet;
     bool log_json;
-    bool live; /* standard error is a terminal: lines are drawn over */
+    bool dated; /* standard error is no terminal: a run's first and last line have the time */
+    bool live;  /* standard error is a terminal: lines are drawn over */
     int log_level;
-    int n_drawn; /* lines of the live block that stand on the screen */
+    const char *pipeline, *load_id; /* of the run, once known; borrowed */
+    int n_drawn;                    /* lines of the live block that stand on the screen */
     int64_t drawn_ms;
     const struct rb_stream_report *running[RB_CONSOLE_LIVE_MAX];
     size_t n_running;
@@ -34,6 +36,12 @@ void rb_console_clear(struct rb_console *console);
 
 /* "error: …", with detail and what to do. `where` may be NULL. */
 void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error);
+/* The first line of a run and its last, where nobody watches. `n_streams` 0: patterns say, later.
+ * `report` NULL: it did not come that far. */
+void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline *pipeline,
+                           size_t n_streams);
+void rb_console_run_ended(struct rb_console *console, const char *document,
+                          const struct rb_run_report *report, int exit_code);
 void rb_console_diags(struct rb_console *console, const struct rb_diags *diags);
 
 #endif

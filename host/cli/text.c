@@ -58,6 +58,21 @@ const char *rb_text_time(int64_t unix_us, char out[RB_TEXT_MAX])
     return out;
 }
 
+const char *rb_text_now(char out[RB_TEXT_MAX])
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char zone[8];
+    size_t n =
+        localtime_r(&now, &tm) == NULL ? 0 : strftime(out, RB_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    /* +0100, and ISO 8601's extended form has a colon. */
+    if (n == 0 || strftime(zone, sizeof zone, "%z", &tm) != 5) {
+        return rb_text_time((int64_t)now * 1000000, out);
+    }
+    snprintf(out + n, RB_TEXT_MAX - n, "%.3s:%s", zone, zone + 3);
+    return out;
+}
+
 size_t rb_text_width(const char *text)
 {
     size_t width = 0;

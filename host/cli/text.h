@@ -13,6 +13,8 @@ const char *rb_text_bytes(double bytes,
 const char *rb_text_secs(double secs, char out[RB_TEXT_MAX]); /* 0.42 s, 2:03 min, 1:02:03 h */
 /* 2026-01-31T23:59:59Z; "-" for 0. */
 const char *rb_text_time(int64_t unix_us, char out[RB_TEXT_MAX]);
+/* Now, as 2026-01-31T23:59:59+01:00 by the machine's time zone. */
+const char *rb_text_now(char out[RB_TEXT_MAX]);
 /* Columns that `text` takes on a terminal, as far as UTF-8's characters tell. */
 size_t rb_text_width(const char *text);
 /* What is printable of a name or message from elsewhere: control characters become '?' (in place).

@@ -66,6 +66,7 @@ struct rb_timings {
 
 struct rb_stream_report {
     const struct rb_stream *stream; /* borrowed from the pipeline */
+    const char *load_id;            /* borrowed from the run's report, and changes with it */
     enum rb_outcome outcome;
     int attempts;
     int64_t records_read, records_written, records_skipped;

@@ -150,6 +150,7 @@ int rb_run_take_streams(struct rb_run *run, const struct rb_stream *streams, siz
         stream->stream = &streams[i];
         stream->report = &run->report->streams[run->n_streams];
         stream->report->stream = stream->stream;
+        stream->report->load_id = run->report->load_id;
         rb_buf_init(&stream->units_json, RB_RUN_JSON_MAX);
         rb_buf_init(&stream->checkpoint, RB_RUN_JSON_MAX);
         rb_buf_init(&stream->new_checkpoint, RB_RUN_JSON_MAX);

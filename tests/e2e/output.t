@@ -27,6 +27,20 @@ like "$stdout" "^ok: 2,003 rows in " "run: a closing line"
 like "$stderr" "^  bench_events +2,000 rows  in " "run: a plain line at each stream's end where there is no terminal"
 unlike "$stdout$stderr" $'\x1b' "run: no escape sequences where there is no terminal"
 
+# Where nobody watches: a run's first and last line have the time, with its offset.
+time='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}'
+run_is 0 "run from cron" env TZ=Asia/Kolkata "$RAPIDBYTE" run "$p"
+like "$(head -n 1 <<<"$stderr")" "^$time\\+05:30 run of 'test' begins: 2 streams, $p, process [0-9]+\$" "run from cron: the first line"
+like "$(tail -n 1 <<<"$stderr")" "^$time\\+05:30 run of 'test' ends: ok \\(exit code 0\\), 2 of 2 streams, 2,003 rows in .*, load [0-9a-f]{32}" \
+    "run from cron: the last line"
+run_is 0 "run from cron, some streams" "$RAPIDBYTE" run --streams users "$p"
+like "$stderr" "^$time[-+][0-9:]{5} run of 'test' begins: 1 stream, " "run from cron, some streams: their number"
+run_is 2 "run from cron, no document" "$RAPIDBYTE" run "$TAP_DIR/none.yaml"
+like "$(tail -n 1 <<<"$stderr")" "^$time[-+][0-9:]{5} run of $TAP_DIR/none.yaml ends: failed \\(exit code 2\\)\$" "run from cron, no document: the last line"
+sed 's/name: users/name: nonesuch/' "$p" >"$TAP_DIR/partial.yaml"
+run_is 8 "run from cron, a stream fails" "$RAPIDBYTE" run "$TAP_DIR/partial.yaml"
+like "$(tail -n 1 <<<"$stderr")" "ends: partial \\(exit code 8\\), 1 of 2 streams, 2,000 rows in " "run from cron, a stream fails: the last line"
+
 run_is 0 "run -q" "$RAPIDBYTE" run -q "$p"
 is "$stdout$stderr" "" "run -q: prints nothing"
 
@@ -40,6 +54,24 @@ run_is 0 "run --log-format json" "$RAPIDBYTE" run --log-format json --log-level 
 ok "run: every line of the log is an object" python3 -c 'import json, sys
 lines = [json.loads(l) for l in sys.argv[1].splitlines()]
 assert lines and all({"ts", "level", "message"} <= set(l) for l in lines)' "$stderr"
+ok "run: what ended has its rows, the load and the pipeline" python3 -c 'import json, sys
+lines = [json.loads(l) for l in sys.argv[1].splitlines()]
+ends = {l["stream"]: l for l in lines if l["message"] == "ok"}
+assert {s: l["rows"] for s, l in ends.items()} == {"users": 3, "bench_events": 2000}, ends
+assert all(l["pipeline"] == "test" and len(l["load"]) == 32 and l["bytes"] > 0 and l["secs"] >= 0 for l in ends.values()), ends
+first, last = lines[0], lines[-1]
+assert first["message"] == "the run begins" and first["streams"] == 2 and first["document"], first
+assert last["message"] == "the run has ended" and last["outcome"] == "ok" and last["exit_code"] == 0 and last["rows"] == 2003, last
+assert last["pipeline"] == "test" and last["load"] == ends["users"]["load"] and last["streams"] == 2, last' "$stderr"
+run_is 8 "run --log-format json, a stream fails" "$RAPIDBYTE" run --log-format json "$TAP_DIR/partial.yaml"
+ok "run: an error as an object has its code and what to do" python3 -c 'import json, sys
+errors = [l for l in map(json.loads, sys.argv[1].splitlines()) if l["level"] == "error"]
+assert errors and all(l["code"] == "NO_SUCH_TABLE" and l["hint"] and l["side"] == "source" and l["pipeline"] for l in errors), errors' "$stderr"
+sed 's/write_mode: replace/write_mode: replce/' "$p" >"$TAP_DIR/bad.yaml"
+run_is 2 "run --log-format json, a mistake in the document" "$RAPIDBYTE" run --log-format json "$TAP_DIR/bad.yaml"
+ok "run: a mistake as an object has its place and what to do" python3 -c 'import json, sys
+error = json.loads(sys.argv[1].splitlines()[0])
+assert error["line"] > 0 and error["column"] > 0 and error["document"].endswith("bad.yaml") and "replace" in error["hint"], error' "$stderr"
 run_is 0 "run --log-level debug" "$RAPIDBYTE" run --log-level debug "$p"
 like "$stderr" "^(debug|info): (source|dest)-postgres: " "run --log-level debug: what connectors log"
 
