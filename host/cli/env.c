@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/config/home.h"
 #include "host/config/manifest.h"
 
 static int find_self(char *out, size_t cap, struct rb_error *err)
@@ -72,13 +73,13 @@ static int find_aot_dir(char *out, size_t cap, const struct rb_cli *cli, struct 
 {
     const char *given = cli->aot_dir != NULL ? cli->aot_dir : getenv("RAPIDBYTE_CACHE_DIR");
     const char *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
+    char home[PATH_MAX];
     int n;
     if (given != NULL && given[0] != 0) {
         n = snprintf(out, cap, "%s", given);
     } else if (cache != NULL && cache[0] == '/') {
         n = snprintf(out, cap, "%s/rapidbyte/aot", cache);
-    } else if (home != NULL && home[0] == '/') {
+    } else if (rb_home_folder(home) && home[0] == '/') {
         n = snprintf(out, cap, "%s/.cache/rapidbyte/aot", home);
     } else {
         rb_error_set(err, RB_ECONFIG, "NO_HOME", "there is no home folder for the cache");

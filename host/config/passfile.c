@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "host/config/doc.h"
+#include "host/config/home.h"
 #include "host/config/regular.h"
 
 enum { LINE_MAX_BYTES = 4096 };
@@ -45,9 +46,10 @@ static const char *password_of(struct rb_doc *doc, const char *rest)
 static bool open_private(struct rb_doc *doc, const struct rb_yaml *at, struct rb_regular *file)
 {
     struct stat st;
-    const char *wrong = NULL, *path = getenv("PGPASSFILE"), *home = getenv("HOME");
+    const char *wrong = NULL, *path = getenv("PGPASSFILE");
+    char home[PATH_MAX];
     if (path == NULL || path[0] == '\0') {
-        path = home == NULL ? "" : rb_arena_printf(doc->arena, "%s/.pgpass", home);
+        path = rb_home_folder(home) ? rb_arena_printf(doc->arena, "%s/.pgpass", home) : "";
     }
     int status = path[0] == '\0' ? -ENOENT : rb_regular_open_lines(file, path, &wrong);
     if (status == -EINVAL) {

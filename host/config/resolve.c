@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/config/arena.h"
+#include "host/config/home.h"
 #include "host/config/manifest.h"
 #include "host/config/manifest_read.h"
 #include "host/config/suggest.h"
@@ -66,7 +67,7 @@ static int append_dir(struct rb_buf *ret, const char *dir)
 int rb_manifest_default_dirs(struct rb_buf *ret)
 {
     const char *given = getenv("RAPIDBYTE_CONNECTOR_DIR");
-    const char *home = getenv("HOME");
+    char home[PATH_MAX];
     char exe[PATH_MAX];
     int status = given != NULL && given[0] != '\0' ? append_dir(ret, given) : 0;
     ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -80,7 +81,7 @@ int rb_manifest_default_dirs(struct rb_buf *ret)
         status = rb_buf_printf(ret, "%s%s/connectors:%s/../lib/rapidbyte/connectors",
                                ret->len == 0 ? "" : ":", exe, exe);
     }
-    if (status == 0 && home != NULL && home[0] != '\0') {
+    if (status == 0 && rb_home_folder(home)) {
         status = rb_buf_printf(ret, "%s%s/.rapidbyte/plugins", ret->len == 0 ? "" : ":", home);
     }
     return status;

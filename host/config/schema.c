@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "host/config/doc.h"
+#include "host/config/home.h"
 #include "host/config/passfile.h"
 #include "host/config/scalar.h"
 #include "host/config/secret.h"
@@ -307,8 +308,8 @@ static const char *resolved_text(struct apply *a, const char *name, const struct
     return yyjson_get_str(r.fallback);
 }
 
-/* The document, the URL, the service, the environment, the password file, the schema's default: the
- * first that says something. */
+/* The document, the URL, the service, the environment, the password file, the system, the schema's
+ * default: the first that says something. */
 static struct resolved resolve(struct apply *a, const char *name, yyjson_val *schema,
                                const struct rb_yaml *object, bool top)
 {
@@ -337,6 +338,10 @@ static struct resolved resolve(struct apply *a, const char *name, yyjson_val *sc
         if (value != NULL) {
             return (struct resolved){.node = synthesize(a, value)};
         }
+    }
+    char user[RB_HOME_USER_MAX];
+    if (top && flag(schema, "x-system-user") && rb_home_user(user)) {
+        return (struct resolved){.node = synthesize(a, rb_arena_printf(a->doc->arena, "%s", user))};
     }
     none.fallback = yyjson_obj_get(schema, "default");
     return none;

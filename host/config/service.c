@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/config/doc.h"
+#include "host/config/home.h"
 #include "host/config/regular.h"
 
 /* As libpq's, with the line break. */
@@ -139,13 +140,14 @@ bool rb_service_read(struct rb_doc *doc, const struct rb_yaml *at, const char *n
 {
     struct rb_url url = {.n_parts = 0};
     struct reading r = {.doc = doc, .at = at, .ret = &url};
-    const char *own = getenv("PGSERVICEFILE"), *home = getenv("HOME");
+    const char *own = getenv("PGSERVICEFILE");
+    char home[PATH_MAX];
     const char *folder = getenv("PGSYSCONFDIR");
     bool good = true;
     if (own != NULL) {
         r.path = own;
         good = read_file(&r, name, true);
-    } else if (home != NULL) {
+    } else if (rb_home_folder(home)) {
         r.path = rb_arena_printf(doc->arena, "%s/.pg_service.conf", home);
         good = read_file(&r, name, false);
     }

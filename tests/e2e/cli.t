@@ -57,6 +57,12 @@ run_is 0 "connectors --output json" "$RAPIDBYTE" connectors --output json
 ok "connectors: JSON" python3 -c 'import json,sys
 ids = [c["id"] for c in json.loads(sys.argv[1])["connectors"]]
 assert "source-postgres" in ids and "dest-postgres" in ids, ids' "$stdout"
+# Without HOME (cron, containers) the home folder is the one that the system has of the user.
+home=$(getent passwd "$(id -u)" | cut -d : -f 6)
+if [[ -w $home ]]; then
+    run_is 0 "no HOME" env -u HOME -u XDG_CACHE_HOME -u RAPIDBYTE_CACHE_DIR "$RAPIDBYTE" connectors verify source-postgres
+    ok "no HOME: the cache is in the system's" test -d "$home/.cache/rapidbyte/aot"
+fi
 mkdir "$TAP_DIR/none"
 run_is 0 "connectors: an empty folder" "$RAPIDBYTE" connectors --connectors "$TAP_DIR/none"
 like "$stderr" "no connectors in" "connectors: an empty folder is said to be"

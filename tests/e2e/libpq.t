@@ -15,6 +15,12 @@ for name in src other; do
         (inet_server_addr() IS NULL) AS local"
 done
 pg_sql "CREATE ROLE ann LOGIN SUPERUSER PASSWORD 'pw of ann'; CREATE ROLE bob LOGIN SUPERUSER PASSWORD 'b@b/:'"
+me=$(id -un)
+if [[ $me == postgres ]]; then
+    pg_sql "ALTER ROLE postgres PASSWORD 'pw of me'"
+else
+    pg_sql "CREATE ROLE \"$me\" LOGIN SUPERUSER PASSWORD 'pw of me'"
+fi
 export RAPIDBYTE_CACHE_DIR=${RAPIDBYTE_CACHE_DIR:-$HOME/.cache/rapidbyte/aot}
 export HOME=$TAP_DIR/home
 mkdir "$HOME" "$TAP_DIR/etc"
@@ -87,6 +93,9 @@ server="PGHOST=127.0.0.1 PGPORT=$PG_PORT"
     alike "variables, and a password file" "" "" $server PGUSER=bob PGDATABASE=other
     is "$last" "bob|other||f" "a password file: where that is"
     alike "the database is the user's" "" "" $server PGUSER=ann "PGPASSWORD=pw of ann"
+    alike "no user is the system's" "" "" $server PGDATABASE=src "PGPASSWORD=pw of me"
+    is "$last" "$me|src||f" "no user is the system's: where that is"
+    alike "no user, no database" "" "" $server "PGPASSWORD=pw of me"
     alike "a Unix socket" "" "" "PGHOST=$PG_SOCKET" "PGPORT=$PG_PORT" PGUSER=ann PGDATABASE=src
     is "$last" "ann|src||t" "a Unix socket: where that is"
     alike "a URL goes before variables" "url: \"postgresql://bob@127.0.0.1:$PG_PORT/other\"" "postgresql://bob@127.0.0.1:$PG_PORT/other" PGUSER=ann PGDATABASE=src
