@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "host/cli/fields.h"
 #include "host/cli/log_line.h"
 #include "host/cli/text.h"
 #include "host/engine/session.h"
 
-enum { LINE_MAX_BYTES = 512, COLUMNS_DEFAULT = 80 };
+enum { LINE_MAX_BYTES = 512, LEFT_FROM_SECS = 2 };
 
 void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
 {
@@ -27,15 +27,6 @@ void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
     console->dated = !cli->quiet && isatty(STDERR_FILENO) != 1;
 }
 
-static size_t columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        return size.ws_col;
-    }
-    return COLUMNS_DEFAULT;
-}
-
 void rb_console_clear(struct rb_console *console)
 {
     if (console->n_drawn > 0) {
@@ -44,35 +35,63 @@ void rb_console_clear(struct rb_console *console)
     }
 }
 
-/* Cuts a line to the terminal's width: one that wraps would break the drawing. */
-static void put_cut(const char *line, size_t width)
+static void name_of(const struct rb_stream_report *report, char *out, size_t cap)
 {
-    size_t seen = 0;
-    const char *end = line;
-    while (*end != 0) {
-        seen += ((unsigned char)*end & 0xc0U) != 0x80U ? 1 : 0;
-        if (seen >= width) {
-            break;
-        }
-        end++;
-    }
-    fwrite(line, 1, (size_t)(end - line), stderr);
-    fputc('\n', stderr);
+    snprintf(out, cap, "%s", report->stream->name);
+    rb_text_sanitize(out);
 }
 
-static void format_progress(const struct rb_stream_report *report, char *line, size_t cap)
+/* Of the source's estimate: it is one, so 100 is left to the end, and what was shown does not go
+ * back. 0: there is none. */
+static int percent_of(struct rb_console_stream *running)
 {
+    const struct rb_stream_report *report = running->report;
+    if (report->estimated_rows <= 0) {
+        return 0;
+    }
+    double part = (double)report->records_read / (double)report->estimated_rows;
+    int percent = part >= 0.99 ? 99 : (int)(part * 100.0);
+    running->percent = percent > running->percent ? percent : running->percent;
+    return running->percent;
+}
+
+/* "" as long as it is a guess. */
+static void format_left(const struct rb_console_stream *running, double secs, char *out, size_t cap)
+{
+    const struct rb_stream_report *report = running->report;
+    char left[RB_TEXT_MAX];
+    out[0] = 0;
+    if (running->percent > 0 && running->percent < 99 && secs >= LEFT_FROM_SECS &&
+        report->records_read > 0) {
+        double rest = (double)(report->estimated_rows - report->records_read);
+        double more = rest > 0.0 ? rest * secs / (double)report->records_read : 0.0;
+        snprintf(out, cap, "%s left", rb_text_whole_secs(more, left));
+    }
+}
+
+static void format_progress(struct rb_console_stream *running, size_t width, char *line, size_t cap)
+{
+    const struct rb_stream_report *report = running->report;
     char rows[RB_TEXT_MAX], rate[RB_TEXT_MAX], speed[RB_TEXT_MAX], elapsed[RB_TEXT_MAX];
-    char name[128];
-    snprintf(name, sizeof name, "%s", report->stream->name);
-    rb_text_sanitize(name);
+    char name[RB_FIELD_TEXT_MAX], left[RB_TEXT_MAX + 8];
+    struct rb_fields fields = {.n = 0};
     double secs = (double)(rb_clock_unix_us() - report->started_unix_us) / 1e6;
     double divisor = secs > 0.001 ? secs : 0.001;
-    snprintf(line, cap, "  %-20s %12s rows  %10s rows/s  %9s/s  %s", name,
-             rb_text_count(report->records_read, rows),
-             rb_text_count((int64_t)((double)report->records_read / divisor), rate),
-             rb_text_bytes((double)report->bytes_read / divisor, speed),
-             rb_text_secs(secs, elapsed));
+    int percent = percent_of(running);
+    format_left(running, secs, left, sizeof left);
+    name_of(report, name, sizeof name);
+    rb_fields_add(&fields, -20, 0, "%s", name);
+    rb_fields_add(&fields, 16, 0, "%s rows", rb_text_count(report->records_read, rows));
+    if (percent > 0) {
+        rb_fields_add(&fields, 4, 1, "%d %%", percent);
+    }
+    rb_fields_add(&fields, 8, 2, "%s", rb_text_whole_secs(secs, elapsed));
+    rb_fields_add(&fields, 13, 3, "%s", left);
+    rb_fields_add(&fields, 17, 4, "%s rows/s",
+                  rb_text_count((int64_t)((double)report->records_read / divisor), rate));
+    rb_fields_add(&fields, 11, 5, "%s/s",
+                  rb_text_bytes((double)report->bytes_read / divisor, speed));
+    rb_fields_format(&fields, width, line, cap);
 }
 
 static void draw(struct rb_console *console)
@@ -81,11 +100,23 @@ static void draw(struct rb_console *console)
         return;
     }
     rb_console_clear(console);
-    size_t width = columns();
+    /* The last column stays free: a line that wraps would break the drawing. */
+    size_t width = rb_text_columns(STDERR_FILENO) - 1;
     for (size_t i = 0; i < console->n_running; i++) {
         char line[LINE_MAX_BYTES];
-        format_progress(console->running[i], line, sizeof line);
-        put_cut(line, width);
+        format_progress(&console->running[i], width, line, sizeof line);
+        fprintf(stderr, "%s\n", line);
+        console->n_drawn++;
+    }
+    if (console->busy[0] != 0) {
+        char elapsed[RB_TEXT_MAX];
+        double secs = (double)(rb_clock_ms() - console->busy_since_ms) / 1000.0;
+        struct rb_fields fields = {.n = 0};
+        rb_fields_add(&fields, -20, 0, "%s", console->busy);
+        rb_fields_add(&fields, 8, 0, "%s", rb_text_whole_secs(secs, elapsed));
+        char line[LINE_MAX_BYTES];
+        rb_fields_format(&fields, width, line, sizeof line);
+        fprintf(stderr, "%s\n", line);
         console->n_drawn++;
     }
     console->drawn_ms = rb_clock_ms();
@@ -95,7 +126,7 @@ static void draw(struct rb_console *console)
 static void forget_running(struct rb_console *console, const struct rb_stream_report *report)
 {
     for (size_t i = 0; i < console->n_running; i++) {
-        if (console->running[i] == report) {
+        if (console->running[i].report == report) {
             console->n_running--;
             memmove(&console->running[i], &console->running[i + 1],
                     (console->n_running - i) * sizeof *console->running);
@@ -108,31 +139,36 @@ static void forget_running(struct rb_console *console, const struct rb_stream_re
 static bool add_running(struct rb_console *console, const struct rb_stream_report *report)
 {
     for (size_t i = 0; i < console->n_running; i++) {
-        if (console->running[i] == report) {
+        if (console->running[i].report == report) {
             return false;
         }
     }
     if (console->n_running < RB_CONSOLE_LIVE_MAX) {
-        console->running[console->n_running++] = report;
+        console->running[console->n_running++] = (struct rb_console_stream){.report = report};
     }
     return true;
 }
 
-static void print_end(const struct rb_stream_report *report)
+static void print_end(const struct rb_console *console, const struct rb_stream_report *report)
 {
-    char rows[RB_TEXT_MAX], elapsed[RB_TEXT_MAX];
-    char name[128];
-    snprintf(name, sizeof name, "%s", report->stream->name);
-    rb_text_sanitize(name);
-    if (report->outcome == RB_OUTCOME_OK) {
-        fprintf(stderr, "  %-20s %12s rows  in %s\n", name,
-                rb_text_count(report->records_written, rows), rb_text_secs(report->secs, elapsed));
-    } else if (report->outcome == RB_OUTCOME_ALREADY_LOADED) {
-        fprintf(stderr, "  %-20s %12s rows  already loaded\n", name,
-                rb_text_count(report->records_written, rows));
-    } else {
-        fprintf(stderr, "  %-20s %s\n", name, rb_outcome_name(report->outcome));
+    char rows[RB_TEXT_MAX], elapsed[RB_TEXT_MAX], name[RB_FIELD_TEXT_MAX], line[LINE_MAX_BYTES];
+    bool ok = report->outcome == RB_OUTCOME_OK;
+    struct rb_fields fields = {.n = 0};
+    name_of(report, name, sizeof name);
+    rb_fields_add(&fields, -20, 0, "%s", name);
+    if (ok || report->outcome == RB_OUTCOME_ALREADY_LOADED) {
+        rb_fields_add(&fields, 17, 0, "%s rows", rb_text_count(report->records_written, rows));
     }
+    if (ok) {
+        rb_fields_add(&fields, 0, 0, "in %s", rb_text_secs(report->secs, elapsed));
+    } else {
+        bool already = report->outcome == RB_OUTCOME_ALREADY_LOADED;
+        rb_fields_add(&fields, 0, 0, "%s",
+                      already ? "already loaded" : rb_outcome_name(report->outcome));
+    }
+    size_t width = console->live ? rb_text_columns(STDERR_FILENO) : LINE_MAX_BYTES;
+    rb_fields_format(&fields, width, line, sizeof line);
+    fprintf(stderr, "%s\n", line);
 }
 
 /* What every line has. */
@@ -237,14 +273,49 @@ static void on_stream(void *user, const struct rb_stream_report *report)
         return;
     }
     rb_console_clear(console);
-    print_end(report);
+    print_end(console, report);
     draw(console);
+}
+
+/* Something that the run waits for began, or "": is over. */
+static void on_busy(void *user, const char *what)
+{
+    struct rb_console *console = user;
+    if (console->quiet) {
+        return;
+    }
+    if (what[0] != 0) {
+        snprintf(console->busy, sizeof console->busy, "%s", what);
+        rb_text_sanitize(console->busy);
+        console->busy_since_ms = rb_clock_ms();
+    }
+    if (!console->live && console->busy[0] != 0) {
+        char text[RB_CONSOLE_BUSY_MAX + 2 * RB_TEXT_MAX], secs[RB_TEXT_MAX];
+        double took = (double)(rb_clock_ms() - console->busy_since_ms) / 1000.0;
+        snprintf(text, sizeof text, what[0] != 0 ? "%s" : "%s: done in %s", console->busy,
+                 rb_text_secs(took, secs));
+        on_note(console, text);
+    }
+    console->busy[0] = what[0] != 0 ? console->busy[0] : 0;
+    draw(console);
+}
+
+static void on_tick(void *user)
+{
+    struct rb_console *console = user;
+    if (console->n_running > 0 || console->busy[0] != 0) {
+        draw(console);
+    }
 }
 
 void rb_console_observer(struct rb_console *console, struct rb_observer *ret)
 {
-    *ret =
-        (struct rb_observer){.log = on_log, .note = on_note, .stream = on_stream, .user = console};
+    *ret = (struct rb_observer){.log = on_log,
+                                .note = on_note,
+                                .stream = on_stream,
+                                .busy = on_busy,
+                                .tick = console->live ? on_tick : NULL,
+                                .user = console};
 }
 
 static void print_part(const char *label, const char *text)
@@ -318,10 +389,10 @@ void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
 /* As the history has it. */
 static const char *word_of(int exit_code)
 {
-    return exit_code == RB_EXIT_OK                          ? "ok"
-           : exit_code == RB_EXIT_CANCELLED                 ? "cancelled"
+    return exit_code == RB_EXIT_OK          ? "ok"
+           : exit_code == RB_EXIT_CANCELLED ? "cancelled"
            : exit_code == RB_EXIT_PARTIAL   ? "partial"
-                                                            : "failed";
+                                            : "failed";
 }
 
 void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline *pipeline,

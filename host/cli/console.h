@@ -12,6 +12,12 @@
 enum {
     RB_CONSOLE_LIVE_MAX = 16, /* streams shown at once; more are counted */
     RB_CONSOLE_REFRESH_MS = 100,
+    RB_CONSOLE_BUSY_MAX = 256,
+};
+
+struct rb_console_stream {
+    const struct rb_stream_report *report;
+    int percent; /* the most that was shown */
 };
 
 struct rb_console {
@@ -24,8 +30,10 @@ struct rb_console {
     const char *pipeline, *load_id; /* of the run, once known; borrowed */
     int n_drawn;                    /* lines of the live block that stand on the screen */
     int64_t drawn_ms;
-    const struct rb_stream_report *running[RB_CONSOLE_LIVE_MAX];
+    struct rb_console_stream running[RB_CONSOLE_LIVE_MAX];
     size_t n_running;
+    char busy[RB_CONSOLE_BUSY_MAX]; /* what the run waits for; "": nothing of that kind */
+    int64_t busy_since_ms;
 };
 
 void rb_console_init(struct rb_console *console, const struct rb_cli *cli);

@@ -2,28 +2,51 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "host/cli/fields.h"
 #include "host/cli/text.h"
 #include "host/cli/version.h"
 
-enum { JSON_MAX = 64 * 1024 * 1024, NAME_MAX_SHOWN = 200 };
+enum {
+    JSON_MAX = 64 * 1024 * 1024,
+    NAME_MAX_SHOWN = 160,
+    LINE_MAX_BYTES = 512,
+    GAP = 2,           /* before each field; not before the first of a line */
+    OUTCOME_WIDTH = 7, /* so that all lines have the same columns, unless one has failed */
+};
 
-static void print_row(const struct rb_stream_report *report, int name_width)
+/* One line of the table, or its head where `report` is NULL. What does not fit a terminal is left
+ * out by columns, so that all lines have the same. */
+static void print_row(const struct rb_stream_report *report, int name_width, size_t columns)
 {
-    char read[RB_TEXT_MAX], written[RB_TEXT_MAX], bytes[RB_TEXT_MAX], secs[RB_TEXT_MAX],
-        rate[RB_TEXT_MAX];
-    char name[NAME_MAX_SHOWN];
-    snprintf(name, sizeof name, "%s", report->stream->name);
-    rb_text_sanitize(name);
-    double divisor = report->secs > 0.000001 ? report->secs : 0.000001;
-    bool done = report->outcome == RB_OUTCOME_OK;
-    printf("%-*s  %11s %11s %9s %9s %10s  %s\n",
-           name_width + (int)(strlen(name) - rb_text_width(name)), name,
-           rb_text_count(report->records_read, read),
-           rb_text_count(report->records_written, written),
-           rb_text_bytes((double)report->bytes_written, bytes), rb_text_secs(report->secs, secs),
-           done ? rb_text_count((int64_t)((double)report->records_written / divisor), rate) : "",
-           rb_outcome_name(report->outcome));
+    char name[NAME_MAX_SHOWN] = "stream", read[RB_TEXT_MAX] = "read";
+    char written[RB_TEXT_MAX] = "written", bytes[RB_TEXT_MAX] = "bytes";
+    char secs[RB_TEXT_MAX] = "time", rate[RB_TEXT_MAX] = "rows/s", line[LINE_MAX_BYTES];
+    if (report != NULL) {
+        double divisor = report->secs > 0.000001 ? report->secs : 0.000001;
+        double per_sec = (double)report->records_written / divisor;
+        snprintf(name, sizeof name, "%s", report->stream->name);
+        rb_text_sanitize(name);
+        rb_text_count(report->records_read, read);
+        rb_text_count(report->records_written, written);
+        rb_text_bytes((double)report->bytes_written, bytes);
+        rb_text_secs(report->secs, secs);
+        rb_text_count((int64_t)per_sec, rate);
+        rate[0] = report->outcome == RB_OUTCOME_OK ? rate[0] : '-';
+        rate[1] = report->outcome == RB_OUTCOME_OK ? rate[1] : 0;
+    }
+    struct rb_fields fields = {.n = 0};
+    rb_fields_add(&fields, -name_width, 0, "%s", name);
+    rb_fields_add(&fields, 11, 2, "%s", read);
+    rb_fields_add(&fields, 11, 0, "%s", written);
+    rb_fields_add(&fields, 9, 3, "%s", bytes);
+    rb_fields_add(&fields, 10, 1, "%s", secs);
+    rb_fields_add(&fields, 10, 4, "%s", rate);
+    rb_fields_add(&fields, -OUTCOME_WIDTH, 0, "%s",
+                  report != NULL ? rb_outcome_name(report->outcome) : "outcome");
+    rb_fields_format(&fields, columns, line, sizeof line);
+    printf("%s\n", line + GAP);
 }
 
 /* Rows that were read and are not in the table: nobody should have to look for that. */
@@ -61,11 +84,12 @@ void rb_report_print_table(const struct rb_run_report *report)
         name_width = width > name_width ? width : name_width;
     }
     name_width = name_width < 40 ? name_width : 40;
-    printf("%-*s  %11s %11s %9s %9s %10s  %s\n", name_width, "stream", "read", "written", "bytes",
-           "time", "rows/s", "outcome");
+    size_t columns =
+        isatty(STDOUT_FILENO) == 1 ? rb_text_columns(STDOUT_FILENO) + GAP : LINE_MAX_BYTES;
+    print_row(NULL, name_width, columns);
     int64_t rows = 0;
     for (size_t i = 0; i < report->n_streams; i++) {
-        print_row(&report->streams[i], name_width);
+        print_row(&report->streams[i], name_width, columns);
         if (report->streams[i].outcome == RB_OUTCOME_OK) {
             rows += report->streams[i].records_written;
         }

@@ -1,8 +1,12 @@
 #include "host/cli/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+
+enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20 };
 
 const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX])
 {
@@ -71,6 +75,25 @@ const char *rb_text_now(char out[RB_TEXT_MAX])
     }
     snprintf(out + n, RB_TEXT_MAX - n, "%.3s:%s", zone, zone + 3);
     return out;
+}
+
+const char *rb_text_whole_secs(double secs, char out[RB_TEXT_MAX])
+{
+    if (secs >= 60.0) {
+        return rb_text_secs(secs, out);
+    }
+    snprintf(out, RB_TEXT_MAX, "%d s", (int)secs);
+    return out;
+}
+
+size_t rb_text_columns(int fd)
+{
+    struct winsize size;
+    const char *given = getenv("COLUMNS");
+    long columns = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                   : given != NULL                                      ? strtol(given, NULL, 10)
+                                                                        : 0;
+    return columns <= 0 ? COLUMNS_DEFAULT : columns < COLUMNS_MIN ? COLUMNS_MIN : (size_t)columns;
 }
 
 size_t rb_text_width(const char *text)

@@ -15,6 +15,10 @@ const char *rb_text_secs(double secs, char out[RB_TEXT_MAX]); /* 0.42 s, 2:03 mi
 const char *rb_text_time(int64_t unix_us, char out[RB_TEXT_MAX]);
 /* Now, as 2026-01-31T23:59:59+01:00 by the machine's time zone. */
 const char *rb_text_now(char out[RB_TEXT_MAX]);
+/* Without a fraction: 5 s, 2:03 min. */
+const char *rb_text_whole_secs(double secs, char out[RB_TEXT_MAX]);
+/* Of the terminal that `fd` is, else as $COLUMNS says, else 80. At least 20. */
+size_t rb_text_columns(int fd);
 /* Columns that `text` takes on a terminal, as far as UTF-8's characters tell. */
 size_t rb_text_width(const char *text);
 /* What is printable of a name or message from elsewhere: control characters become '?' (in place).

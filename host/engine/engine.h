@@ -69,6 +69,7 @@ struct rb_stream_report {
     const char *load_id;            /* borrowed from the run's report, and changes with it */
     enum rb_outcome outcome;
     int attempts;
+    int64_t estimated_rows; /* by the source, of what is to be read; 0: not known */
     int64_t records_read, records_written, records_skipped;
     int64_t bytes_read, bytes_written; /* COPY bytes on the wire, as the connectors counted them */
     int64_t batches, batch_bytes, compressed_bytes; /* Arrow IPC between the stages */
@@ -111,6 +112,11 @@ struct rb_observer {
     void (*note)(void *user, const char *text);
     /* A stream's report changed: started, progressed, ended. */
     void (*stream)(void *user, const struct rb_stream_report *report);
+    /* The whole run waits for something that may take long ("compiling connector 'x'"); "": it is
+     * done. */
+    void (*busy)(void *user, const char *what);
+    /* Nothing has happened for a second. */
+    void (*tick)(void *user);
     void *user;
 };
 

@@ -1,8 +1,11 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "host/engine/process.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
+
+enum { BUSY_MAX = 160 };
 
 static bool has_export(yyjson_val *root, const char *name)
 {
@@ -37,7 +40,15 @@ static void learn(struct rb_run *run, const struct rb_connector_use *use,
     }
 }
 
-static int compile(struct rb_run *run, struct rb_error *err)
+static void tell_busy(const struct rb_run *run, const char *what)
+{
+    if (run->observer != NULL && run->observer->busy != NULL) {
+        run->observer->busy(run->observer->user, what);
+    }
+}
+
+/* `use`: whose compiled code is missing. Others' may be, too, and is made by the same call. */
+static int compile(struct rb_run *run, const struct rb_connector_use *use, struct rb_error *err)
 {
     const char *paths[RB_UNIT_STAGES_MAX];
     size_t n = 0;
@@ -47,10 +58,15 @@ static int compile(struct rb_run *run, struct rb_error *err)
     }
     paths[n++] = run->pipeline->destination.spec.wasm_path;
     const struct rb_compile_limits limits = {.signal_fd = run->options->signal_fd,
-                                             .deadline_ms = run->deadline_ms};
+                                             .deadline_ms = run->deadline_ms,
+                                             .observer = run->observer};
+    char what[BUSY_MAX];
+    snprintf(what, sizeof what, "compiling connector '%s', once for this machine", use->use);
+    tell_busy(run, what);
     int64_t start = rb_clock_ms();
     int status = rb_process_compile(run->options->self_path, run->options->aot_dir,
                                     run->options->no_os_sandbox, paths, n, &limits, err);
+    tell_busy(run, "");
     run->report->timings.compile += (double)(rb_clock_ms() - start) / 1000.0;
     return status;
 }
@@ -82,7 +98,7 @@ static int end_open(struct rb_run *run, const struct rb_connector_use *use, size
     int status = await_open(run, use, id, &failure);
     if (status != 0 && strcmp(failure.code, "AOT_MISSING") == 0) {
         rb_error_clear(&failure);
-        status = compile(run, &failure);
+        status = compile(run, use, &failure);
         status = status != 0 ? status : post_open(run, use, index, &id, &failure);
         status = status != 0 ? status : await_open(run, use, id, &failure);
     }

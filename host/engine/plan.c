@@ -69,6 +69,13 @@ static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_
     return RB_OK;
 }
 
+/* The source's estimate is of the whole table: it says nothing of a part. */
+static int64_t estimate(const struct rb_stream_run *stream, int64_t rows)
+{
+    bool part = stream->stream->where != NULL || stream->last_value != NULL;
+    return part ? 0 : rows;
+}
+
 /* `snapshot` NULL: none. A stream that is on its way keeps the one it began with: its rows must all
  * be of one moment. */
 static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapshot,
@@ -95,6 +102,7 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         stream->columns = rb_view_json(plan, "columns");
         free(stream->plan);
         stream->plan = rb_view_json(plan, "plan");
+        stream->report->estimated_rows = estimate(stream, rb_view_count(plan, "estimated_rows"));
         free(stream->snapshot);
         stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
         if (snapshot != NULL && stream->snapshot == NULL) {

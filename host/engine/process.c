@@ -200,10 +200,17 @@ static int read_all(int fd, const struct rb_compile_limits *limits, char *text,
     struct pollfd waits[2] = {{.fd = fd, .events = POLLIN},
                               {.fd = limits->signal_fd, .events = POLLIN}};
     for (;;) {
-        int ready = poll(waits, 2, left_ms(limits->deadline_ms));
+        int left = left_ms(limits->deadline_ms);
+        bool ticks = limits->observer != NULL && limits->observer->tick != NULL &&
+                     (left < 0 || left > RB_SESSION_TICK_MS);
+        int ready = poll(waits, 2, ticks ? RB_SESSION_TICK_MS : left);
         if (ready > 0 && waits[1].revents != 0) {
             status = rb_error_set(err, RB_ECANCELLED, "CANCELLED", "cancelled");
             break;
+        }
+        if (ready == 0 && ticks) {
+            limits->observer->tick(limits->observer->user);
+            continue;
         }
         if (ready == 0) {
             status = rb_process_run_timeout(err);

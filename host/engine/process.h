@@ -21,8 +21,9 @@ int rb_process_start_worker(const char *self_path, pid_t *ret_pid, int *ret_fd,
 
 /* What ends a compilation before its end. */
 struct rb_compile_limits {
-    int signal_fd;       /* a signal that waits there, where it is left; -1: none */
-    int64_t deadline_ms; /* of rb_clock_ms(); 0: none */
+    int signal_fd;                      /* a signal that waits there, where it is left; -1: none */
+    int64_t deadline_ms;                /* of rb_clock_ms(); 0: none */
+    const struct rb_observer *observer; /* is told that time passes; NULL */
 };
 
 /* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end. RB_ECANCELLED: a signal; RB_ETIMEOUT,

@@ -316,7 +316,13 @@ static int pump(struct rb_session *session, int64_t until_ms, struct rb_error *e
     int64_t wait_ms = wake_ms == 0 ? -1 : (wake_ms > now ? wake_ms - now : 0);
     struct pollfd waits[2] = {{.fd = session->link.fd, .events = POLLIN},
                               {.fd = session->signal_fd, .events = POLLIN}};
+    bool ticks = session->observer != NULL && session->observer->tick != NULL;
+    bool cut = ticks && (wait_ms < 0 || wait_ms > RB_SESSION_TICK_MS);
+    wait_ms = cut ? RB_SESSION_TICK_MS : wait_ms;
     int n = poll(waits, 2, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+    if (n == 0 && cut) {
+        session->observer->tick(session->observer->user);
+    }
     if (n < 0 && errno != EINTR) {
         return rb_error_set_errno(err, RB_EIO, "POLL", errno, "waiting for the worker");
     }

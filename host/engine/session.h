@@ -24,6 +24,7 @@
 
 enum {
     RB_SESSION_GRACE_MS = 1000,
+    RB_SESSION_TICK_MS = 1000, /* after which the observer may show that time passes */
     RB_SESSION_SEND_MS =
         5000, /* in which a worker takes a message: a thread of it does nothing else */
     RB_SESSION_SEND_CANCEL_MS = 100,

@@ -1,0 +1,74 @@
+#!/bin/bash
+# What a run shows while it runs: on terminals of any width, and where there is none.
+. "$(dirname "$0")/../lib/tap.sh"
+. "$ROOT/tests/lib/pg.sh"
+. "$ROOT/tests/lib/pipeline.sh"
+pg_start main || bail "no PostgreSQL"
+databases
+src_sql "CREATE TABLE a_table_whose_name_is_rather_long_for_a_terminal (id bigint PRIMARY KEY, pad text);
+    INSERT INTO a_table_whose_name_is_rather_long_for_a_terminal SELECT g, repeat(md5(g::text), 40) FROM generate_series(1, 150000) g;
+    ANALYZE a_table_whose_name_is_rather_long_for_a_terminal;
+    CREATE VIEW v AS SELECT * FROM a_table_whose_name_is_rather_long_for_a_terminal"
+STREAMS='- { name: a_table_whose_name_is_rather_long_for_a_terminal }
+- { name: v }'
+p=$TAP_DIR/p.yaml
+EXTRA='resources: { parallelism: 1 }' write_mode=replace pipeline "$p"
+
+# on_terminal <columns> <command>...: both outputs go to a terminal of that width; lines.py prints what was on it, a line each.
+cat >"$TAP_DIR/lines.py" <<'PY'
+import fcntl, os, pty, re, struct, sys, termios
+columns = int(sys.argv[1])
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    os.environ["TERM"] = "xterm"
+    os.execvp(sys.argv[2], sys.argv[2:])
+data = b""
+while True:
+    try:
+        block = os.read(fd, 65536)
+    except OSError:
+        break
+    if not block:
+        break
+    data += block
+_, status = os.waitpid(pid, 0)
+for line in re.sub("\x1b\\[[0-9]*[AJ]", "", data.decode()).split("\r\n"):
+    print(line)
+sys.exit(os.waitstatus_to_exitcode(status))
+PY
+on_terminal() {
+    run python3 "$TAP_DIR/lines.py" "$@"
+}
+widest() {
+    python3 -c 'import sys; print(max(len(l.rstrip("\n")) for l in sys.stdin))' <<<"$stdout"
+}
+for columns in 120 80 60 40; do
+    on_terminal "$columns" "$RAPIDBYTE" run "$p"
+    is "$status" 0 "$columns columns: it runs" || diag "$stdout"
+    # The load's line is for copying, and wraps.
+    stdout=$(grep -v '^ok: ' <<<"$stdout")
+    cmp_ok "$(widest)" -le "$columns" "$columns columns: every line fits" || diag "$stdout"
+    like "$stdout" "^  a_ta.* [0-9,]+ rows  " "$columns columns: rows are whole"
+    unlike "$stdout" "[0-9]… |[0-9],\$" "$columns columns: no number is cut"
+    like "$stdout" "^a_table.* 150,000 .*ok\$" "$columns columns: the report has rows and outcome"
+    like "$stdout" "^  a_ta.* [0-9]+ %" "$columns columns: percent"
+    unlike "$stdout" "^  v .*%" "$columns columns: no percent of what has no estimate"
+done
+python3 -c 'import re, sys
+shown = [int(p) for p in re.findall("^  a_ta.* ([0-9]+) %", sys.stdin.read(), re.M)]
+assert shown and shown == sorted(shown) and max(shown) < 100, shown' <<<"$stdout"
+is "$?" 0 "percent: never less than before, and 100 is for what has ended"
+sed 's/{ name: v }/{ name: v }/; s/terminal }/terminal, where: "id > 10" }/' "$p" >"$TAP_DIR/where.yaml"
+on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/where.yaml"
+unlike "$stdout" "%" "percent: not of a part of a table"
+
+# Connectors that have to be compiled first.
+RUN_TIMEOUT_S=300
+on_terminal 80 env RAPIDBYTE_CACHE_DIR="$TAP_DIR/cold" "$RAPIDBYTE" check "$p"
+is "$status" 0 "compiling: on a terminal" || diag "$stdout"
+like "$stdout" "^  compiling connector '(source|dest)-postgres', once for this machine +[0-9]+ s" "compiling: on a terminal, with the time that it takes"
+run_is 0 "compiling: no terminal" env RAPIDBYTE_CACHE_DIR="$TAP_DIR/cold2" "$RAPIDBYTE" run "$p"
+like "$stderr" "^note: compiling connector '(source|dest)-postgres', once for this machine\$" "compiling: no terminal, said beforehand"
+like "$stderr" "^note: compiling connector .*: done in [0-9.]+ s\$" "compiling: no terminal, and when it is done"
+done_testing
