@@ -34,9 +34,9 @@ like "$(head -n 1 <<<"$stderr")" "^$time\\+05:30 run of 'test' begins: 2 streams
 like "$(tail -n 1 <<<"$stderr")" "^$time\\+05:30 run of 'test' ends: ok \\(exit code 0\\), 2 of 2 streams, 2,003 rows in .*, load [0-9a-f]{32}" \
     "run from cron: the last line"
 run_is 0 "run from cron, some streams" "$RAPIDBYTE" run --streams users "$p"
-like "$stderr" "^$time[-+][0-9:]{5} run of 'test' begins: 1 stream, " "run from cron, some streams: their number"
+like "$stderr" "^${time}[-+][0-9:]{5} run of 'test' begins: 1 stream, " "run from cron, some streams: their number"
 run_is 2 "run from cron, no document" "$RAPIDBYTE" run "$TAP_DIR/none.yaml"
-like "$(tail -n 1 <<<"$stderr")" "^$time[-+][0-9:]{5} run of $TAP_DIR/none.yaml ends: failed \\(exit code 2\\)\$" "run from cron, no document: the last line"
+like "$(tail -n 1 <<<"$stderr")" "^${time}[-+][0-9:]{5} run of $TAP_DIR/none.yaml ends: failed \\(exit code 2\\)\$" "run from cron, no document: the last line"
 sed 's/name: users/name: nonesuch/' "$p" >"$TAP_DIR/partial.yaml"
 run_is 8 "run from cron, a stream fails" "$RAPIDBYTE" run "$TAP_DIR/partial.yaml"
 like "$(tail -n 1 <<<"$stderr")" "ends: partial \\(exit code 8\\), 1 of 2 streams, 2,000 rows in " "run from cron, a stream fails: the last line"
