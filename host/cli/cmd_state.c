@@ -38,14 +38,16 @@ static int write_cursor(void *user, const struct rb_state_cursor *cursor)
     struct rb_json *json = user;
     char updated[RB_TEXT_MAX];
     RB_CLEANUP(rb_buf_release) struct rb_buf value = RB_BUF_INIT(CURSOR_TEXT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf type = RB_BUF_INIT(CURSOR_TEXT_MAX);
     int status = rb_cursor_text(cursor->checkpoint_json, &value);
+    status = status != 0 ? status : rb_cursor_type(cursor->checkpoint_json, &type);
     if (status != 0) {
         return status;
     }
     rb_json_begin_object(json);
     rb_json_member_str(json, "stream", cursor->stream);
     rb_json_member_str(json, "cursor_field", cursor->cursor_field);
-    rb_json_member_str(json, "cursor_type", cursor->cursor_type);
+    rb_json_member_str(json, "cursor_type", type.len > 0 ? rb_buf_str(&type) : cursor->cursor_type);
     rb_json_member_str(json, "value", rb_buf_str(&value));
     rb_json_member_str(json, "load_id", cursor->load_id);
     rb_json_member_str(json, "updated", rb_text_time(cursor->updated_unix_us, updated));

@@ -12,7 +12,7 @@
 #include "host/cli/text.h"
 #include "host/engine/session.h"
 
-enum { LINE_MAX_BYTES = 512, LEFT_FROM_SECS = 2 };
+enum { LINE_MAX_BYTES = 512, LEFT_FROM_SECS = 2, LONG_SECS = 5 };
 
 void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
 {
@@ -82,7 +82,13 @@ static void format_progress(struct rb_console_stream *running, size_t width, cha
     name_of(report, name, sizeof name);
     rb_fields_add(&fields, -20, 0, "%s", name);
     rb_fields_add(&fields, 16, 0, "%s rows", rb_text_count(report->records_read, rows));
-    if (percent > 0) {
+    if (report->phase[0] != 0) {
+        char phase[RB_PHASE_MAX], took[RB_TEXT_MAX];
+        double since = (double)(rb_clock_unix_us() - report->phase_unix_us) / 1e6;
+        snprintf(phase, sizeof phase, "%s", report->phase);
+        rb_text_sanitize(phase);
+        rb_fields_add(&fields, 0, 0, "%s %s", phase, rb_text_whole_secs(since, took));
+    } else if (percent > 0) {
         rb_fields_add(&fields, 4, 1, "%d %%", percent);
     }
     rb_fields_add(&fields, 8, 2, "%s", rb_text_whole_secs(secs, elapsed));
@@ -277,27 +283,41 @@ static void on_stream(void *user, const struct rb_stream_report *report)
     draw(console);
 }
 
-/* Something that the run waits for began, or "": is over. */
-static void on_busy(void *user, const char *what)
+/* A line where there is no terminal: what takes long beforehand, and what has taken long. */
+static void note_busy(struct rb_console *console, bool is_over, bool at_once)
 {
-    struct rb_console *console = user;
-    if (console->quiet) {
+    char text[RB_CONSOLE_BUSY_MAX + RB_TEXT_MAX], took[RB_TEXT_MAX];
+    double secs = (double)(rb_clock_ms() - console->busy_since_ms) / 1000.0;
+    if (!at_once && (!is_over || secs < LONG_SECS)) {
         return;
     }
-    if (what[0] != 0) {
+    if (is_over) {
+        snprintf(text, sizeof text, "%s: done in %s", console->busy, rb_text_secs(secs, took));
+    } else {
+        snprintf(text, sizeof text, "%s", console->busy);
+    }
+    on_note(console, text);
+}
+
+static void on_busy(void *user, const char *what, bool at_once)
+{
+    struct rb_console *console = user;
+    bool is_over = what[0] == 0;
+    if (!is_over) {
         snprintf(console->busy, sizeof console->busy, "%s", what);
         rb_text_sanitize(console->busy);
         console->busy_since_ms = rb_clock_ms();
     }
     if (!console->live && console->busy[0] != 0) {
-        char text[RB_CONSOLE_BUSY_MAX + 2 * RB_TEXT_MAX], secs[RB_TEXT_MAX];
-        double took = (double)(rb_clock_ms() - console->busy_since_ms) / 1000.0;
-        snprintf(text, sizeof text, what[0] != 0 ? "%s" : "%s: done in %s", console->busy,
-                 rb_text_secs(took, secs));
-        on_note(console, text);
+        note_busy(console, is_over, at_once);
     }
-    console->busy[0] = what[0] != 0 ? console->busy[0] : 0;
-    draw(console);
+    if (is_over) {
+        console->busy[0] = 0;
+    }
+    /* What is over at once is not shown: a tick shows the rest. */
+    if (is_over || at_once) {
+        draw(console);
+    }
 }
 
 static void on_tick(void *user)

@@ -1,5 +1,6 @@
 #include "host/cli/cursor.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,10 +56,40 @@ static int append_value(yyjson_val *value, struct rb_buf *ret)
     return status;
 }
 
+/* Without the zeros at the end of a second's fraction, and without an empty one. */
+static int append_text(const char *text, struct rb_buf *ret)
+{
+    const char *point = strchr(text, '.');
+    size_t digits = point != NULL ? strspn(point + 1, "0123456789") : 0;
+    bool is_time = point != NULL && strchr(text, ':') != NULL;
+    if (!is_time || digits == 0) {
+        return rb_buf_append_str(ret, text);
+    }
+    const char *rest = point + 1 + digits, *end = rest;
+    while (end[-1] == '0') {
+        end--;
+    }
+    end -= end == point + 1 ? 1 : 0;
+    int status = rb_buf_append(ret, text, (size_t)(end - text));
+    return status != 0 ? status : rb_buf_append_str(ret, rest);
+}
+
 int rb_cursor_text(const char *checkpoint_json, struct rb_buf *ret)
 {
     yyjson_doc *doc = yyjson_read(checkpoint_json, strlen(checkpoint_json), 0);
-    int status = append_value(yyjson_obj_get(yyjson_doc_get_root(doc), "cursor_value"), ret);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    const char *text = yyjson_get_str(yyjson_obj_get(root, "cursor_text"));
+    int status = text != NULL ? append_text(text, ret)
+                              : append_value(yyjson_obj_get(root, "cursor_value"), ret);
+    yyjson_doc_free(doc);
+    return status;
+}
+
+int rb_cursor_type(const char *checkpoint_json, struct rb_buf *ret)
+{
+    yyjson_doc *doc = yyjson_read(checkpoint_json, strlen(checkpoint_json), 0);
+    const char *type = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "cursor_type"));
+    int status = type != NULL ? rb_buf_append_str(ret, type) : RB_OK;
     yyjson_doc_free(doc);
     return status;
 }

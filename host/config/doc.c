@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 
 const struct rb_yaml *rb_yaml_get(const struct rb_yaml *mapping, const char *key)
 {

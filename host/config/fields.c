@@ -6,7 +6,7 @@
 
 #include "host/config/pipeline.h"
 #include "host/config/scalar.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 
 enum { NAMES_MAX = 4096 };
 

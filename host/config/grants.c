@@ -8,7 +8,7 @@
 #include "host/config/fields.h"
 #include "host/config/host_pattern.h"
 #include "host/config/scalar.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 
 enum { HOSTS_MAX = 1024 };
 

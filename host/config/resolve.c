@@ -11,7 +11,7 @@
 #include "host/config/home.h"
 #include "host/config/manifest.h"
 #include "host/config/manifest_read.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 
 enum { DIRS_BYTES_MAX = 64 * 1024, NAME_BYTES_MAX = 128, CONNECTORS_MAX = 4096 };
 

@@ -12,7 +12,7 @@
 #include "host/config/scalar.h"
 #include "host/config/secret.h"
 #include "host/config/service.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 #include "host/config/url.h"
 
 enum { CONFIG_JSON_MAX = 8 * 1024 * 1024 };

@@ -16,7 +16,7 @@
 #include "host/config/doc.h"
 #include "host/config/fields.h"
 #include "host/config/regular.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 
 enum { ARGUMENTS_MAX = 256, POLL_MS = 50 };
 

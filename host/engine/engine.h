@@ -64,12 +64,17 @@ struct rb_timings {
     double total;
 };
 
+enum { RB_PHASE_MAX = 80 }; /* bytes of a phase's name, with the final 0 */
+
 struct rb_stream_report {
     const struct rb_stream *stream; /* borrowed from the pipeline */
     const char *load_id;            /* borrowed from the run's report, and changes with it */
     enum rb_outcome outcome;
     int attempts;
-    int64_t estimated_rows; /* by the source, of what is to be read; 0: not known */
+    char
+        phase[RB_PHASE_MAX]; /* what is done instead of moving rows ("merging rows"); "": nothing */
+    int64_t phase_unix_us;   /* since when */
+    int64_t estimated_rows;  /* by the source, of what is to be read; 0: not known */
     int64_t records_read, records_written, records_skipped;
     int64_t bytes_read, bytes_written; /* COPY bytes on the wire, as the connectors counted them */
     int64_t batches, batch_bytes, compressed_bytes; /* Arrow IPC between the stages */
@@ -112,9 +117,9 @@ struct rb_observer {
     void (*note)(void *user, const char *text);
     /* A stream's report changed: started, progressed, ended. */
     void (*stream)(void *user, const struct rb_stream_report *report);
-    /* The whole run waits for something that may take long ("compiling connector 'x'"); "": it is
-     * done. */
-    void (*busy)(void *user, const char *what);
+    /* The whole run waits for something that may take long ("planning"); "": it is done. `at_once`:
+     * it will, and is worth a line before it has ("compiling connector 'x'"). */
+    void (*busy)(void *user, const char *what, bool at_once);
     /* Nothing has happened for a second. */
     void (*tick)(void *user);
     void *user;

@@ -154,6 +154,7 @@ void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream)
     rb_error_clear(&failure);
     int status = RB_OK;
     if (stream->n_units > 1) {
+        rb_run_stream_phase(run, stream, "publishing");
         status = RB_FAULT(PUBLISH_CALL, &failure);
         status = status != 0 ? status : publish(run, stream, &failure);
         status = status != 0 ? status : RB_FAULT(PUBLISH_ANSWERED, &failure);

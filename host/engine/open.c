@@ -40,13 +40,6 @@ static void learn(struct rb_run *run, const struct rb_connector_use *use,
     }
 }
 
-static void tell_busy(const struct rb_run *run, const char *what)
-{
-    if (run->observer != NULL && run->observer->busy != NULL) {
-        run->observer->busy(run->observer->user, what);
-    }
-}
-
 /* `use`: whose compiled code is missing. Others' may be, too, and is made by the same call. */
 static int compile(struct rb_run *run, const struct rb_connector_use *use, struct rb_error *err)
 {
@@ -62,11 +55,11 @@ static int compile(struct rb_run *run, const struct rb_connector_use *use, struc
                                              .observer = run->observer};
     char what[BUSY_MAX];
     snprintf(what, sizeof what, "compiling connector '%s', once for this machine", use->use);
-    tell_busy(run, what);
+    rb_run_busy(run, what, true);
     int64_t start = rb_clock_ms();
     int status = rb_process_compile(run->options->self_path, run->options->aot_dir,
                                     run->options->no_os_sandbox, paths, n, &limits, err);
-    tell_busy(run, "");
+    rb_run_busy(run, "", true);
     run->report->timings.compile += (double)(rb_clock_ms() - start) / 1000.0;
     return status;
 }

@@ -27,6 +27,13 @@ void rb_run_note(const struct rb_run *run, const char *fmt, ...)
     run->observer->note(run->observer->user, text);
 }
 
+void rb_run_busy(const struct rb_run *run, const char *what, bool at_once)
+{
+    if (run->observer != NULL && run->observer->busy != NULL) {
+        run->observer->busy(run->observer->user, what, at_once);
+    }
+}
+
 void rb_run_tell(const struct rb_run *run, struct rb_stream_run *stream)
 {
     if (run->observer != NULL && run->observer->stream != NULL) {
@@ -227,6 +234,7 @@ static int launch(struct rb_run *run, struct rb_error *err)
         .deadline_ms = run->deadline_ms,
         .observer = run->observer,
         .progress = rb_run_progress,
+        .phase = rb_run_phase,
         .checkpoint = rb_run_checkpoint,
         .user = run,
     };
@@ -278,11 +286,15 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
         status = rb_run_plan_early(run, ret_side, err);
     }
     if (status == 0) {
+        rb_run_busy(run, "beginning the load", false);
         status = rb_run_again(run, "beginning the load", begin, ret_side, err);
+        rb_run_busy(run, "", false);
     }
     if (status == 0 && is_left(run)) {
         *ret_side = RB_FAULT_SOURCE;
+        rb_run_busy(run, "planning", false);
         status = rb_run_again(run, "planning", plan, NULL, err);
+        rb_run_busy(run, "", false);
     }
     if (status == 0) {
         *ret_side = RB_FAULT_ENGINE;

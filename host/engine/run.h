@@ -102,6 +102,8 @@ void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum r
                         const struct rb_error *error);
 void rb_run_note(const struct rb_run *run, const char *fmt, ...) RB_PRINTF(2, 3);
 void rb_run_tell(const struct rb_run *run, struct rb_stream_run *stream);
+/* The observer's `busy`. */
+void rb_run_busy(const struct rb_run *run, const char *what, bool at_once);
 enum rb_fault_side rb_run_side_of(enum rb_role role);
 /* The stream's context, appended to an open document. */
 void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *stream,
@@ -133,6 +135,9 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err);
 int rb_run_units(struct rb_run *run, struct rb_error *err);
 /* The session's progress callback; `user` is the run. */
 void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *progress);
+/* The session's phase callback, and what the run itself does for a stream: NULL ends it. */
+void rb_run_phase(void *user, uint64_t id, const char *what);
+void rb_run_stream_phase(struct rb_run *run, struct rb_stream_run *stream, const char *what);
 /* The session's checkpoint callback: a destination has committed a part. */
 void rb_run_checkpoint(void *user, uint64_t id, const char *json, size_t len);
 /* finish.c: a stream's units are all committed: publish, record. */

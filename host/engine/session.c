@@ -52,6 +52,7 @@ struct rb_session {
     char overrun[OVERRUN_MAX]; /* the limit of time that ended the worker; "": none */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
+    void (*phase)(void *user, uint64_t id, const char *what);
     void (*checkpoint)(void *user, uint64_t id, const char *json, size_t len);
     void *user;
     int64_t peak_bytes;
@@ -179,6 +180,22 @@ static void on_progress(struct rb_session *session, const struct rb_link_frame *
     session->progress(session->user, frame->id, &progress);
 }
 
+/* Of metrics progress shows one, `phase` (docs/protocol.md). */
+static void on_metric(struct rb_session *session, const struct rb_link_frame *frame)
+{
+    if (session->phase == NULL) {
+        return;
+    }
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = yyjson_read(frame->json, frame->len, 0);
+    yyjson_val *metric = yyjson_obj_get(yyjson_doc_get_root(doc), "metric");
+    yyjson_val *label = yyjson_arr_get(yyjson_obj_get(metric, "labels"), 0);
+    const char *what = yyjson_get_str(yyjson_arr_get(label, 1));
+    if (yyjson_equals_str(yyjson_obj_get(metric, "name"), "phase") &&
+        yyjson_equals_str(yyjson_arr_get(label, 0), "phase") && what != NULL) {
+        session->phase(session->user, frame->id, what);
+    }
+}
+
 /* A source's last one comes with the unit's result. */
 static void on_checkpoint(struct rb_session *session, const struct rb_link_frame *frame)
 {
@@ -224,6 +241,7 @@ static int on_frame(struct rb_session *session, const struct rb_link_frame *fram
         on_checkpoint(session, frame);
         return RB_OK;
     case RB_LINK_METRIC:
+        on_metric(session, frame);
         return RB_OK;
     case RB_LINK_STATE_GET:
     case RB_LINK_STATE_PUT:
@@ -420,6 +438,7 @@ int rb_session_launch(const struct rb_session_options *options, struct rb_sessio
     session->store.pipeline = options->spec->pipeline;
     session->observer = options->observer;
     session->progress = options->progress;
+    session->phase = options->phase;
     session->checkpoint = options->checkpoint;
     session->user = options->user;
     struct rb_buf spec = RB_BUF_INIT(RB_LINK_PAYLOAD_MAX);

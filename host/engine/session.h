@@ -44,6 +44,9 @@ struct rb_session_options {
     int64_t deadline_ms;                  /* of rb_clock_ms(); 0: none */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
+    /* What a connector does from now on in the unit or call `id`, for people. NULL: nobody listens.
+     */
+    void (*phase)(void *user, uint64_t id, const char *what);
     /* A destination's Checkpoint in the unit `id`, as JSON. NULL: nobody listens. */
     void (*checkpoint)(void *user, uint64_t id, const char *json, size_t len);
     void *user;

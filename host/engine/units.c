@@ -1,4 +1,5 @@
 /* The units of every stream over the lanes, in the order of the document. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -244,8 +245,26 @@ void rb_run_progress(void *user, uint64_t id, const struct rb_session_progress *
     struct lane *lane = run->schedule == NULL ? NULL : lane_of(run->schedule, id);
     if (lane != NULL) {
         lane->progress = *progress;
+        lane->stream->report->phase[0] = 0; /* rows move again */
         refresh(run->schedule, lane->stream);
         rb_run_tell(run, lane->stream);
+    }
+}
+
+void rb_run_stream_phase(struct rb_run *run, struct rb_stream_run *stream, const char *what)
+{
+    struct rb_stream_report *report = stream->report;
+    snprintf(report->phase, sizeof report->phase, "%s", what != NULL ? what : "");
+    report->phase_unix_us = rb_clock_unix_us();
+    rb_run_tell(run, stream);
+}
+
+void rb_run_phase(void *user, uint64_t id, const char *what)
+{
+    struct rb_run *run = user;
+    struct lane *lane = run->schedule == NULL ? NULL : lane_of(run->schedule, id);
+    if (lane != NULL) {
+        rb_run_stream_phase(run, lane->stream, what);
     }
 }
 

@@ -73,7 +73,9 @@ struct rb_checkpoint {
     const char *stream;
     const char *cursor_field;      /* NULL: none */
     const char *cursor_value_json; /* a CursorValue; NULL: "null" */
-    const char *resume_json;       /* NULL: null */
+    /* For people: the type's name, and the value as the type is written; NULL: not told. */
+    const char *cursor_type, *cursor_text;
+    const char *resume_json; /* NULL: null */
     int64_t records_processed, bytes_processed;
     /* A source's, in a unit with a checkpoint_interval_*: what was emitted so far, and no more, may
      * be committed with this checkpoint. `checksum` is the stream_checksum of all of it. */
@@ -87,6 +89,9 @@ int rb_checkpoint(enum rb_checkpoint_kind kind, const struct rb_checkpoint *chec
 
 int rb_metric_counter(const char *name, int64_t value, struct rb_error *err);
 int rb_metric_gauge(const char *name, double value, struct rb_error *err);
+/* What is done from now on may take long ("merging rows"): the run's progress shows it, until the
+ * next batch, the next phase or the end. */
+void rb_phase(const char *text);
 
 /* Seconds since some fixed moment; never goes back. */
 double rb_clock_secs(void);

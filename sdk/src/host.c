@@ -139,6 +139,12 @@ int rb_checkpoint(enum rb_checkpoint_kind kind, const struct rb_checkpoint *chec
     } else {
         rb_json_raw(&json, cursor, strlen(cursor));
     }
+    if (checkpoint->cursor_type != NULL) {
+        rb_json_member_str(&json, "cursor_type", checkpoint->cursor_type);
+    }
+    if (checkpoint->cursor_text != NULL) {
+        rb_json_member_str(&json, "cursor_text", checkpoint->cursor_text);
+    }
     rb_json_member_i64(&json, "records_processed", checkpoint->records_processed);
     rb_json_member_i64(&json, "bytes_processed", checkpoint->bytes_processed);
     rb_json_member_raw(&json, "resume", resume, resume == NULL ? 0 : strlen(resume));
@@ -197,6 +203,26 @@ int rb_metric_gauge(const char *name, double value, struct rb_error *err)
     begin_metric(&json, &text, name);
     rb_json_member_double(&json, "gauge", value);
     return end_metric(&json, err);
+}
+
+void rb_phase(const char *label)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(MESSAGE_MAX);
+    struct rb_json json;
+    begin_metric(&json, &text, "phase");
+    rb_json_member_i64(&json, "gauge", 1);
+    rb_json_end_object(&json);
+    rb_json_key(&json, "labels");
+    rb_json_begin_array(&json);
+    rb_json_begin_array(&json);
+    rb_json_str(&json, "phase");
+    rb_json_str(&json, label);
+    rb_json_end_array(&json);
+    rb_json_end_array(&json);
+    /* Nothing depends on it. */
+    if (finish(&json, NULL) == RB_OK && rb_host_metric(text.data, (uint32_t)text.len) < 0) {
+        (void)rb_sdk_import_error("rb_host_metric", NULL);
+    }
 }
 
 double rb_clock_secs(void)

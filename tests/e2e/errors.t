@@ -101,6 +101,24 @@ PIPELINE=cursor pipeline "$p"
 run_is 3 "a missing cursor column" "$RAPIDBYTE" run "$p"
 like "$stderr" "nothing" "a missing cursor column is named"
 
+# A name that is nearly right, and one with its schema before it.
+src_sql 'CREATE SCHEMA sales; CREATE TABLE sales.actor (id integer); CREATE TABLE IF NOT EXISTS public.customers (id integer, updated_at timestamptz)'
+near() {
+    STREAMS=$1 PIPELINE=near pipeline "$p"
+    for command in run check; do
+        run "$RAPIDBYTE" $command "$p"
+        is "$status" 3 "$2: $command: exit code"
+        like "$stdout$stderr" "hint: $3" "$2: $command: what was meant"
+    done
+}
+near '- { name: custmers }' "a table with a typo" 'did you mean "customers"\?'
+near '- { name: Customers }' "a table in capitals" 'did you mean "customers"\?'
+near '- { name: public.customers }' "a name with the schema that is read" 'a schema has a key of its own: . name: "customers", schema: "public" .'
+near '- { name: sales.actor }' "a name with another schema" 'a schema has a key of its own: . name: "actor", schema: "sales" .'
+near '- { name: actor }' "a table of another schema" 'schema "sales" has one: . name: "actor", schema: "sales" .'
+near '- { name: customers, columns: [id, updatd_at] }' "a column with a typo" 'did you mean "updated_at"\?'
+near '- { name: customers, sync_mode: incremental, cursor_field: update_at, write_mode: append }' "a cursor with a typo" 'did you mean "updated_at"\?'
+
 # Data that the destination refuses.
 dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id integer PRIMARY KEY, name text CHECK (name <> $$two$$))'
 STREAMS='- { name: users }' write_mode=append

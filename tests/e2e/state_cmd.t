@@ -7,6 +7,7 @@ pg_start main || bail "no PostgreSQL"
 databases
 src_sql "CREATE TABLE public.users (id int PRIMARY KEY, name text); INSERT INTO users SELECT i, 'u' || i FROM generate_series(1, 5) i;
     CREATE TABLE public.orders (id bigint PRIMARY KEY, at timestamptz NOT NULL); INSERT INTO orders SELECT i, '2026-01-01 00:00:00+00'::timestamptz + i * interval '1 day' FROM generate_series(1, 5) i;
+    CREATE TABLE public.plain (id bigint PRIMARY KEY, at timestamp); INSERT INTO plain VALUES (1, '2026-01-31 23:59:59.5');
     CREATE TABLE public.refused (id int); INSERT INTO refused VALUES (1);
     CREATE VIEW public.slow AS SELECT i AS id, pg_sleep(0.05) IS NULL AS x FROM generate_series(1, 1000) i"
 p=$TAP_DIR/p.yaml
@@ -40,6 +41,12 @@ runs "second run" "users=0 orders=0"
 run_is 0 "state show" "$RAPIDBYTE" state show "$p"
 like "$stdout" "^users +id +5 +20..-..-..T" "state show: an integer"
 like "$stdout" "^orders +at +2026-01-06 00:00:00\+00 " "state show: a time"
+STREAMS='- { name: plain, sync_mode: incremental, cursor_field: at, write_mode: append }' PIPELINE=plain STATE=plain pipeline "$TAP_DIR/plain.yaml"
+run_is 0 "a time without a zone" "$RAPIDBYTE" run "$TAP_DIR/plain.yaml"
+run_is 0 "state show: a time without a zone" "$RAPIDBYTE" state show "$TAP_DIR/plain.yaml"
+like "$stdout" "^plain +at +2026-01-31 23:59:59\.5 +[^+]*\$" "state show: a time without a zone has none"
+run_is 0 "state show: a time without a zone as JSON" "$RAPIDBYTE" state show "$TAP_DIR/plain.yaml" --output json
+is "$(json '[(s["cursor_type"], s["value"]) for s in d["streams"]]')" "[('timestamp', '2026-01-31 23:59:59.5')]" "state show: the type, too"
 unlike "$stdout" "being run" "state show: nobody runs it"
 run_is 0 "state show --output json" "$RAPIDBYTE" state show "$p" --output json
 is "$(json '[(s["stream"], s["value"], s["cursor_field"]) for s in d["streams"]][1], d["run_by"], d["pipeline"]')" "(('users', '5', 'id'), None, 'test')" "state show: JSON"

@@ -63,6 +63,18 @@ sed 's/{ name: v }/{ name: v }/; s/terminal }/terminal, where: "id > 10" }/' "$p
 on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/where.yaml"
 unlike "$stdout" "%" "percent: not of a part of a table"
 
+# What takes long after the rows have come is named, with its own time.
+src_sql 'CREATE TABLE u (id integer PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 10)'
+dst_sql "CREATE SCHEMA IF NOT EXISTS raw; CREATE TABLE raw.u (id integer PRIMARY KEY);
+    CREATE FUNCTION raw.nap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+    CREATE TRIGGER nap BEFORE INSERT ON raw.u EXECUTE FUNCTION raw.nap()"
+STREAMS='- { name: u, write_mode: upsert, primary_key: [id] }' PIPELINE=upsert pipeline "$TAP_DIR/upsert.yaml"
+for columns in 80 40; do
+    on_terminal "$columns" "$RAPIDBYTE" run "$TAP_DIR/upsert.yaml"
+    is "$status" 0 "upsert, $columns columns: it runs" || diag "$stdout"
+    like "$stdout" "^  u .* rows  merging rows [1-3] s" "upsert, $columns columns: the merge is named, with its time"
+done
+
 # Connectors that have to be compiled first.
 RUN_TIMEOUT_S=300
 on_terminal 80 env RAPIDBYTE_CACHE_DIR="$TAP_DIR/cold" "$RAPIDBYTE" check "$p"

@@ -24,6 +24,13 @@ static void test_text(void **ctx)
         {"{\"cursor_value\":{\"timestamp_micros\":-1}}", "1969-12-31 23:59:59.999999+00"},
         {"{\"cursor_value\":{\"timestamp_micros\":9223372036854775807}}", "9223372036854775807"},
         {"{\"cursor_value\":{\"json\":[1]}}", "[1]"},
+        {"{\"cursor_value\":{\"timestamp_micros\":0},\"cursor_text\":\"1970-01-01 "
+         "00:00:00.000000\"}",
+         "1970-01-01 00:00:00"},
+        {"{\"cursor_value\":{\"timestamp_micros\":0},\"cursor_text\":\"0044-03-15 "
+         "12:00:00.120000+00 BC\"}",
+         "0044-03-15 12:00:00.12+00 BC"},
+        {"{\"cursor_text\":\"1.500\"}", "1.500"},
         {"{\"cursor_value\":\"null\"}", "-"},
         {"{\"cursor_value\":null}", "-"},
         {"{}", "-"},

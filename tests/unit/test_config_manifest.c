@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "host/config/scalar.h"
-#include "host/config/suggest.h"
+#include "base/suggest.h"
 #include "host/config/wasm_section.h"
 #include "tests/support/config_fixture.h"
 

@@ -321,6 +321,7 @@ static int move_rows(struct rb_loading *run, struct rb_error *err)
     int64_t rejected_before = run->rejects.n;
     double start = rb_clock_secs();
     load->affected = 0;
+    rb_phase(rb_upsert_is(run) ? "merging rows" : "casting rows");
     int status = rb_temporary_move(run, err);
     load->flush_secs += rb_clock_secs() - start;
     if (status < 0 || !rb_json_is_absent(load->primary_key)) {

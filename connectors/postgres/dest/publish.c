@@ -116,6 +116,7 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     status = status < 0 ? status : read_kept(&kept, &before, &carried, err);
     const struct rb_swap swap = {.staging = staging, .before = &before, .carried = &carried};
     receipt->shape = rb_query_text(&kept, 0, 0);
+    rb_phase("publishing");
     status = status < 0 ? status : rb_swap_publish(dest, stream, &swap, err);
     status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_SWAPPED, err);
     status = status < 0 || receipt->rejected == 0 ? status : publish_rejected(dest, stream, err);

@@ -417,6 +417,7 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
         .staging = unit->staging, .before = &unit->before, .carried = &unit->evolution.carried};
     int status = 0;
     if (unit->swap) {
+        rb_phase("publishing");
         status = rb_swap_publish(unit->dest, unit->context, &swap, err);
     }
     rb_buf_clear(&unit->shape);
@@ -430,6 +431,7 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
     if (status != 0) {
         return status;
     }
+    rb_phase("committing");
     double start = rb_clock_secs();
     status = rb_ledger_commit(unit->dest, &receipt, err);
     unit->total.commit_secs += rb_clock_secs() - start;

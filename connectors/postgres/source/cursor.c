@@ -9,6 +9,7 @@
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/cursor_kind.h"
 #include "connectors/postgres/source/cursor_sql.h"
+#include "connectors/postgres/source/near.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/host.h"
@@ -47,9 +48,11 @@ static int choose_field(struct rb_cursor *cursor, struct rb_error *err)
     const struct rb_table *table = cursor->table;
     const struct rb_column *column = rb_columns_find(&table->columns, cursor->field);
     if (!column) {
-        return rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN",
-                            "cursor column \"%s\" is not in \"%s\".\"%s\"", cursor->field,
-                            table->schema, table->name);
+        rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN",
+                     "cursor column \"%s\" is not in \"%s\".\"%s\"", cursor->field, table->schema,
+                     table->name);
+        rb_near_column(table, cursor->field, err);
+        return RB_ESCHEMA;
     }
     cursor->kind = rb_cursor_kind_find(column->oid);
     if (!cursor->kind) {

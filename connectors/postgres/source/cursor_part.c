@@ -100,6 +100,8 @@ int rb_cursor_part_end(const struct rb_cursor *cursor, const struct rb_cursor_pa
         .stream = read->stream,
         .cursor_field = cursor->field,
         .cursor_value_json = rb_buf_str(&value),
+        .cursor_type = cursor->kind->name,
+        .cursor_text = point.last,
         .resume_json = rb_buf_str(&resume),
         .records_processed = read->n_records,
         .bytes_processed = read->n_bytes,

@@ -4,6 +4,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/near.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/host.h"
@@ -180,6 +181,9 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
     r = r < 0 ? r
               : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
                                source->config.user, &ret->tables, err);
+    if (r == RB_ESCHEMA && ret->catalogue.tables.n_rows == 0) {
+        rb_near_table(conn, schema, name, err);
+    }
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 || !to_read || is_locked(source, conn, table) ? r : check_rewritten(table, conn, err);
     r = r < 0 ? r

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "connectors/postgres/source/catalogue.h"
+#include "connectors/postgres/source/near.h"
 
 static void table_release(struct rb_table *table)
 {
@@ -80,8 +81,10 @@ static int choose_one(const struct rb_table *table, const char *name, const char
 {
     const struct rb_column *column = rb_columns_find(&table->columns, name);
     if (!column) {
-        return rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN", "\"%s\".\"%s\" has no column \"%s\"",
-                            table->schema, table->name, name);
+        rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN", "\"%s\".\"%s\" has no column \"%s\"",
+                     table->schema, table->name, name);
+        rb_near_column(table, name, err);
+        return RB_ESCHEMA;
     }
     if (!table->may_select[column - table->columns.items]) {
         rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",

@@ -1,6 +1,6 @@
 /* The known word that a wrong one is nearest to. */
-#ifndef RB_HOST_CONFIG_SUGGEST_H
-#define RB_HOST_CONFIG_SUGGEST_H
+#ifndef RB_BASE_SUGGEST_H
+#define RB_BASE_SUGGEST_H
 
 #include <stddef.h>
 
