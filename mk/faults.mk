@@ -8,7 +8,7 @@ LDFLAGS_faults := $(LDFLAGS_host)
 WARNINGS_faults := $(WARNINGS_host)
 CC_guestfaults = $(CC_guest)
 CFLAGS_guestfaults := $(CFLAGS_guest) -DRB_FAULTS
-WARNINGS_guestfaults := $(WARNINGS)
+WARNINGS_guestfaults := $(WARNINGS) -Werror
 
 FAULT_GUESTS := source dest
 FAULT_CONNECTORS := $(foreach c,$(FAULT_GUESTS),build/faults/connectors/$(c)_postgres.wasm \

@@ -9,7 +9,7 @@ FUZZ_SECS ?= 60
 CC_fuzz = $(CLANG)
 CFLAGS_fuzz := $(filter-out -fsanitize=%,$(CFLAGS_asan)) -fsanitize=fuzzer-no-link,address,undefined
 LDFLAGS_fuzz := -pthread -fsanitize=fuzzer,address,undefined
-WARNINGS_fuzz := $(WARNINGS)
+WARNINGS_fuzz := $(WARNINGS) -Werror
 # UndefinedBehaviorSanitizer ends the program too: what only prints is not found.
 CFLAGS_fuzz += -fno-sanitize-recover=all
 

@@ -28,15 +28,20 @@ need_chosen = $(if $(T),$(if $(strip $(call chosen,$(1))),,$(error there is no t
 
 HOSTILE_CHOSEN = $(call chosen,$(filter %/hostile.t,$(E2E_TESTS)))
 
-.PHONY: test e2e types concurrency sanitize coverage mutants bench-connector-postgres fresh test-programs
+.PHONY: test compiled e2e types concurrency sanitize coverage mutants bench-connector-postgres fresh test-programs
 ## test-programs: build everything that the tests run
 test-programs: build $(if $(filter-out faults%,$(T)),,build-faults) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(TEST_GUEST_FILES)
 
 ## test: checks, unit, connector and end-to-end tests; T=name runs one
-test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower
+test: test-programs bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(if $(T),,compiled)
 	$(call need_chosen,$(NATIVE_TESTS) $(E2E_TESTS))
 	@tools/run-tests $(if $(T),,tools/check) $(call programs,host,$(call chosen,$(NATIVE_TESTS))) $(call \
 	    chosen,$(E2E_TESTS))
+
+# Into the cache, once: not by each of the first tests, side by side, within their limits of time.
+compiled: build
+	$(call say,COMPILE,build/connectors)
+	@build/rapidbyte compile --quiet
 
 ## e2e: the end-to-end tests alone; T=name runs one
 e2e: build build-faults bench-programs $(PROFILED_FILES) build/hot/hot build/hot/slower $(TEST_GUEST_FILES)

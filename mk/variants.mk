@@ -28,7 +28,7 @@ LDFLAGS_cov := -pthread --coverage
 # debugging information that it writes.
 CC_hot = $(CLANG)
 CFLAGS_hot := -O3 -g0 -pthread -fno-stack-protector -U_FORTIFY_SOURCE
-WARNINGS_hot = $(WARNINGS)
+WARNINGS_hot = $(WARNINGS) -Werror
 
 CC_guest = $(CLANG) --target=wasm32-wasi
 CFLAGS_guest := -O3 -msimd128 -g0 -ffunction-sections -fdata-sections \

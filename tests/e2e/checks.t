@@ -173,6 +173,28 @@ int rb_bad(const char *path)
 }
 C
 
+# A compiler that nobody has met: what it finds is shown, and fails nothing that the README tells to run.
+mkdir "$TAP_DIR/gcc99"
+printf '#!/bin/sh\n[ "$1" = -dumpversion ] && echo 99.1.0 || exec %s "$@"\n' "$(command -v gcc)" >"$TAP_DIR/gcc99/gcc"
+chmod +x "$TAP_DIR/gcc99/gcc"
+cat >base/bad.c <<'C'
+#include <stdio.h>
+int rb_bad(const char *path);
+int rb_bad(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        return -1;
+    }
+    return fgetc(f);
+}
+C
+run env PATH="$TAP_DIR/gcc99:$PATH" tools/check analyzer
+is "$status" 0 "analyzer: a compiler that was not met fails nothing"
+like "$stdout" '^# note: gcc 99 is not among those' "analyzer: it is told"
+like "$stdout" '^# note: .*base/bad.c.*analyzer-file-leak' "analyzer: and what it finds"
+rm -f base/bad.c
+
 # What is not a violation passes.
 cat >base/fine.c <<'C'
 /* strcpy(a, b) in a comment, and a name that ends like one. */
