@@ -148,13 +148,13 @@ skip() {
     done
 }
 
-# run <command words>: sets status, stdout and stderr. A limit of RUN_TIMEOUT_S (60) applies to
+# run <command words>: sets status, stdout and stderr. A limit of RUN_TIMEOUT_S (300) applies to
 # programs; status is then 124.
 run() {
     local kind
     kind=$(type -t "$1")
     if [[ $kind == file ]]; then
-        timeout --kill-after=5 "${RUN_TIMEOUT_S:-60}" "$@" >"$TAP_STDOUT" 2>"$TAP_STDERR" </dev/null
+        timeout --kill-after=5 "${RUN_TIMEOUT_S:-300}" "$@" >"$TAP_STDOUT" 2>"$TAP_STDERR" </dev/null
     else
         "$@" >"$TAP_STDOUT" 2>"$TAP_STDERR" </dev/null
     fi
