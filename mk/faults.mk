@@ -5,7 +5,7 @@
 CC_faults = $(CC)
 CFLAGS_faults := $(CFLAGS_host) -DRB_FAULTS
 LDFLAGS_faults := $(LDFLAGS_host)
-WARNINGS_faults := $(WARNINGS_host)
+WARNINGS_faults = $(WARNINGS_host)
 CC_guestfaults = $(CC_guest)
 CFLAGS_guestfaults := $(CFLAGS_guest) -DRB_FAULTS
 WARNINGS_guestfaults := $(WARNINGS) -Werror
