@@ -107,7 +107,6 @@
     X(STATEMENT_ANSWERED, GUEST, true)                                                             \
     X(SOURCE_PLAN_CONNECTED, SOURCE, true)                                                         \
     X(SOURCE_PLAN_BEGUN, SOURCE, true)                                                             \
-    X(SOURCE_PLAN_LOCKED, SOURCE, true)                                                            \
     X(SOURCE_SNAPSHOT_EXPORTED, SOURCE, true)                                                      \
     X(SOURCE_PLANNED, SOURCE, true)                                                                \
     X(SOURCE_CONNECTED, SOURCE, true)                                                              \

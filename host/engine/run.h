@@ -42,6 +42,8 @@ struct rb_stream_run {
     struct rb_session_progress kept; /* what parts that an attempt committed came to */
     struct rb_session_progress done; /* what ended units came to, and these parts */
     int64_t retry_at_ms;             /* 0: now */
+    int64_t locked_since_ms;         /* its table, by others; 0: it is not */
+    int snapshots_lost;              /* how often its snapshot was gone when it was to be read */
     bool has_error;                  /* a unit failed; the others are awaited, not started */
     bool plan_again;                 /* the snapshot is gone */
 };

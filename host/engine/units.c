@@ -7,7 +7,11 @@
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
-enum { LANES_MAX = 64 };
+enum {
+    LANES_MAX = 64,
+    LOCKED_PAUSE_MS = 250,   /* before a table that others have locked is tried again */
+    SNAPSHOTS_LOST_MAX = 20, /* by one stream */
+};
 
 struct lane {
     struct rb_stream_run *stream; /* NULL: free */
@@ -136,8 +140,23 @@ static void refresh(struct rb_schedule *schedule, struct rb_stream_run *stream)
     stream->report->bytes_written = sum.bytes_written;
 }
 
-/* Starts the stream over, as far as the connectors' receipts allow: counts and timings of the
- * failed try are dropped. */
+/* Nothing of the stream is on its way any more: counts and timings of the failed try are dropped.
+ */
+static void put_back(struct rb_run *run, struct rb_stream_run *stream, int64_t delay_ms)
+{
+    struct rb_stream_report *report = stream->report;
+    stream->retry_at_ms = rb_clock_ms() + delay_ms;
+    stream->next_unit = 0;
+    stream->units_done = 0;
+    stream->has_error = false;
+    stream->done = stream->kept;
+    report->records_skipped = report->batches = report->batch_bytes = 0;
+    report->compressed_bytes = 0;
+    refresh(run->schedule, stream);
+    rb_run_tell(run, stream);
+}
+
+/* Starts the stream over, as far as the connectors' receipts allow. */
 static void start_over(struct rb_run *run, struct rb_stream_run *stream,
                        const struct rb_fault *fault)
 {
@@ -147,21 +166,51 @@ static void start_over(struct rb_run *run, struct rb_stream_run *stream,
     rb_run_note(run, "stream '%s': attempt %d failed (%s: %s); trying again in %.1f s",
                 stream->stream->name, report->attempts, rb_fault_side_name(fault->side),
                 fault->error.message, (double)delay_ms / 1000.0);
-    stream->retry_at_ms = rb_clock_ms() + delay_ms;
-    stream->next_unit = 0;
-    stream->units_done = 0;
-    stream->has_error = false;
-    stream->done = stream->kept;
-    report->records_skipped = report->batches = report->batch_bytes = 0;
-    report->compressed_bytes = 0;
-    refresh(run->schedule, stream);
     run->report->retries++;
-    rb_run_tell(run, stream);
+    put_back(run, stream, delay_ms);
 }
 
 static bool is_snapshot_gone(const struct rb_stream_run *stream)
 {
     return strcmp(stream->report->fault.error.code, "SNAPSHOT_GONE") == 0;
+}
+
+/* The snapshot is not there any more, or does not show the table any more: under a new one the
+ * stream begins as if it had not begun, which is no attempt. */
+static bool read_under_another(struct rb_run *run, struct rb_stream_run *stream)
+{
+    if (!is_snapshot_gone(stream) || stream->snapshots_lost == SNAPSHOTS_LOST_MAX) {
+        return false;
+    }
+    const struct rb_error *error = &stream->report->fault.error;
+    int64_t delay_ms = stream->snapshots_lost == 0 ? 0 : rb_retry_delay_ms(error, 1, run->random);
+    stream->snapshots_lost++;
+    stream->plan_again = true;
+    stream->report->attempts--;
+    rb_run_note(run, "%s; it is read under a new one", error->message);
+    put_back(run, stream, delay_ms);
+    return true;
+}
+
+/* Others have the table locked. Their lock is waited for without a lane, so that the other streams
+ * have their turn; when timeouts.lock is over, that was an attempt. */
+static bool wait_for_table(struct rb_run *run, struct rb_stream_run *stream)
+{
+    const struct rb_error *error = &stream->report->fault.error;
+    int64_t now = rb_clock_ms(), limit_ms = run->pipeline->timeouts.lock_ms;
+    if (strcmp(error->code, "TABLE_LOCKED") != 0) {
+        return false;
+    }
+    if (stream->locked_since_ms == 0) {
+        stream->locked_since_ms = now;
+        rb_run_note(run, "%s; the stream waits", error->message);
+    } else if (limit_ms > 0 && now - stream->locked_since_ms >= limit_ms) {
+        stream->locked_since_ms = 0;
+        return false;
+    }
+    stream->report->attempts--;
+    put_back(run, stream, LOCKED_PAUSE_MS);
+    return true;
 }
 
 static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stream,
@@ -175,12 +224,15 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
     if (stream->units_running > 0) {
         return;
     }
+    bool is_whole = stream->n_units == 1 && !rb_session_is_stopped(run->session);
+    if (is_whole && (read_under_another(run, stream) || wait_for_table(run, stream))) {
+        return;
+    }
     const struct rb_error *error = &stream->report->fault.error;
     /* Divided streams have committed units in staging, whose snapshot can't be had again: the next
      * run begins them anew. */
-    bool again = stream->n_units == 1 && rb_retry_allowed(error) &&
-                 stream->report->attempts <= run->pipeline->resources.max_retries &&
-                 !rb_session_is_stopped(run->session);
+    bool again = is_whole && rb_retry_allowed(error) &&
+                 stream->report->attempts <= run->pipeline->resources.max_retries;
     if (again) {
         /* A session that failed takes its snapshot along. */
         stream->plan_again = is_snapshot_gone(stream) || (run->one_source && run->source_plans);

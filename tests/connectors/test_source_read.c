@@ -24,9 +24,9 @@ static const char open_json[] =
 #define PLANNED(column)                                                                            \
     READ(                                                                                          \
         "\"plan\":{\"tables\":[[\"42\",\"t\",\"r\",\"t\",\"f\",\"3\",\"8192\",\"t\",\"t\",\"42\"," \
-        "\"[\\\"id\\\"]\",\"t\"]],\"columns\":[[\"42\",\"" column                                  \
+        "\"[\\\"id\\\"]\",\"t\",\"f\"]],\"columns\":[[\"42\",\"" column                            \
         "\",\"integer\",\"pg_catalog.int4\",\"23\",\"-1\",null,null,\"t\",\"t\",\"f\",null,\"-"    \
-        "1\",\"1.42.1\"]],"                                                                        \
+        "1\",\"1.42.1\",\"1\"]],"                                                                  \
         "\"types\":[]},")
 static const char read_json[] = READ("");
 static const char planned_json[] = PLANNED("id");
@@ -59,24 +59,28 @@ static void put_prepared(const char *const *values, size_t n)
  * is known already. */
 static void put_table_as(bool planned)
 {
-    static const char *const t[] = {"42",   "t", "r", "t",  "f",        "3",
-                                    "8192", "t", "t", "42", "[\"id\"]", "t"};
+    static const char *const t[] = {"42", "t", "r",  "t",        "f", "3", "8192",
+                                    "t",  "t", "42", "[\"id\"]", "t", "f"};
     static const char *const unchanged[] = {NULL};
+    /* Column 1 of table 42, int4 without a modifier. */
+    static const char described[] = "\0\1id\0\0\0\0\52\0\1\0\0\0\27\0\4\377\377\377\377\0\0";
     static const char *const c[] = {
         "42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL, NULL, "t", "t",
-        "f",  NULL, "-1",      "1.42.1"};
+        "f",  NULL, "-1",      "1.42.1",          "1"};
     rb_pgscript_startup(&peer.says, "15.4");
-    rb_pgscript_done(&peer.says, "BEGIN", 'T');
-    rb_pgscript_done(&peer.says, "SET", 'T');
+    rb_pgscript_complete(&peer.says, "BEGIN");
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_done(&peer.says, "SAVEPOINT", 'T');
     if (!planned) {
         put_prepared(t, sizeof t / sizeof *t);
         put_prepared(c, sizeof c / sizeof *c);
     }
-    /* What locks it, and with it in one message: whether it has changed. */
-    rb_pgscript_message(&peer.says, '1', "", 0);
-    rb_pgscript_describe(&peer.says, 0);
-    rb_pgscript_message(&peer.says, 'C', "SELECT 0", sizeof "SELECT 0");
+    /* What locks it, and in one message with it: whether it has changed. */
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_message(&peer.says, 'T', described, sizeof described - 1);
+    rb_pgscript_done(&peer.says, "SELECT 0", 'T');
     put_prepared(unchanged, 1);
+    rb_pgscript_done(&peer.says, "SET", 'T');
 }
 
 static void put_table(void)
@@ -259,10 +263,11 @@ static void a_missing_table_is_named(void **state)
 {
     (void)state;
     rb_pgscript_startup(&peer.says, "15.4");
-    rb_pgscript_done(&peer.says, "BEGIN", 'T');
-    rb_pgscript_done(&peer.says, "SET", 'T');
+    rb_pgscript_complete(&peer.says, "BEGIN");
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_done(&peer.says, "SAVEPOINT", 'T');
     rb_pgscript_message(&peer.says, '1', "", 0);
-    rb_pgscript_describe(&peer.says, 11);
+    rb_pgscript_describe(&peer.says, 13);
     rb_pgscript_done(&peer.says, "SELECT 0", 'T');
     char *result = read_unit(0);
     assert_non_null(strstr(result, "\"category\":\"schema\""));

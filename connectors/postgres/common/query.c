@@ -24,6 +24,18 @@ static int check_idle(struct rb_conn *conn, struct rb_error *err)
                         "a statement was sent while a COPY is running");
 }
 
+/* Keeps a RowDescription for whoever asked for it. */
+static int describe(struct rb_conn *conn, const struct rb_wire_message *m, struct rb_error *err)
+{
+    if (conn->described == NULL) {
+        return 0;
+    }
+    rb_buf_clear(conn->described);
+    return rb_buf_append(conn->described, m->body, m->len) < 0
+               ? rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a description")
+               : 0;
+}
+
 /* Takes the answer up to ReadyForQuery. `result` may be NULL. */
 static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t *ret_affected,
                    struct rb_error *err)
@@ -46,7 +58,7 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
         case 't': /* ParameterDescription */
             break;
         case 'T':
-            status = result ? rb_result_describe(result, &m, err) : 0;
+            status = result ? rb_result_describe(result, &m, err) : describe(conn, &m, err);
             break;
         case 'D':
             status = result ? rb_result_add_row(result, &m, err) : 0;
@@ -213,18 +225,19 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
     return run(conn, r, NULL, err);
 }
 
-/* A statement without parameters and rows, before the one that the Sync is for. */
-static int put_before(struct rb_conn *conn, const char *sql)
+/* The statement `name` ("": unnamed), which is parsed first unless `sql` is NULL. */
+static int put_extended(struct rb_conn *conn, const char *name, const char *sql,
+                        const struct rb_query_param *params, size_t n_params,
+                        enum rb_query_format format)
 {
-    int r = put_parse(conn, "", sql, NULL, NULL, 0);
-    r = r < 0 ? r : put_bind(conn, "", NULL, 0, RB_QUERY_TEXT);
-    return r < 0 ? r : put_execute(conn);
+    int r = sql ? put_parse(conn, name, sql, params, NULL, n_params) : 0;
+    r = r < 0 ? r : put_bind(conn, name, params, n_params, format);
+    r = r < 0 ? r : put_execute(conn);
+    return r < 0 ? r : put_sync(conn);
 }
 
-/* Puts the whole of an extended query together: of the statement `name` ("": unnamed), which is
- * parsed first unless `sql` is NULL; `before` it, unless that is NULL, another. A failure's `err`
- * is set. */
-static int put_query(struct rb_conn *conn, const char *before, const char *name, const char *sql,
+/* Puts the whole of an extended query together. A failure's `err` is set. */
+static int put_query(struct rb_conn *conn, const char *name, const char *sql,
                      const struct rb_query_param *params, size_t n_params,
                      enum rb_query_format format, struct rb_error *err)
 {
@@ -234,11 +247,7 @@ static int put_query(struct rb_conn *conn, const char *before, const char *name,
     }
     rb_buf_clear(&conn->tx);
     conn->n_parsed = 0;
-    r = before ? put_before(conn, before) : 0;
-    r = r < 0 || !sql ? r : put_parse(conn, name, sql, params, NULL, n_params);
-    r = r < 0 ? r : put_bind(conn, name, params, n_params, format);
-    r = r < 0 ? r : put_execute(conn);
-    r = r < 0 ? r : put_sync(conn);
+    r = put_extended(conn, name, sql, params, n_params, format);
     return r < 0 ? too_large(conn, r, err) : 0;
 }
 
@@ -246,14 +255,14 @@ int rb_query_run(struct rb_conn *conn, const char *sql, const struct rb_query_pa
                  size_t n_params, enum rb_query_format format, struct rb_query_result *result,
                  struct rb_error *err)
 {
-    int r = put_query(conn, NULL, "", sql, params, n_params, format, err);
+    int r = put_query(conn, "", sql, params, n_params, format, err);
     return r < 0 ? r : run(conn, 0, result, err);
 }
 
 int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
                   size_t n_params, struct rb_error *err)
 {
-    int r = put_query(conn, NULL, "", sql, params, n_params, RB_QUERY_TEXT, err);
+    int r = put_query(conn, "", sql, params, n_params, RB_QUERY_TEXT, err);
     return r < 0 ? r : rb_wire_flush(conn, err);
 }
 
@@ -297,34 +306,86 @@ int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *
     return r;
 }
 
-int rb_query_run_kept_after(struct rb_conn *conn, const char *before, const char *sql,
-                            const struct rb_query_param *params, size_t n_params,
-                            struct rb_query_result *result, struct rb_error *err)
+/* The place of a text that is kept, and its name there ("": there is no place left). */
+static size_t find_kept(const struct rb_conn *conn, const char *sql, char *name, size_t cap)
 {
     size_t i = 0;
-    char name[16] = "";
+    name[0] = '\0';
     while (i < RB_WIRE_KEPT_MAX && conn->kept[i] && conn->kept[i] != sql) {
         i++;
     }
     if (i < RB_WIRE_KEPT_MAX) {
-        snprintf(name, sizeof name, "rb%zu", i);
+        snprintf(name, cap, "rb%zu", i);
     }
-    bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
-    conn->n_parsed = 0; /* the last query's, if this one is not even sent */
-    int r =
-        put_query(conn, before, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT, err);
-    r = r < 0 ? r : run(conn, 0, result, err);
-    /* It is prepared also when running it failed, and stays so when the transaction is undone. */
-    if (i < RB_WIRE_KEPT_MAX && conn->n_parsed == (before ? 2 : 1)) {
+    return i;
+}
+
+/* It is prepared also when running it failed, and stays so when the transaction is undone. */
+static void note_kept(struct rb_conn *conn, size_t i, const char *sql)
+{
+    if (i < RB_WIRE_KEPT_MAX && conn->n_parsed == 1) {
         conn->kept[i] = sql;
     }
-    return r;
 }
 
 int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
                       size_t n_params, struct rb_query_result *result, struct rb_error *err)
 {
-    return rb_query_run_kept_after(conn, NULL, sql, params, n_params, result, err);
+    char name[16];
+    size_t i = find_kept(conn, sql, name, sizeof name);
+    bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
+    conn->n_parsed = 0; /* the last query's, if this one is not even sent */
+    int r = put_query(conn, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT, err);
+    r = r < 0 ? r : run(conn, 0, result, err);
+    note_kept(conn, i, sql);
+    return r;
+}
+
+/* The answers to the three statements of rb_query_run_kept_between. */
+static int collect_between(struct rb_conn *conn, struct rb_buf *ret_described,
+                           struct rb_query_result *result, struct rb_error *err)
+{
+    struct rb_error *own = err;
+    int64_t affected = -1;
+    rb_buf_clear(ret_described);
+    rb_result_clear(result);
+    int first = 0;
+    for (int i = 0; i < 3; i++) {
+        conn->described = i == 0 ? ret_described : NULL;
+        int r = collect(conn, i == 1 ? result : NULL, &affected, own);
+        conn->described = NULL;
+        if (r < 0 && !rb_conn_is_usable(conn)) {
+            return first < 0 ? first : r;
+        }
+        /* After a failure of the first, the others fail for that alone. */
+        first = first < 0 ? first : r;
+        own = first < 0 ? NULL : err;
+    }
+    return first < 0 ? first : RB_FAULT(STATEMENT_ANSWERED, err);
+}
+
+int rb_query_run_kept_between(struct rb_conn *conn, const char *before,
+                              struct rb_buf *ret_described, const char *sql,
+                              const struct rb_query_param *params, size_t n_params,
+                              const char *after, struct rb_query_result *result,
+                              struct rb_error *err)
+{
+    char name[16];
+    int r = check_idle(conn, err);
+    if (r < 0) {
+        return r;
+    }
+    size_t i = find_kept(conn, sql, name, sizeof name);
+    bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
+    conn->n_parsed = 0;
+    rb_buf_clear(&conn->tx);
+    r = put_simple(conn, before);
+    r = r < 0 ? r : put_extended(conn, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT);
+    r = r < 0 ? r : put_simple(conn, after);
+    r = send_statement(conn, r, err);
+    r = r < 0 ? r : collect_between(conn, ret_described, result, err);
+    note_kept(conn, i, sql);
+    return r;
 }
 
 struct rb_query_param rb_query_text_param(const char *text)

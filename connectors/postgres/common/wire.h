@@ -40,6 +40,7 @@ struct rb_conn {
     double receive_secs;
     unsigned n_notices;
     int64_t copy_rows;
+    struct rb_buf *described; /* gets the next RowDescription of a statement without a result */
     const char *kept[RB_WIRE_KEPT_MAX]; /* texts that are prepared as "rb<index>"; static */
 
     uint8_t *rx; /* [rx_pos, rx_len) was received and not yet taken */

@@ -20,6 +20,7 @@ enum {
     T_FILENODE,
     T_PRIMARY_KEY,
     T_COPIES,
+    T_CHILDREN,
     T_COUNT
 };
 
@@ -39,6 +40,7 @@ enum {
     C_MADE_TYPE, /* NULL: every server has the type */
     C_MADE_TYPMOD,
     C_ORIGIN,
+    C_NUMBER,
     C_COUNT
 };
 
@@ -125,14 +127,14 @@ static int query_columns(struct rb_conn *conn, const struct rb_query_result *tab
     return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
 }
 
-/* One relation by the short way, unless it is partitioned. */
+/* One relation by the short way, unless it is partitioned or has children. */
 static int query_tables(struct rb_conn *conn, const char *schema, const char *name,
                         struct rb_query_result *ret, struct rb_error *err)
 {
     struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name)};
     int r = name ? rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err) : 1;
     const char *kind = r == 0 ? rb_query_text(ret, 0, T_KIND) : NULL;
-    return r == 1 || (kind && *kind == 'p')
+    return r == 1 || (r == 0 && ret->n_rows > 0 && (!kind || *kind == 'p'))
                ? rb_query_run_kept(conn, rb_sql_tables, params, 2, ret, err)
                : r;
 }
@@ -197,6 +199,7 @@ static int read_table(const struct rb_query_result *rows, size_t row, const char
         .divisible = rb_query_bool(rows, row, T_DIVISIBLE),
         .copies = rb_query_bool(rows, row, T_COPIES),
         .has_xmin = rb_query_bool(rows, row, T_XMIN),
+        .has_children = rb_query_bool(rows, row, T_CHILDREN),
         .estimated_rows = rb_query_int(rows, row, T_ROWS, -1),
         .estimated_bytes = rb_query_int(rows, row, T_BYTES, -1),
         .filenode = rb_query_int(rows, row, T_FILENODE, 0),
@@ -234,12 +237,15 @@ static int read_column(const struct rb_query_result *rows, size_t row,
                        const struct rb_query_result *definitions, bool peer_pg_binary,
                        struct rb_table *table, struct rb_error *err)
 {
-    bool *grown = realloc(table->may_select, (table->columns.n + 1) * sizeof *grown);
+    struct rb_table_place *grown = realloc(table->places, (table->columns.n + 1) * sizeof *grown);
     if (!grown) {
         return no_memory(err);
     }
-    table->may_select = grown;
-    table->may_select[table->columns.n] = rb_query_bool(rows, row, C_SELECT);
+    table->places = grown;
+    grown[table->columns.n] = (struct rb_table_place){
+        .number = (int)rb_query_int(rows, row, C_NUMBER, 0),
+        .may_select = rb_query_bool(rows, row, C_SELECT),
+    };
     struct rb_column column = {
         .name = borrowed(rb_query_text(rows, row, C_NAME)),
         .declared = borrowed(rb_query_text(rows, row, C_DECLARED)),

@@ -168,12 +168,13 @@ static int check_horizon(const struct rb_cursor *cursor, struct rb_conn *conn, s
 }
 
 /* Whether rows of `condition` exist. */
-static int exists(const struct rb_cursor *cursor, struct rb_conn *conn, const char *condition,
-                  bool *ret, struct rb_error *err)
+static int exists(struct rb_cursor *cursor, struct rb_conn *conn, const char *condition, bool *ret,
+                  struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
     rb_query_result_init(&rows);
+    cursor->touched = true;
     int r = rb_buf_append_str(&sql, "SELECT EXISTS (SELECT");
     r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, cursor->where, &sql, err);
     if (r == 0 && rb_buf_printf(&sql, " AND (%s))", condition) < 0) {
@@ -187,7 +188,7 @@ static int exists(const struct rb_cursor *cursor, struct rb_conn *conn, const ch
 }
 
 /* Rows that could be neither read once nor left out without a word. */
-static int check_nulls(const struct rb_cursor *cursor, struct rb_conn *conn, struct rb_error *err)
+static int check_nulls(struct rb_cursor *cursor, struct rb_conn *conn, struct rb_error *err)
 {
     bool resumes = !rb_json_is_absent(cursor->resume);
     bool blind = resumes && !cursor->table->has_xmin && !cursor->upsert;
@@ -217,7 +218,7 @@ static int check_nulls(const struct rb_cursor *cursor, struct rb_conn *conn, str
     return r;
 }
 
-int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
+int rb_cursor_check(struct rb_cursor *cursor, struct rb_conn *conn,
                     const struct rb_snapshot *snapshot, struct rb_error *err)
 {
     struct rb_json_value resume = cursor->resume;

@@ -47,6 +47,7 @@ struct rb_cursor {
     bool may_be_null;
     bool upsert;
     bool lookback_full;
+    bool touched;     /* the table was, to check the cursor */
     int64_t lookback; /* microseconds, or a count */
     struct rb_json_value resume;
     struct rb_buf expression; /* SQL of the cursor's value */
@@ -64,7 +65,7 @@ void rb_cursor_release(struct rb_cursor *cursor);
 
 /* Whether the last cursor still goes with this cluster, history and table, within the transaction
  * that reads. RB_ESCHEMA says what has changed; RB_EDATA: NULL cursors, where they are refused. */
-int rb_cursor_check(const struct rb_cursor *cursor, struct rb_conn *conn,
+int rb_cursor_check(struct rb_cursor *cursor, struct rb_conn *conn,
                     const struct rb_snapshot *snapshot, struct rb_error *err);
 /* Appends the condition for the rows that are new; nothing on a first run that reads all. And the
  * narrower one for those of them that move the cursor: they lie above the last one. */

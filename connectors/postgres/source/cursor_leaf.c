@@ -28,13 +28,14 @@ static int put_from(const struct rb_cursor *cursor, const struct rb_query_result
 }
 
 /* Refuses a leaf with rows that the condition would leave out. */
-static int check_leaf(const struct rb_cursor *cursor, struct rb_conn *conn,
+static int check_leaf(struct rb_cursor *cursor, struct rb_conn *conn,
                       const struct rb_query_result *leaves, size_t row, const char *condition,
                       struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
     rb_query_result_init(&rows);
+    cursor->touched = true;
     bool no_nulls = cursor->nulls != RB_CURSOR_NULLS_INCLUDE && cursor->may_be_null;
     int r = rb_buf_append_str(&sql, "SELECT EXISTS (SELECT");
     r = r < 0 ? rb_cursor_no_memory(err) : put_from(cursor, leaves, row, &sql, err);
@@ -63,7 +64,7 @@ int rb_cursor_check_leaves(struct rb_cursor *cursor, struct rb_conn *conn, const
     RB_CLEANUP(rb_buf_release) struct rb_buf known = RB_BUF_INIT(RB_CURSOR_RESUME_MAX);
     rb_query_result_init(&leaves);
     const struct rb_table *table = cursor->table;
-    if (!table->has_xmin || (table->kind == 'r' && table->divisible)) {
+    if (!table->has_xmin || (table->kind == 'r' && !table->has_children)) {
         return 0;
     }
     char oid[24];

@@ -5,9 +5,11 @@
 
 #include "base/fault.h"
 #include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/stream.h"
 #include "gen/connectors/postgres/source/sql.h"
+#include "rapidbyte/host.h"
 
 enum {
     BLOCK_BYTES = 8192,
@@ -38,17 +40,19 @@ static void write_units(const struct rb_table *table, int64_t n_units, struct rb
 
 /* Ranges of blocks, where lanes would be idle otherwise, the server can scan a range (14), and they
  * can come together in a table of their own. */
-static int64_t count_units(const struct rb_conn *conn, const struct rb_table *table,
-                           const struct rb_stream_context *context, int64_t parallelism,
-                           size_t n_streams)
+static bool may_divide(const struct rb_conn *conn, const struct rb_table *table,
+                       const struct rb_stream_context *context, int64_t parallelism,
+                       size_t n_streams)
+{
+    return parallelism > (int64_t)n_streams && context->write_mode == RB_CONTEXT_REPLACE &&
+           strcmp(context->replace_method, "truncate") != 0 &&
+           context->sync_mode == RB_CONTEXT_FULL_REFRESH && table->divisible &&
+           rb_conn_server_version(conn) >= 140000;
+}
+
+static int64_t count_units(const struct rb_table *table, int64_t parallelism)
 {
     int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
-    if (parallelism <= (int64_t)n_streams || context->write_mode != RB_CONTEXT_REPLACE ||
-        strcmp(context->replace_method, "truncate") == 0 ||
-        context->sync_mode != RB_CONTEXT_FULL_REFRESH || !table->divisible ||
-        rb_conn_server_version(conn) < 140000) {
-        return 1;
-    }
     int64_t n = blocks / UNIT_BLOCKS_MIN;
     n = n < parallelism ? n : parallelism;
     n = n < UNITS_MAX ? n : UNITS_MAX;
@@ -127,105 +131,96 @@ static void write_failed(const struct rb_stream_context *context, const struct r
     rb_json_end_object(ret);
 }
 
+/* Back to where no table is locked. */
+static int undo(struct rb_source *source, struct rb_error *err)
+{
+    return rb_query_exec(source->planner, rb_sql_rollback_to, err);
+}
+
+/* Somebody has locked the table: what is left to check is checked when it is read, which may be
+ * long from now. */
+static int note_locked(struct rb_source *source, const struct rb_stream_context *context,
+                       const struct rb_table *table, struct rb_error *err)
+{
+    struct rb_error why;
+    int r = undo(source, err);
+    if (r == 0 &&
+        (rb_table_locked(source->planner, table, &why), strcmp(why.code, "TABLE_LOCKED")) == 0) {
+        rb_log(RB_LOG_WARN, "stream '%s': %s; it is looked at when its turn comes",
+               context->stream_name, why.message);
+    }
+    return r;
+}
+
+/* The table's size as it is now, which the catalogue's, of the last VACUUM or ANALYZE, need not be.
+ * Somebody who has locked the table keeps us from it: then it goes by the catalogue. */
+static int measure(struct rb_source *source, struct rb_table *table, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    char oid[24];
+    snprintf(oid, sizeof oid, "%lu", (unsigned long)table->oid);
+    struct rb_query_param param = rb_query_text_param(oid);
+    struct rb_error own;
+    int r = rb_query_run_kept(source->planner, rb_sql_size, &param, 1, &rows, &own);
+    if (r < 0 && rb_conn_is_usable(source->planner)) {
+        return undo(source, err);
+    }
+    if (r < 0 && err) {
+        *err = own;
+    }
+    table->estimated_bytes = rb_query_int(&rows, 0, 0, table->estimated_bytes);
+    return r;
+}
+
 /* A stream that can't be read does not stop the others; its failed statement is undone, for it must
  * not end the transaction that keeps the snapshot. Only a lost connection is a failure of the plan.
- * *undoable: there is a savepoint to go back to, which streams that can be read need not renew. */
+ */
 static int plan_stream(struct rb_source *source, const struct rb_stream_context *context,
                        const struct rb_snapshot *snapshot, int64_t parallelism, size_t n_streams,
-                       bool *undoable, struct rb_json *ret, struct rb_error *err)
+                       struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_source_stream_release) struct rb_source_stream stream;
     rb_source_stream_init(&stream);
     struct rb_error own;
-    int r = *undoable ? 0 : rb_query_exec(source->planner, rb_sql_savepoint, err);
-    if (r < 0) {
-        return r;
-    }
-    *undoable = true;
-    r = rb_source_stream_open(source, source->planner, context, snapshot, false, &stream, &own);
-    if (r < 0 && rb_conn_is_usable(source->planner)) {
+    rb_error_clear(&own);
+    int r = rb_source_stream_open(source, source->planner, context, snapshot, false, &stream, &own);
+    bool usable = rb_conn_is_usable(source->planner);
+    bool locked = r < 0 && usable && strcmp(own.sqlstate, "55P03") == 0 && stream.tables.n == 1;
+    if (locked) {
+        r = note_locked(source, context, stream.tables.items, err);
+    } else if (r < 0 && usable) {
         write_failed(context, &own, ret);
-        *undoable = false;
-        return rb_query_exec(source->planner, rb_sql_rollback_to, err);
+        return undo(source, err);
+    } else if (r < 0 && err) {
+        *err = own;
+    } else if (r == 0 && stream.touched) {
+        r = undo(source, err);
     }
-    if (r < 0) {
-        if (err) {
-            *err = own;
-        }
-        return r;
+    struct rb_table *table = stream.tables.items;
+    bool divides = r == 0 && may_divide(source->planner, table, context, parallelism, n_streams);
+    r = divides ? measure(source, table, err) : r;
+    if (r == 0) {
+        write_stream(&stream, context, divides ? count_units(table, parallelism) : 1, ret);
     }
-    write_stream(
-        &stream, context,
-        count_units(source->planner, &stream.tables.items[0], context, parallelism, n_streams),
-        ret);
-    return 0;
+    return r;
 }
 
-/* Streams that can't be locked, in order. Few, as a rule: an error is large. */
-struct unlocked {
-    struct unlocked_stream {
-        size_t stream;
-        struct rb_error why;
-    } *items;
-    size_t n;
-};
-
-static int unlocked_add(struct unlocked *unlocked, size_t stream, const struct rb_error *why,
-                        struct rb_error *err)
+static int begin(struct rb_source *source, struct rb_snapshot *ret, struct rb_error *err)
 {
-    struct unlocked_stream *grown =
-        realloc(unlocked->items, (unlocked->n + 1) * sizeof *unlocked->items);
-    if (!grown) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the plan");
-    }
-    unlocked->items = grown;
-    grown[unlocked->n++] = (struct unlocked_stream){.stream = stream, .why = *why};
-    return 0;
-}
-
-/* All at once, unless something is wrong with one of them. */
-static int lock_streams(struct rb_source *source, const struct rb_stream_context *streams,
-                        size_t n_streams, struct unlocked *ret, struct rb_error *err)
-{
-    int r = n_streams < 2
-                ? 1
-                : rb_source_streams_lock(source, source->planner, streams, n_streams, err);
-    source->planned_locked = true;
-    for (size_t i = 0; r == 1 && i < n_streams; i++) {
-        struct rb_error why;
-        int locked = rb_source_stream_lock(source, source->planner, &streams[i], &why);
-        source->planned_locked = source->planned_locked && locked == 0;
-        if (locked < 0 && !rb_conn_is_usable(source->planner)) {
-            if (err) {
-                *err = why;
-            }
-            return locked;
-        }
-        if (locked < 0 && unlocked_add(ret, i, &why, err) < 0) {
-            return RB_ENOMEM;
-        }
-    }
-    return r < 0 ? r : 0;
-}
-
-static int begin(struct rb_source *source, const struct rb_stream_context *streams,
-                 size_t n_streams, struct unlocked *ret_unlocked, struct rb_snapshot *ret,
-                 struct rb_error *err)
-{
-    int r = 0;
+    int r = rb_source_await_release(source, err);
     if (!source->planner) {
         r = rb_conn_open(&source->config, &source->planner, err);
-    } else if (rb_conn_transaction(source->planner) != 'I') {
+    } else if (r == 0 && rb_conn_transaction(source->planner) != 'I') {
         r = rb_query_exec(source->planner, rb_sql_rollback, err);
     }
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_CONNECTED, err);
     r = r < 0 ? r : rb_snapshot_identify(source->planner, ret, err);
     r = r < 0 ? r : rb_query_exec(source->planner, rb_sql_begin, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_BEGUN, err);
-    r = r < 0 ? r : lock_streams(source, streams, n_streams, ret_unlocked, err);
-    r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_LOCKED, err);
     r = r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
-    return r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
+    return r < 0 ? r : rb_query_exec(source->planner, rb_sql_plan_settings, err);
 }
 
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
@@ -234,26 +229,17 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
 {
     struct rb_source *source = self;
     struct rb_snapshot snapshot = {0};
-    struct unlocked unlocked = {0};
     (void)load_id;
-    int r = begin(source, streams, n_streams, &unlocked, &snapshot, err);
+    int r = begin(source, &snapshot, err);
     if (r == 0) {
         rb_json_key(ret, "snapshot");
         rb_snapshot_write(&snapshot, ret);
         rb_json_key(ret, "streams");
         rb_json_begin_array(ret);
     }
-    bool undoable = false;
-    size_t failed = 0;
     for (size_t i = 0; r == 0 && i < n_streams; i++) {
-        if (failed < unlocked.n && unlocked.items[failed].stream == i) {
-            write_failed(&streams[i], &unlocked.items[failed++].why, ret);
-        } else {
-            r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, &undoable, ret,
-                            err);
-        }
+        r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, ret, err);
     }
-    free(unlocked.items);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
         rb_conn_closep(&source->planner);

@@ -68,9 +68,12 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
                           struct rb_snapshot *ret, struct rb_conn **ret_conn, struct rb_error *err)
 {
     rb_snapshot_read(context->snapshot, ret);
-    int r = 0;
     double start = rb_clock_secs();
     source->config.max_record_bytes = (size_t)context->max_record_bytes;
+    int r = rb_source_await_release(source, err);
+    if (r < 0) {
+        return r;
+    }
     if (is_planners(source, ret)) {
         rb_conn_set_max_record(source->planner, source->config.max_record_bytes);
         *ret_conn = source->planner;
@@ -104,11 +107,20 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
     if (r == 0) {
         source->reader_snapshot = *ret;
     }
-    /* Under a snapshot of the plan its session holds the lock. */
-    if (r == 0 && !*ret->id) {
-        r = rb_source_stream_lock(source, source->reader, context, err);
+    return r;
+}
+
+/* The next unit of this instance may be long from now: whoever waits for the table must not, nor
+ * the destination, when it is the one that waits. A snapshot of its own ends with the unit. */
+static void release_locks(struct rb_source *source, struct rb_conn *conn)
+{
+    bool keeps = conn != source->reader || *source->reader_snapshot.id != '\0';
+    int r = rb_query_send(conn, keeps ? rb_sql_rollback_to : rb_sql_rollback, NULL, 0, NULL);
+    if (r == 0) {
+        source->releasing = conn;
+    } else {
+        rb_conn_closep(conn == source->planner ? &source->planner : &source->reader);
     }
-    return r < 0 ? r : 0;
 }
 
 static int prepare_arrow(struct reading *reading, const struct rb_stream_context *context,
@@ -438,10 +450,6 @@ int rb_source_read(void *self, const struct rb_stream_context *context, struct r
                                                                        : &source->reader);
         return r;
     }
-    /* A snapshot of its own ends with the unit. */
-    if (reading.conn == source->reader && !*source->reader_snapshot.id &&
-        rb_query_exec(source->reader, rb_sql_rollback, NULL) < 0) {
-        rb_conn_closep(&source->reader);
-    }
+    release_locks(source, reading.conn);
     return 0;
 }

@@ -14,10 +14,29 @@ static int no_memory(int r, struct rb_error *err)
     return r < 0 ? rb_error_set(err, r, "OUT_OF_MEMORY", "no room for the statement's text") : 0;
 }
 
+static int put_where(const char *where, struct rb_buf *ret, struct rb_error *err)
+{
+    int r =
+        *where ? rb_buf_printf(ret, " WHERE (%s\n)", where) : rb_buf_append_str(ret, " WHERE TRUE");
+    return no_memory(r, err);
+}
+
 int rb_select_from(const struct rb_table *table, const char *where, struct rb_buf *ret,
                    struct rb_error *err)
 {
-    return rb_select_from_named(table->schema, table->name, where, ret, err);
+    int r = no_memory(rb_buf_append_str(ret, " FROM "), err);
+    /* A table's own rows, whoever has begun to inherit from it since the snapshot. */
+    if (r == 0 && table->kind == 'r' && !table->has_children) {
+        r = no_memory(rb_buf_append_str(ret, "ONLY "), err);
+    }
+    r = r < 0 ? r : rb_quote_qualified(ret, table->schema, table->name, err);
+    r = r < 0 ? r : put_where(where, ret, err);
+    if (r == 0 && table->members != NULL) {
+        r = no_memory(
+            rb_buf_printf(ret, " AND tableoid = ANY ('%s'::pg_catalog.oid[])", table->members),
+            err);
+    }
+    return r;
 }
 
 int rb_select_from_named(const char *schema, const char *name, const char *where,
@@ -25,12 +44,7 @@ int rb_select_from_named(const char *schema, const char *name, const char *where
 {
     int r = no_memory(rb_buf_append_str(ret, " FROM "), err);
     r = r < 0 ? r : rb_quote_qualified(ret, schema, name, err);
-    if (r == 0) {
-        r = *where ? rb_buf_printf(ret, " WHERE (%s\n)", where)
-                   : rb_buf_append_str(ret, " WHERE TRUE");
-        r = no_memory(r, err);
-    }
-    return r;
+    return r < 0 ? r : put_where(where, ret, err);
 }
 
 /* Decimal digits up to `end`. */

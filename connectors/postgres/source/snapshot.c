@@ -53,18 +53,15 @@ static bool is_snapshot_id(const char *id)
 
 int rb_snapshot_begin(struct rb_conn *conn, const char *id, struct rb_error *err)
 {
-    int r = rb_query_exec(conn, rb_sql_begin, err);
-    if (r < 0 || !*id) {
-        return r;
-    }
-    if (!is_snapshot_id(id)) {
+    if (*id && !is_snapshot_id(id)) {
         return rb_error_set(err, RB_ECONNECTOR, "BAD_SNAPSHOT",
                             "'%.80s' is not the id of a snapshot", id);
     }
-    char sql[128];
-    snprintf(sql, sizeof sql, "SET TRANSACTION SNAPSHOT '%s'", id);
-    r = rb_query_exec(conn, sql, err);
-    if (r < 0) {
+    char sql[256];
+    snprintf(sql, sizeof sql, "%s%s%s%s; %s", rb_sql_begin,
+             *id ? "; SET TRANSACTION SNAPSHOT '" : "", id, *id ? "'" : "", rb_sql_savepoint);
+    int r = rb_query_exec(conn, sql, err);
+    if (r < 0 && *id) {
         /* The exporting session is gone: undefined_object, or up to PostgreSQL 15
          * invalid_parameter_value. The next try plans anew. Neither class may be repeated as it
          * is, so the SQLSTATE is not passed on. */

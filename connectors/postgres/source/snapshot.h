@@ -23,7 +23,8 @@ struct rb_snapshot {
 int rb_snapshot_identify(struct rb_conn *conn, struct rb_snapshot *ret, struct rb_error *err);
 /* Within a transaction: exports its snapshot; fills in id, xmin and in_recovery. */
 int rb_snapshot_export(struct rb_conn *conn, struct rb_snapshot *ret, struct rb_error *err);
-/* Begins a read-only, repeatable-read transaction, under the snapshot `id` unless it is "".
+/* Begins a read-only, repeatable-read transaction with a savepoint `rapidbyte`, under the snapshot
+ * `id` unless it is "".
  * RB_ECONNECTOR for an id that is not one. */
 int rb_snapshot_begin(struct rb_conn *conn, const char *id, struct rb_error *err);
 

@@ -40,6 +40,15 @@ static void source_close(void *self)
     free(source);
 }
 
+int rb_source_await_release(struct rb_source *source, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    struct rb_conn *conn = source->releasing;
+    source->releasing = NULL;
+    return conn == NULL ? 0 : rb_query_receive(conn, &rows, err);
+}
+
 static void report(struct rb_json *ret, const char *status, const char *message)
 {
     rb_json_member_str(ret, "status", status);

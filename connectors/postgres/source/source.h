@@ -15,9 +15,9 @@ struct rb_source {
     struct rb_conn *planner;            /* keeps the exported snapshot until the run ends */
     struct rb_snapshot planned;         /* that snapshot */
     size_t n_planned;                   /* streams under it */
-    bool planned_locked;                /* all of them */
     struct rb_conn *reader;             /* reused by the next unit */
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
+    struct rb_conn *releasing;          /* of these: was told to release its locks; NULL: none */
     double connect_secs;                /* of the last rb_source_reader */
     struct rb_content content;          /* of rb_source_hash */
 };
@@ -31,6 +31,9 @@ int rb_source_read(void *self, const struct rb_stream_context *context, struct r
                    struct rb_error *err);
 int rb_source_hash(void *self, const struct rb_stream_context *context,
                    struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
+
+/* source.c: waits for the answer that `releasing` has outstanding. */
+int rb_source_await_release(struct rb_source *source, struct rb_error *err);
 
 /* The stream's schema and table, the configuration's where the pipeline does not say. */
 const char *rb_source_schema(const struct rb_source *source,

@@ -4,6 +4,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/near.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
@@ -31,68 +32,6 @@ void rb_source_stream_release(struct rb_source_stream *stream)
     stream->has_cursor = false;
 }
 
-static int build_lock(const struct rb_source *source, const struct rb_stream_context *streams,
-                      size_t n_streams, struct rb_buf *sql, struct rb_error *err)
-{
-    int r = rb_buf_append_str(sql, "SAVEPOINT rapidbyte; LOCK TABLE ");
-    for (size_t i = 0; r == 0 && i < n_streams; i++) {
-        r = i == 0 ? 0 : rb_buf_append_str(sql, ", ");
-        r = r < 0 ? r
-                  : rb_quote_qualified(sql, rb_source_schema(source, &streams[i]),
-                                       rb_source_table(&streams[i]), err);
-    }
-    if (r == 0 &&
-        rb_buf_append_str(sql, " IN ACCESS SHARE MODE; RELEASE SAVEPOINT rapidbyte") < 0) {
-        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
-    }
-    return r;
-}
-
-int rb_source_streams_lock(const struct rb_source *source, struct rb_conn *conn,
-                           const struct rb_stream_context *streams, size_t n_streams,
-                           struct rb_error *err)
-{
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    struct rb_error own;
-    int r = build_lock(source, streams, n_streams, &sql, NULL);
-    if (r < 0) {
-        return 1; /* of one of them the statement can be built */
-    }
-    r = rb_query_exec(conn, rb_buf_str(&sql), &own);
-    if (r < 0 && rb_conn_is_usable(conn) && rb_query_exec(conn, rb_sql_rollback_to, NULL) == 0) {
-        return 1;
-    }
-    if (r < 0 && err) {
-        *err = own;
-    }
-    return r;
-}
-
-int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
-                          const struct rb_stream_context *context, struct rb_error *err)
-{
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    const char *schema = rb_source_schema(source, context), *table = rb_source_table(context);
-    int r = build_lock(source, context, 1, &sql, err);
-    if (r < 0) {
-        return r;
-    }
-    struct rb_error own;
-    r = rb_query_exec(conn, rb_buf_str(&sql), &own);
-    if (r == 0) {
-        return 0;
-    }
-    bool undone = rb_conn_is_usable(conn) && rb_query_exec(conn, rb_sql_rollback_to, NULL) == 0;
-    if (undone && (r == RB_EPERM || r == RB_ESCHEMA)) {
-        return 1;
-    }
-    rb_error_prefix(&own, "locking \"%s\".\"%s\" against changes", schema, table);
-    if (err) {
-        *err = own;
-    }
-    return r;
-}
-
 static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *context,
                        const struct rb_snapshot *snapshot, struct rb_source_stream *stream,
                        struct rb_error *err)
@@ -113,58 +52,22 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
     r = rb_cursor_check(&stream->cursor, conn, snapshot, err);
     r = r < 0 ? r
               : rb_cursor_condition(&stream->cursor, conn, &stream->condition, &stream->above, err);
-    return r < 0
-               ? r
-               : rb_cursor_check_leaves(&stream->cursor, conn, rb_buf_str(&stream->condition), err);
-}
-
-/* SELECT may be allowed where LOCK is not, and takes the same lock on all that it would read. */
-static int build_select(const struct rb_table *table, struct rb_buf *sql, struct rb_error *err)
-{
-    int r = rb_buf_append_str(sql, "SELECT");
-    r = r < 0 ? r : rb_select_from(table, "", sql, err);
-    if (r == 0 && rb_buf_append_str(sql, " LIMIT 0") < 0) {
-        r = rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
-    }
+    r = r < 0 ? r
+              : rb_cursor_check_leaves(&stream->cursor, conn, rb_buf_str(&stream->condition), err);
+    stream->touched |= stream->cursor.touched;
     return r;
 }
 
-/* Whatever was not locked before the snapshot was taken may have changed until now. */
-static int check_rewritten(const struct rb_table *table, struct rb_conn *conn, struct rb_error *err)
+/* Streams in several units are divided under one snapshot: a unit waits for its lock here. The host
+ * tries the others again, while other streams have their turn. */
+static int lock(const struct rb_source *source, const struct rb_table *table, struct rb_conn *conn,
+                const struct rb_stream_context *context, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf lock = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
-    rb_query_result_init(&rows);
-    char oid[24];
-    snprintf(oid, sizeof oid, "%lu", (unsigned long)table->oid);
-    int r = build_select(table, &lock, err);
-    r = r < 0 ? r : rb_quote_qualified(&name, table->schema, table->name, err);
-    struct rb_query_param params[] = {rb_query_text_param(oid),
-                                      rb_query_text_param(rb_buf_str(&name))};
-    const char *sql = table->divisible ? rb_sql_rewritten_plain : rb_sql_rewritten;
-    r = r < 0 ? r : rb_query_run_kept_after(conn, rb_buf_str(&lock), sql, params, 2, &rows, err);
-    const char *changed = r == 0 ? rb_query_text(&rows, 0, 0) : NULL;
-    if (!changed) {
-        return r;
-    }
-    r = rb_error_set(err, RB_EDB, "SNAPSHOT_GONE",
-                     "%s: rewritten or replaced (TRUNCATE, ALTER TABLE, DROP) since the run's "
-                     "snapshot was taken, which does not show the rows any more",
-                     changed);
-    if (err) {
-        err->backoff = RB_BACKOFF_FAST;
-        err->retryable = err->safe_to_retry = true;
-    }
-    return r;
-}
-
-/* By this session, since before its snapshot. To a partitioned table partitions may come and go in
- * spite of it. */
-static bool is_locked(const struct rb_source *source, const struct rb_conn *conn,
-                      const struct rb_table *table)
-{
-    return conn == source->planner && source->planned_locked && table->divisible;
+    int64_t timeout_ms = source->config.lock_timeout_ms;
+    int64_t all_ms = timeout_ms > 0 ? timeout_ms : -1;
+    bool own_sql = !*context->where && table->kind != 'v';
+    return rb_table_lock(conn, table, timeout_ms, context->unit_count > 1 ? all_ms : 0, own_sql,
+                         err);
 }
 
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
@@ -185,9 +88,10 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
         rb_near_table(conn, schema, name, err);
     }
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
-    r = r < 0 || !to_read || is_locked(source, conn, table) ? r : check_rewritten(table, conn, err);
     r = r < 0 ? r
               : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
+    r = r < 0 || !to_read ? r : lock(source, table, conn, context, err);
+    ret->touched = *context->where != '\0';
     r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
     if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {
         r = rb_error_set(err, RB_ECONFIG, "UNSUPPORTED", "sync_mode cdc is not supported");

@@ -14,28 +14,17 @@ struct rb_source_stream {
     struct rb_columns columns; /* chosen */
     bool has_cursor;
     struct rb_cursor cursor;
+    bool touched;            /* the table was, so that it is locked */
     struct rb_buf condition; /* of the incremental rule */
     struct rb_buf above;     /* of those rows, the ones that move the cursor */
 };
 
 void rb_source_stream_init(struct rb_source_stream *stream);
 void rb_source_stream_release(struct rb_source_stream *stream);
-/* Keeps the table from being truncated or rewritten between the snapshot and the read: either would
- * make it look empty under the snapshot. LOCK takes no snapshot itself, so it comes first in the
- * transaction. 1: what can't be locked (a materialized view, a table of which only columns may be
- * read) goes without, until rb_source_stream_open; what is wrong besides is for
- * rb_source_stream_open to find. */
-int rb_source_stream_lock(const struct rb_source *source, struct rb_conn *conn,
-                          const struct rb_stream_context *context, struct rb_error *err);
-/* The same of several tables by one statement. 1: not all of them can be locked, and none is;
- * rb_source_stream_lock says of each why. Negative: the connection is of no use any more. */
-int rb_source_streams_lock(const struct rb_source *source, struct rb_conn *conn,
-                           const struct rb_stream_context *streams, size_t n_streams,
-                           struct rb_error *err);
 /* Finds and checks everything that can be wrong with the stream, within the transaction that will
- * read it. `ret` (initialised) is filled. `to_read`: now; what is read is locked first, as reading
- * it would, and what was rewritten or replaced since the snapshot is refused as SNAPSHOT_GONE:
- * under a new one it can be read. */
+ * read it, behind a savepoint `rapidbyte`. `ret` (initialised) is filled. `to_read`: now; the
+ * table is locked first (lock.h). Otherwise no table is, but for what a statement of the stream's
+ * own needs (ret->touched): then the caller goes back to the savepoint. */
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,

@@ -12,7 +12,8 @@ static void table_release(struct rb_table *table)
     free(table->schema);
     free(table->name);
     free(table->primary_key_json);
-    free(table->may_select);
+    free(table->places);
+    free(table->members);
     rb_columns_release(&table->columns);
 }
 
@@ -86,7 +87,7 @@ static int choose_one(const struct rb_table *table, const char *name, const char
         rb_near_column(table, name, err);
         return RB_ESCHEMA;
     }
-    if (!table->may_select[column - table->columns.items]) {
+    if (!table->places[column - table->columns.items].may_select) {
         rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",
                      "no right to read column \"%s\" of \"%s\".\"%s\"", name, table->schema,
                      table->name);

@@ -11,6 +11,12 @@
 #include "connectors/postgres/common/type.h"
 #include "rapidbyte/json.h"
 
+/* Of a column. */
+struct rb_table_place {
+    int number; /* pg_attribute.attnum */
+    bool may_select;
+};
+
 struct rb_table {
     char *schema;
     char *name;
@@ -22,11 +28,14 @@ struct rb_table {
     bool divisible;          /* one heap: TID ranges are possible */
     bool copies;             /* COPY takes it by name, not only as a query */
     bool has_xmin;           /* every row has its transaction's number */
+    bool has_children;       /* tables inherit from it; partitions don't count */
+    char *members;           /* of those: the tables whose rows are this one's, an array of OIDs as
+                                PostgreSQL writes it; NULL: all descendants */
     int64_t estimated_rows;  /* -1: not known */
     int64_t estimated_bytes; /* likewise */
     int64_t filenode;        /* 0: none */
     struct rb_columns columns;
-    bool *may_select; /* for each column */
+    struct rb_table_place *places; /* one a column */
 };
 
 struct rb_tables {

@@ -34,7 +34,8 @@ SELECT d.attrelid,
        CASE WHEN dn.nspname NOT IN ('pg_catalog', 'information_schema') THEN d.atttypid END,
        d.atttypmod,
        -- What stays as it is when the column gets another name.
-       concat_ws('.', (SELECT oid FROM pg_database WHERE datname = current_database()), d.attrelid, d.attnum)
+       concat_ws('.', (SELECT oid FROM pg_database WHERE datname = current_database()), d.attrelid, d.attnum),
+       d.attnum
   FROM declared d
   JOIN pg_type dt ON dt.oid = d.atttypid
   JOIN pg_namespace dn ON dn.oid = dt.typnamespace

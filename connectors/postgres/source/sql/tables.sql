@@ -1,5 +1,6 @@
 -- What may be read in schema $1, or the one relation $2 of it. A partition is listed only by name: its
--- rows belong to the parent's stream.
+-- rows belong to the parent's stream. No function here locks a table, or waits for one that somebody else has locked: sizes are
+-- those that VACUUM and ANALYZE have noted.
 SELECT c.oid,
        c.relname,
        c.relkind::text,
@@ -8,31 +9,39 @@ SELECT c.oid,
        leaves.estimated_rows,
        leaves.bytes,
        -- TID ranges are of one heap.
-       c.relkind = 'r' AND NOT c.relhassubclass AND coalesce(am.amname = 'heap', false),
+       c.relkind = 'r' AND NOT h.has_children AND coalesce(am.amname = 'heap', false),
        -- Every row has a transaction's number, xmin.
        c.relkind IN ('r', 'p') AND NOT leaves.has_foreign,
        -- Changes when the table is rewritten.
-       CASE WHEN c.relkind = 'r' THEN pg_relation_filenode(c.oid) END,
+       CASE WHEN c.relkind = 'r' THEN c.relfilenode END,
        (SELECT json_agg(a.attname ORDER BY k.position)
           FROM pg_index i
          CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE i.indrelid = c.oid AND i.indisprimary AND k.position <= i.indnkeyatts),
        -- COPY takes the table by name: its rows are its own, and none of its columns is generated.
-       c.relkind = 'r' AND NOT c.relhassubclass
-           AND NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> '')
+       c.relkind = 'r' AND NOT h.has_children
+           AND NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> ''),
+       -- Tables inherit from it that are no partitions.
+       h.has_children
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
  CROSS JOIN LATERAL (
+        SELECT c.relkind = 'r' AND c.relhassubclass AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
+       ) h (has_children)
+ CROSS JOIN LATERAL (
+        WITH RECURSIVE part (oid) AS (
+            SELECT c.oid
+             UNION ALL
+            SELECT i.inhrelid FROM part JOIN pg_inherits i ON i.inhparent = part.oid WHERE c.relkind = 'p'
+        )
         -- reltuples of a table that was never analyzed: 0 until PostgreSQL 13, then -1.
         SELECT sum(l.reltuples) FILTER (WHERE l.reltuples >= 0 AND l.relpages > 0)::bigint,
-               sum(CASE WHEN l.relkind IN ('r', 'm') THEN pg_relation_size(l.oid) END)::bigint,
+               sum(l.relpages::int8) FILTER (WHERE l.relkind IN ('r', 'm') AND l.relpages > 0)::int8
+                   * current_setting('block_size')::int8,
                coalesce(bool_or(l.relkind = 'f'), false)
-          FROM (SELECT c.oid WHERE c.relkind <> 'p'
-                 UNION ALL
-                SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf AND c.relkind = 'p') t (oid)
-          JOIN pg_class l ON l.oid = t.oid
+          FROM part JOIN pg_class l ON l.oid = part.oid AND l.relkind <> 'p'
        ) leaves (estimated_rows, bytes, has_foreign)
  WHERE n.nspname = $1
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
