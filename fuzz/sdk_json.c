@@ -44,10 +44,11 @@ static int write_stream(void *self, const struct rb_stream_context *context,
 }
 
 static int plan(void *self, const char *load_id, int64_t parallelism,
-                const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                struct rb_error *err)
+                const struct rb_stream_context *streams, size_t n_streams,
+                struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     (void)parallelism;
+    (void)request;
     struct rb_read_summary summary;
     rb_json_member_str(ret, "load_id", load_id);
     for (size_t i = 0; i < n_streams; i++) {

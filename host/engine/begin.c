@@ -56,7 +56,7 @@ static int write_request(const struct rb_run *run, struct rb_buf *ret)
     rb_json_key(&json, "streams");
     rb_json_begin_array(&json);
     for (size_t i = 0; i < run->n_streams; i++) {
-        rb_run_write_context(run, &run->streams[i], &json, RB_ROLE_DESTINATION, 0);
+        rb_run_write_brief(run, &run->streams[i], &json);
     }
     rb_json_end_array(&json);
     rb_json_end_object(&json);

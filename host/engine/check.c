@@ -7,7 +7,7 @@
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
-enum { ITEMS_MAX = 4096 };
+enum { ITEMS_MAX = 256 * 1024, PIECE_BYTES = 128 * 1024 };
 
 static struct rb_check_item *add_item(struct rb_check_report *report, const char *fmt, ...)
     RB_PRINTF(2, 3);
@@ -132,15 +132,16 @@ static void check_streams(struct rb_run *run, struct rb_check_report *report)
     }
 }
 
-static int write_tables_request(const struct rb_run *run, struct rb_buf *ret)
+/* Of the streams from *next on, as many as a connector's memory has room for. */
+static int write_tables_request(const struct rb_run *run, size_t *next, struct rb_buf *ret)
 {
     struct rb_json json;
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_key(&json, "streams");
     rb_json_begin_array(&json);
-    for (size_t i = 0; i < run->n_streams; i++) {
-        const struct rb_stream_run *stream = &run->streams[i];
+    for (; *next < run->n_streams && ret->len < PIECE_BYTES; (*next)++) {
+        const struct rb_stream_run *stream = &run->streams[*next];
         if (stream->columns != NULL && stream->report->outcome != RB_OUTCOME_FAILED) {
             rb_run_write_context(run, stream, &json, RB_ROLE_DESTINATION, 0);
         }
@@ -180,20 +181,19 @@ static void report_table(yyjson_val *table, struct rb_check_report *report)
     }
 }
 
-/* A destination that says what it would do with its tables: nothing is altered. */
-static void check_tables(struct rb_run *run, struct rb_check_report *report)
+static bool check_some_tables(struct rb_run *run, struct rb_check_report *report, size_t *next)
 {
     struct rb_error error;
     rb_error_clear(&error);
     RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    int status = write_tables_request(run, &request);
+    int status = write_tables_request(run, next, &request);
     status = status != 0 ? status
                          : rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_validate",
                                            rb_buf_str(&request), request.len, &data, &error);
     if (status != 0) {
         fail_item(report, add_item(report, "tables"), RB_FAULT_DESTINATION, &error);
-        return;
+        return false;
     }
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&data);
     size_t i, n;
@@ -201,6 +201,15 @@ static void check_tables(struct rb_run *run, struct rb_check_report *report)
     yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "streams"), i, n, table)
     {
         report_table(table, report);
+    }
+    return true;
+}
+
+/* A destination that says what it would do with its tables: nothing is altered. */
+static void check_tables(struct rb_run *run, struct rb_check_report *report)
+{
+    size_t next = 0;
+    while (next < run->n_streams && check_some_tables(run, report, &next)) {
     }
 }
 

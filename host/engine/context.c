@@ -189,6 +189,28 @@ static void write_schema(struct rb_json *json, const char *columns)
     rb_json_end_object(json);
 }
 
+static void write_tables(struct rb_json *json, const struct rb_stream *stream)
+{
+    rb_json_member_str(json, "destination_table",
+                       stream->destination_table != NULL ? stream->destination_table
+                                                         : stream->name);
+    rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
+}
+
+void rb_context_write_brief(struct rb_json *json, const struct rb_stream *stream,
+                            const struct rb_context_extra *extra)
+{
+    rb_json_begin_object(json);
+    rb_json_member_str(json, "stream_name", stream->name);
+    rb_json_member_str(json, "sync_mode", rb_sync_mode_name(stream->sync_mode));
+    if (stream->sync_mode == RB_SYNC_INCREMENTAL) {
+        write_cursor(json, stream, extra);
+    }
+    write_write_mode(json, stream, extra);
+    write_tables(json, stream);
+    rb_json_end_object(json);
+}
+
 void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,
                              const struct rb_stream *stream, const struct rb_context_extra *extra)
 {
@@ -219,10 +241,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_end_object(json);
     write_names(json, "columns", &stream->columns);
     rb_json_member_str(json, "where", stream->where);
-    rb_json_member_str(json, "destination_table",
-                       stream->destination_table != NULL ? stream->destination_table
-                                                         : stream->name);
-    rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
+    write_tables(json, stream);
     write_raw(json, "peer_features", extra->peer_features);
     rb_json_end_object(json);
 }

@@ -49,6 +49,11 @@ bool rb_context_has_parts(const struct rb_pipeline *pipeline, const struct rb_st
 void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pipeline,
                              const struct rb_stream *stream, const struct rb_context_extra *extra);
 
+/* The members that say which stream it is and how it is read and written, and not what a unit
+ * needs: of thousands of streams, which one call names, the rest would be most of it. */
+void rb_context_write_brief(struct rb_json *json, const struct rb_stream *stream,
+                            const struct rb_context_extra *extra);
+
 /* How many lanes a run has: parallelism, within max_connections. On each server one connection is
  * the run's own, the source's for the snapshot and the destination's for the lock. */
 int rb_context_lanes(const struct rb_pipeline *pipeline);

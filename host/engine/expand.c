@@ -70,6 +70,7 @@ static int discover(struct rb_run *run, const char *schema, struct catalogs *cat
     struct rb_json json;
     rb_json_init(&json, &request);
     rb_json_begin_object(&json);
+    rb_json_member_bool(&json, "names_only", true);
     if (schema != NULL) {
         rb_json_member_str(&json, "schema", schema);
     }

@@ -5,6 +5,8 @@
 #include "host/engine/view.h"
 #include "host/link/spec.h"
 
+enum { PIECE_BYTES = 128 * 1024 };
+
 /* Not ended, and nothing of it is on its way under another snapshot. */
 static bool is_wanted(const struct rb_stream_run *stream)
 {
@@ -13,17 +15,54 @@ static bool is_wanted(const struct rb_stream_run *stream)
            stream->units_running == 0 && stream->units_done == 0;
 }
 
-static int write_request(const struct rb_run *run, struct rb_buf *ret)
+static bool is_left(const struct rb_stream_run *stream)
+{
+    return is_wanted(stream) && !stream->planned;
+}
+
+static size_t count_left(const struct rb_run *run)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < run->n_streams; i++) {
+        n += is_left(&run->streams[i]) ? 1 : 0;
+    }
+    return n;
+}
+
+void rb_run_write_tables(const struct rb_run *run, struct rb_json *json)
+{
+    rb_json_key(json, "tables");
+    rb_json_begin_array(json);
+    for (size_t i = 0; i < run->n_document_streams; i++) {
+        const struct rb_stream *stream = &run->document_streams[i];
+        rb_json_begin_object(json);
+        rb_json_member_str(json, "schema", stream->source_schema);
+        rb_json_member_str(json, "name",
+                           stream->source_table != NULL ? stream->source_table : stream->name);
+        rb_json_end_object(json);
+    }
+    rb_json_end_array(json);
+}
+
+/* As many streams as make a request that a connector's memory has room for. */
+static int write_request(const struct rb_run *run, bool continues, struct rb_buf *ret)
 {
     struct rb_json json;
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_member_str(&json, "load_id", run->report->load_id);
     rb_json_member_i64(&json, "parallelism", rb_context_lanes(run->pipeline));
+    rb_json_member_bool(&json, "continues", continues);
+    rb_json_member_i64(&json, "total", (int64_t)count_left(run));
+    if (!continues) {
+        rb_run_write_tables(run, &json);
+    }
+    bool in_pieces = strstr(run->source_features, "\"plan_continues\"") != NULL;
     rb_json_key(&json, "streams");
     rb_json_begin_array(&json);
-    for (size_t i = 0; i < run->n_streams; i++) {
-        if (is_wanted(&run->streams[i])) {
+    size_t begun = ret->len;
+    for (size_t i = 0; i < run->n_streams && (!in_pieces || ret->len - begun < PIECE_BYTES); i++) {
+        if (is_left(&run->streams[i])) {
             rb_run_write_context(run, &run->streams[i], &json, RB_ROLE_SOURCE, 0);
         }
     }
@@ -38,7 +77,10 @@ static void forget_units(struct rb_stream_run *stream)
         free(stream->ranges[i]);
     }
     free(stream->ranges);
+    free(stream->returned);
     stream->ranges = NULL;
+    stream->returned = NULL;
+    stream->n_returned = 0;
     stream->n_units = 0;
 }
 
@@ -52,7 +94,8 @@ static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_
     }
     forget_units(stream);
     stream->ranges = calloc(n > 0 ? n : 1, sizeof *stream->ranges);
-    if (stream->ranges == NULL) {
+    stream->returned = calloc(n > 0 ? n : 1, sizeof *stream->returned);
+    if (stream->ranges == NULL || stream->returned == NULL) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
     stream->n_units = n > 0 ? n : 1;
@@ -78,15 +121,18 @@ static int64_t estimate(const struct rb_stream_run *stream, int64_t rows)
 
 /* `snapshot` NULL: none. A stream that is on its way keeps the one it began with: its rows must all
  * be of one moment. */
-static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapshot,
+static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapshot, size_t *at,
                        struct rb_error *err)
 {
     const char *name = rb_view_str(plan, "stream_name");
-    for (size_t i = 0; name != NULL && i < run->n_streams; i++) {
+    for (size_t k = 0; name != NULL && k < run->n_streams; k++) {
+        /* As a rule it is the one behind the last. */
+        size_t i = (*at + k) % run->n_streams;
         struct rb_stream_run *stream = &run->streams[i];
         if (strcmp(stream->stream->name, name) != 0 || !is_wanted(stream)) {
             continue;
         }
+        *at = i + 1;
         RB_CLEANUP(rb_view_text_free) char *error = rb_view_json(plan, "error");
         if (error != NULL) {
             struct rb_error failure;
@@ -99,7 +145,8 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         free(stream->primary_key);
         stream->primary_key = rb_view_json(plan, "primary_key");
         free(stream->columns);
-        stream->columns = rb_view_json(plan, "columns");
+        /* For check alone: of many wide tables it is much. */
+        stream->columns = run->report->run_id == 0 ? rb_view_json(plan, "columns") : NULL;
         free(stream->plan);
         stream->plan = rb_view_json(plan, "plan");
         stream->report->estimated_rows = estimate(stream, rb_view_count(plan, "estimated_rows"));
@@ -118,20 +165,20 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
     yyjson_val *root = yyjson_doc_get_root(doc);
     RB_CLEANUP(rb_view_text_free) char *snapshot = rb_view_json(root, "snapshot");
-    size_t i, n;
+    size_t i, n, at = 0, before = count_left(run);
     yyjson_val *item;
     yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
     {
-        int status = take_stream(run, item, snapshot, err);
+        int status = take_stream(run, item, snapshot, &at, err);
         if (status != 0) {
             return status;
         }
     }
-    for (i = 0; i < run->n_streams; i++) {
-        struct rb_stream_run *stream = &run->streams[i];
-        if (is_wanted(stream) && !stream->planned) {
+    size_t left = count_left(run);
+    for (i = 0; left > 0 && left == before && i < run->n_streams; i++) {
+        if (is_left(&run->streams[i])) {
             return rb_error_set(err, RB_ECONNECTOR, "CONTRACT", "rb_plan left out stream '%s'",
-                                stream->stream->name);
+                                run->streams[i].stream->name);
         }
     }
     return RB_OK;
@@ -148,11 +195,13 @@ static void forget_plan(struct rb_run *run)
     }
 }
 
-static int post(struct rb_run *run, struct rb_error *err)
+static int post(struct rb_run *run, bool continues, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    forget_plan(run);
-    int status = write_request(run, &request);
+    if (!continues) {
+        forget_plan(run);
+    }
+    int status = write_request(run, continues, &request);
     if (status != 0) {
         return rb_error_set(err, status, "PLAN", "writing the request of rb_plan");
     }
@@ -180,7 +229,7 @@ int rb_run_plan_early(struct rb_run *run, enum rb_fault_side *ret_side, struct r
     }
     *ret_side = RB_FAULT_SOURCE;
     run->planned_ms = rb_clock_ms();
-    return post(run, err);
+    return post(run, false, err);
 }
 
 /* The plan that was asked for early is of cursors that the ledger does not confirm, or its snapshot
@@ -196,6 +245,18 @@ static int drop_early(struct rb_run *run, struct rb_error *err)
                : rb_session_call(run->session, RB_ROLE_SOURCE, 0, "rb_close", NULL, 0, NULL, err);
 }
 
+static int take_piece(struct rb_run *run, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
+    uint64_t id = run->plan_id;
+    run->plan_id = 0;
+    int status = rb_session_await(run->session, id, &payload, err);
+    status = status != 0 ? status : rb_session_call_result(&payload, &data, err);
+    status = status != 0 ? status : RB_FAULT(PLAN_ANSWERED, err);
+    return status != 0 ? status : take_answer(run, &data, err);
+}
+
 int rb_run_plan(struct rb_run *run, struct rb_error *err)
 {
     if (!run->source_plans) {
@@ -206,14 +267,12 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
         }
         return status;
     }
-    RB_CLEANUP(rb_buf_release) struct rb_buf payload = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
     int status = run->plan_id != 0 && run->plan_stale ? drop_early(run, err) : RB_OK;
-    status = status != 0 || run->plan_id != 0 ? status : post(run, err);
-    uint64_t id = run->plan_id;
-    run->plan_id = 0;
-    status = status != 0 ? status : rb_session_await(run->session, id, &payload, err);
-    status = status != 0 ? status : rb_session_call_result(&payload, &data, err);
-    status = status != 0 ? status : RB_FAULT(PLAN_ANSWERED, err);
-    return status != 0 ? status : take_answer(run, &data, err);
+    status = status != 0 || run->plan_id != 0 ? status : post(run, false, err);
+    status = status != 0 ? status : take_piece(run, err);
+    while (status == 0 && count_left(run) > 0) {
+        status = post(run, true, err);
+        status = status != 0 ? status : take_piece(run, err);
+    }
+    return status;
 }

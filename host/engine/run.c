@@ -112,6 +112,18 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
     rb_context_write_stream(json, run->pipeline, stream->stream, &extra);
 }
 
+void rb_run_write_brief(const struct rb_run *run, const struct rb_stream_run *stream,
+                        struct rb_json *json)
+{
+    struct rb_context_extra extra = {
+        .role = RB_ROLE_DESTINATION,
+        .primary_key = stream->primary_key,
+        .last_value = stream->last_value,
+        .full_refresh = run->options->full_refresh,
+    };
+    rb_context_write_brief(json, stream->stream, &extra);
+}
+
 /* 32 hexadecimal digits: 48 bits of Unix milliseconds, so that loads sort by time, then random. */
 static int make_load_id(char out[33], uint32_t *ret_random, struct rb_error *err)
 {
@@ -191,6 +203,7 @@ void rb_run_release(struct rb_run *run)
             free(stream->ranges[unit]);
         }
         free(stream->ranges);
+        free(stream->returned);
         free(stream->snapshot);
         free(stream->plan);
         free(stream->primary_key);

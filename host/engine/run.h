@@ -31,6 +31,8 @@ struct rb_stream_run {
     char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */
     char *plan;       /* JSON: what the plan said of it for its source; NULL: nothing */
     size_t next_unit; /* the first that has not been posted */
+    size_t *returned; /* units that were, and came back without having begun: n_returned */
+    size_t n_returned;
     size_t units_running, units_done;
     struct rb_buf units_json; /* the done units, as PublishRequest wants them, without brackets */
     /* Where the cursor stands: the destination's ledger, else the state. */
@@ -111,6 +113,10 @@ enum rb_fault_side rb_run_side_of(enum rb_role role);
 void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *stream,
                           struct rb_json *json, enum rb_role role, size_t unit);
 
+/* What rb_begin is told of a stream. */
+void rb_run_write_brief(const struct rb_run *run, const struct rb_stream_run *stream,
+                        struct rb_json *json);
+
 /* open.c: calls rb_open of every connector and does not wait. What can't be called now rb_run_open
  * calls again. */
 void rb_run_post_open(struct rb_run *run);
@@ -130,6 +136,9 @@ int rb_run_adopt(struct rb_stream_run *stream, const char *json, size_t len);
 /* plan.c: asks for the plan and does not wait. Cursors are those of the state: where the ledger
  * then has others, rb_run_plan asks again. What rb_begin says is loaded is planned in vain. */
 int rb_run_plan_early(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* plan.c: appends the tables of all of the document's streams, as `tables`: rows of a table that
+ * inherits from another's arrive once. */
+void rb_run_write_tables(const struct rb_run *run, struct rb_json *json);
 /* plan.c: snapshot and units for every stream that is not loaded. */
 int rb_run_plan(struct rb_run *run, struct rb_error *err);
 /* units.c: runs the units on the lanes until every stream has ended. Fails when no more can be done

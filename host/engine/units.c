@@ -14,6 +14,7 @@ enum {
 };
 
 struct lane {
+    bool is_out;                  /* a server has no room for its connection */
     struct rb_stream_run *stream; /* NULL: free */
     size_t unit;
     uint64_t id; /* of the posted UNIT */
@@ -25,6 +26,11 @@ struct rb_schedule {
     struct lane lanes[LANES_MAX];
     size_t n_lanes;
 };
+
+static bool has_unit(const struct rb_stream_run *stream)
+{
+    return stream->n_returned > 0 || stream->next_unit < stream->n_units;
+}
 
 static bool is_open(const struct rb_stream_run *stream)
 {
@@ -40,7 +46,7 @@ static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_m
     *ret_wake_ms = 0;
     for (size_t i = 0; i < run->n_streams; i++) {
         struct rb_stream_run *stream = &run->streams[i];
-        if (!is_open(stream) || stream->has_error || stream->next_unit >= stream->n_units) {
+        if (!is_open(stream) || stream->has_error || !has_unit(stream)) {
             continue;
         }
         if (stream->retry_at_ms <= now) {
@@ -56,7 +62,7 @@ static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_m
 static struct lane *free_lane(struct rb_schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_lanes; i++) {
-        if (schedule->lanes[i].stream == NULL) {
+        if (schedule->lanes[i].stream == NULL && !schedule->lanes[i].is_out) {
             return &schedule->lanes[i];
         }
     }
@@ -93,11 +99,12 @@ static int start_unit(struct rb_schedule *schedule, struct lane *lane, struct rb
         report->outcome = RB_OUTCOME_RUNNING;
         report->started_unix_us = rb_clock_unix_us();
     }
-    if (stream->next_unit == 0) {
+    bool returned = stream->n_returned > 0;
+    size_t unit = returned ? stream->returned[stream->n_returned - 1] : stream->next_unit;
+    if (!returned && unit == 0) {
         report->attempts++;
         rb_buf_clear(&stream->units_json);
     }
-    size_t unit = stream->next_unit;
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(RB_RUN_JSON_MAX);
     int status = write_unit(run, stream, unit, (size_t)(lane - schedule->lanes), &text);
     if (status != 0) {
@@ -111,7 +118,8 @@ static int start_unit(struct rb_schedule *schedule, struct lane *lane, struct rb
     if (status != 0) {
         return status;
     }
-    stream->next_unit++;
+    stream->n_returned -= returned ? 1 : 0;
+    stream->next_unit += returned ? 0 : 1;
     stream->units_running++;
     lane->stream = stream;
     lane->unit = unit;
@@ -147,6 +155,7 @@ static void put_back(struct rb_run *run, struct rb_stream_run *stream, int64_t d
     struct rb_stream_report *report = stream->report;
     stream->retry_at_ms = rb_clock_ms() + delay_ms;
     stream->next_unit = 0;
+    stream->n_returned = 0;
     stream->units_done = 0;
     stream->has_error = false;
     stream->done = stream->kept;
@@ -252,6 +261,38 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
     rb_run_stream_fail(run, stream, side, &final);
 }
 
+static size_t count_lanes(const struct rb_schedule *schedule)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < schedule->n_lanes; i++) {
+        n += schedule->lanes[i].is_out ? 0 : 1;
+    }
+    return n;
+}
+
+/* A server lets this lane's connection in no more (a role's or a database's limit, max_connections,
+ * a pooler's): the lanes that have theirs take the unit, which has not begun. The last lane's
+ * failure is one. */
+static bool give_back(struct rb_schedule *schedule, struct lane *lane, struct rb_stream_run *stream,
+                      const struct rb_fault *fault)
+{
+    struct rb_run *run = schedule->run;
+    if (strcmp(fault->error.code, "TOO_MANY_CONNECTIONS") != 0 || stream->has_error ||
+        rb_session_is_stopped(run->session) || count_lanes(schedule) < 2) {
+        return false;
+    }
+    lane->is_out = true;
+    rb_run_note(run, "%s: %s; the run goes on with %zu lanes", rb_fault_side_name(fault->side),
+                fault->error.message, count_lanes(schedule));
+    stream->returned[stream->n_returned++] = lane->unit;
+    if (stream->n_units == 1) {
+        stream->report->attempts--;
+        stream->n_returned = 0;
+        put_back(run, stream, 0);
+    }
+    return true;
+}
+
 static void end_unit(struct rb_schedule *schedule, struct lane *lane, const struct rb_buf *payload)
 {
     struct rb_stream_run *stream = lane->stream;
@@ -274,6 +315,9 @@ static void end_unit(struct rb_schedule *schedule, struct lane *lane, const stru
     };
     refresh(schedule, stream);
     stream->units_done += failed ? 0 : 1;
+    if (failed && give_back(schedule, lane, stream, &fault)) {
+        return;
+    }
     if (failed || stream->has_error) {
         unit_failed(schedule, stream, &fault);
     } else if (stream->units_done == stream->n_units) {

@@ -111,6 +111,9 @@ static int write_request(const struct comparison *c, enum rb_role role, int spli
     rb_json_begin_object(&json);
     rb_json_key(&json, "stream");
     rb_run_write_context(c->run, c->stream, &json, role, 0);
+    if (role == RB_ROLE_SOURCE) {
+        rb_run_write_tables(c->run, &json);
+    }
     write_raw(&json, "columns", c->columns);
     write_raw(&json, "key", c->key);
     rb_json_member_i64(&json, "split", split);

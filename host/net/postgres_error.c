@@ -68,6 +68,15 @@ static bool parse_fields(const char *body, size_t len, struct fields *ret)
     return at < len && ret->message != NULL;
 }
 
+/* PgBouncer has no SQLSTATE of its own for its limits. */
+static const char *sqlstate_of(const char *sqlstate, const char *message)
+{
+    bool is_full =
+        strcmp(sqlstate, "08P01") == 0 && (strstr(message, "no more connections allowed") != NULL ||
+                                           strstr(message, "too many connections") != NULL);
+    return is_full ? "53300" : sqlstate;
+}
+
 static const struct verdict *verdict_of(const char *sqlstate)
 {
     const struct verdict *verdict = verdicts;
@@ -86,7 +95,7 @@ int rb_postgres_error(const void *body, size_t len, struct rb_error *err)
     }
     const char *sqlstate =
         fields.sqlstate != NULL && strlen(fields.sqlstate) == 5 ? fields.sqlstate : "";
-    const struct verdict *verdict = verdict_of(sqlstate);
+    const struct verdict *verdict = verdict_of(sqlstate_of(sqlstate, fields.message));
     rb_error_set(err, verdict->status, verdict->code, "the server refused the connection: %s",
                  fields.message);
     const char *hint = fields.hint != NULL ? fields.hint : verdict->hint;

@@ -115,10 +115,10 @@ struct rb_connector {
                  struct rb_error *err);
     int (*transform)(void *self, const struct rb_stream_context *context,
                      struct rb_transform_summary *ret, struct rb_error *err);
-    /* `streams`: n contexts. Writes the members of Plan. */
+    /* `streams`: n contexts; request: PlanRequest. Writes the members of Plan. */
     int (*plan)(void *self, const char *load_id, int64_t parallelism,
-                const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                struct rb_error *err);
+                const struct rb_stream_context *streams, size_t n_streams,
+                struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
     /* request: BeginRequest. Writes the members of BeginInfo. */
     int (*begin)(void *self, const char *load_id, const char *pipeline,
                  const struct rb_stream_context *streams, size_t n_streams,

@@ -214,9 +214,9 @@ static int call_plan(const struct rb_connector *connector, struct rb_json_value 
     size_t n = 0;
     int status = parse_streams(json, &streams, &n, err);
     if (status == RB_OK) {
-        status =
-            connector->plan(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
-                            rb_json_int(rb_json_get(json, "parallelism"), 1), streams, n, ret, err);
+        status = connector->plan(instance.self, rb_json_text(rb_json_get(json, "load_id"), ""),
+                                 rb_json_int(rb_json_get(json, "parallelism"), 1), streams, n, json,
+                                 ret, err);
         free(streams);
     }
     return status;

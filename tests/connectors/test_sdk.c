@@ -296,9 +296,10 @@ static int probe_transform(void *self, const struct rb_stream_context *context,
 
 static int probe_plan(void *self, const char *load_id, int64_t parallelism,
                       const struct rb_stream_context *streams, size_t n_streams,
-                      struct rb_json *ret, struct rb_error *err)
+                      struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     (void)self;
+    (void)request;
     rb_json_member_str(ret, "snapshot", load_id);
     rb_json_member_i64(ret, "parallelism", parallelism);
     rb_json_key(ret, "streams");

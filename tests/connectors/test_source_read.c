@@ -211,7 +211,6 @@ static void a_plan_of_another_shape_is_refused(void **state)
 {
     (void)state;
     static const char *const plans[] = {
-        READ("\"plan\":{},"),
         READ("\"plan\":{\"tables\":[[\"42\"]],\"columns\":[],\"types\":[]},"),
         READ("\"plan\":{\"tables\":[],\"columns\":[[1]],\"types\":[]},"),
         READ("\"plan\":{\"tables\":[],\"columns\":[],\"types\":[[\"1\",{},\"2\"]]},"),

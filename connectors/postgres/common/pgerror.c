@@ -66,6 +66,7 @@ static const struct {
 } classes[] = {
     {"08", RB_ENETWORK, true, "CONNECTION_LOST"},
     {"28", RB_EAUTH, false, "AUTHENTICATION_FAILED"},
+    {"53300", RB_EDB, true, "TOO_MANY_CONNECTIONS"},
     {"53", RB_EDB, true, "SERVER_BUSY"},
     {"40", RB_EDB, true, "TRANSACTION_CONFLICT"},
     {"55P03", RB_EDB, true, "LOCK_TIMEOUT"},
@@ -90,6 +91,20 @@ static const struct {
     {"", RB_EDB, false, "SERVER_ERROR"},
 };
 
+static const char too_many[] = "TOO_MANY_CONNECTIONS";
+
+/* PgBouncer's own limits come as a protocol violation. */
+static bool is_pooler_full(const struct fields *f)
+{
+    static const char *const words[] = {"no more connections allowed", "max_client_conn",
+                                        "too many connections", "query_wait_timeout"};
+    bool is_full = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        is_full = is_full || strstr(f->message, words[i]) != NULL;
+    }
+    return is_full && strncmp(f->sqlstate, "08", 2) == 0;
+}
+
 int rb_pgerror_decode(const uint8_t *body, size_t len, struct rb_error *err)
 {
     struct fields f;
@@ -105,6 +120,9 @@ int rb_pgerror_decode(const uint8_t *body, size_t len, struct rb_error *err)
                  *f.message ? f.message : "the server gave no message");
     if (!err) {
         return classes[i].status;
+    }
+    if (is_pooler_full(&f)) {
+        memcpy(err->code, too_many, sizeof too_many);
     }
     err->retryable = classes[i].retryable;
     err->safe_to_retry = classes[i].retryable;

@@ -57,6 +57,7 @@ void rb_catalogue_init(struct rb_catalogue *catalogue)
     rb_query_result_init(&catalogue->tables);
     rb_query_result_init(&catalogue->columns);
     rb_query_result_init(&catalogue->types);
+    catalogue->members = NULL;
 }
 
 void rb_catalogue_release(struct rb_catalogue *catalogue)
@@ -64,6 +65,8 @@ void rb_catalogue_release(struct rb_catalogue *catalogue)
     rb_query_result_release(&catalogue->tables);
     rb_query_result_release(&catalogue->columns);
     rb_query_result_release(&catalogue->types);
+    free(catalogue->members);
+    catalogue->members = NULL;
 }
 
 /* Appends the value to an array in PostgreSQL's text form. */
@@ -163,6 +166,26 @@ int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *nam
     return r < 0 ? r : check_shape(&ret->types, D_COUNT, "types", err);
 }
 
+int rb_catalogue_find_members(struct rb_conn *conn, const char *streams,
+                              struct rb_catalogue *catalogue, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    if (!rb_query_bool(&catalogue->tables, 0, T_CHILDREN)) {
+        return 0;
+    }
+    struct rb_query_param params[] = {
+        rb_query_text_param(rb_query_text(&catalogue->tables, 0, T_OID)),
+        rb_query_text_param(*streams ? streams : "[]")};
+    int r = rb_query_run_kept(conn, rb_sql_members, params, 2, &rows, err);
+    const char *members = r < 0 ? NULL : rb_query_text(&rows, 0, 0);
+    if (members != NULL) {
+        catalogue->members = strdup(members);
+        r = catalogue->members ? 0 : no_memory(err);
+    }
+    return r;
+}
+
 void rb_catalogue_write(const struct rb_catalogue *catalogue, struct rb_json *json)
 {
     rb_json_begin_object(json);
@@ -172,14 +195,36 @@ void rb_catalogue_write(const struct rb_catalogue *catalogue, struct rb_json *js
     rb_query_result_write(&catalogue->columns, json);
     rb_json_key(json, "types");
     rb_query_result_write(&catalogue->types, json);
+    rb_json_member_str(json, "members", catalogue->members);
     rb_json_end_object(json);
+}
+
+/* As PostgreSQL writes an array of OIDs: it is pasted into statements. */
+static bool is_oids(const char *text)
+{
+    size_t n = strlen(text);
+    return n >= 2 && text[0] == '{' && text[n - 1] == '}' &&
+           strspn(text + 1, "0123456789,") == n - 2;
+}
+
+int rb_catalogue_take_members(struct rb_catalogue *catalogue, const char *members,
+                              struct rb_error *err)
+{
+    if (!is_oids(members)) {
+        return rb_error_set(err, RB_EDATA, "BAD_RESULT", "this is no array of OIDs");
+    }
+    free(catalogue->members);
+    catalogue->members = strdup(members);
+    return catalogue->members ? 0 : no_memory(err);
 }
 
 int rb_catalogue_read(struct rb_json_value json, struct rb_catalogue *ret, struct rb_error *err)
 {
     int r = rb_query_result_read(rb_json_get(json, "tables"), T_COUNT, &ret->tables, err);
     r = r < 0 ? r : rb_query_result_read(rb_json_get(json, "columns"), C_COUNT, &ret->columns, err);
-    return r < 0 ? r : rb_query_result_read(rb_json_get(json, "types"), D_COUNT, &ret->types, err);
+    r = r < 0 ? r : rb_query_result_read(rb_json_get(json, "types"), D_COUNT, &ret->types, err);
+    const char *members = rb_json_text(rb_json_get(json, "members"), NULL);
+    return r < 0 || members == NULL ? r : rb_catalogue_take_members(ret, members, err);
 }
 
 static int read_table(const struct rb_query_result *rows, size_t row, const char *schema,
@@ -308,6 +353,12 @@ int rb_catalogue_tables(const struct rb_catalogue *catalogue, const char *schema
     for (size_t i = 0; i < rows->n_rows; i++) {
         tables.n++;
         if (read_table(rows, i, schema, &tables.items[i]) < 0) {
+            return no_memory(err);
+        }
+    }
+    if (tables.n == 1 && catalogue->members) {
+        tables.items[0].members = strdup(catalogue->members);
+        if (!tables.items[0].members) {
             return no_memory(err);
         }
     }

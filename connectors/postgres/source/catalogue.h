@@ -9,6 +9,7 @@
 
 struct rb_catalogue {
     struct rb_query_result tables, columns, types; /* of sql/tables, columns, type_definitions */
+    char *members; /* of a single table from which others inherit (table.h); NULL: none */
 };
 
 void rb_catalogue_init(struct rb_catalogue *catalogue);
@@ -18,6 +19,13 @@ void rb_catalogue_release(struct rb_catalogue *catalogue);
  * is not there is not in the answer. `ret` is initialised. */
 int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
                        struct rb_catalogue *ret, struct rb_error *err);
+/* Of a table that others inherit from: what of them is read with it. `streams`: the tables that are
+ * streams themselves (sql/members.sql). */
+int rb_catalogue_find_members(struct rb_conn *conn, const char *streams,
+                              struct rb_catalogue *catalogue, struct rb_error *err);
+/* The same, as it was found before. RB_EDATA for what is no array of OIDs. */
+int rb_catalogue_take_members(struct rb_catalogue *catalogue, const char *members,
+                              struct rb_error *err);
 /* As text, and back. Reading: RB_EDATA for what was not written by the other. */
 void rb_catalogue_write(const struct rb_catalogue *catalogue, struct rb_json *json);
 int rb_catalogue_read(struct rb_json_value json, struct rb_catalogue *ret, struct rb_error *err);

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connectors/postgres/common/query.h"
 #include "connectors/postgres/source/cursor.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/table.h"
+#include "gen/connectors/postgres/source/sql.h"
 
 /* The words by which a column says when its row last changed, best first. */
 static const char *const change_words[] = {"updat", "modif", "chang", "creat", "insert", "_at", ""};
@@ -135,6 +137,25 @@ static void write_table(const struct rb_table *table, struct rb_json *ret)
     rb_json_end_object(ret);
 }
 
+/* Who asks for names alone gets no more: columns would be most of it. */
+static int write_names(struct rb_conn *conn, const char *schema, struct rb_json *ret,
+                       struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    struct rb_query_param param = rb_query_text_param(schema);
+    int r = rb_query_run(conn, rb_sql_names, &param, 1, RB_QUERY_TEXT, &rows, err);
+    for (size_t i = 0; r == 0 && i < rows.n_rows; i++) {
+        struct rb_table table = {.kind = *rb_query_text(&rows, i, 1)};
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "name", rb_query_text(&rows, i, 0));
+        rb_json_member_str(ret, "namespace", schema);
+        rb_json_member_str(ret, "kind", rb_table_kind_name(&table));
+        rb_json_end_object(ret);
+    }
+    return r;
+}
+
 int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
                        struct rb_error *err)
 {
@@ -144,6 +165,9 @@ int rb_source_discover(void *self, struct rb_json_value request, struct rb_json 
     RB_CLEANUP(rb_tables_release) struct rb_tables tables;
     rb_tables_init(&tables);
     int r = rb_conn_open(&source->config, &conn, err);
+    if (r == 0 && rb_json_truth(rb_json_get(request, "names_only"), false)) {
+        return write_names(conn, schema, ret, err);
+    }
     r = r < 0 ? r : rb_tables_list(conn, schema, NULL, true, &tables, err);
     for (size_t i = 0; r == 0 && i < tables.n; i++) {
         write_table(&tables.items[i], ret);

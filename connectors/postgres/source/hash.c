@@ -65,6 +65,9 @@ static int answer(struct rb_source *source, const struct rb_stream_context *cont
     rb_tables_init(&tables);
     rb_columns_init(&columns);
     int status = rb_catalogue_query(conn, schema, name, &catalogue, err);
+    status = status < 0
+                 ? status
+                 : rb_catalogue_find_members(conn, rb_buf_str(&source->tables), &catalogue, err);
     status = status < 0 ? status
                         : rb_tables_find(&catalogue, schema, name, true, source->filter_rows,
                                          source->config.user, &tables, err);
@@ -91,5 +94,7 @@ int rb_source_hash(void *self, const struct rb_stream_context *context,
 {
     struct rb_source *source = self;
     int status = rb_content_begin(&source->content, &source->config, request, err);
+    status =
+        status < 0 ? status : rb_source_keep_tables(source, rb_json_get(request, "tables"), err);
     return status < 0 ? status : answer(source, context, request, ret, err);
 }

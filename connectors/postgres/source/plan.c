@@ -15,7 +15,9 @@ enum {
     BLOCK_BYTES = 8192,
     UNIT_BLOCKS_MIN = 1024, /* 8 MiB: below that, another connection costs more than it brings */
     UNITS_MAX = 256,
-    PLAN_MAX_BYTES = 8 * 1024 * 1024, /* half of what an answer may have */
+    PLAN_MAX_BYTES = 4 * 1024 * 1024,   /* of one stream, for its readers */
+    ANSWER_BYTES = 512 * 1024,          /* at which the answer ends; the host asks again */
+    PLANS_MAX_BYTES = 48 * 1024 * 1024, /* of all streams: the host keeps them */
 };
 
 static void write_units(const struct rb_table *table, int64_t n_units, struct rb_json *ret)
@@ -87,19 +89,29 @@ static void write_columns(const struct rb_columns *columns, struct rb_json *ret)
 }
 
 /* For the readers, who ask again where there is nothing: when it would be too much, and when names
- * are not UTF-8 (of a database in SQL_ASCII), which JSON can't hold. */
-static void write_plan(const struct rb_catalogue *catalogue, struct rb_json *ret)
+ * are not UTF-8 (of a database in SQL_ASCII), which JSON can't hold. They can't ask which members
+ * are other streams'. */
+static void write_plan(struct rb_source *source, const struct rb_catalogue *catalogue,
+                       struct rb_json *ret)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(PLAN_MAX_BYTES);
     struct rb_json json;
     rb_json_init(&json, &text);
     rb_catalogue_write(catalogue, &json);
-    bool fits = rb_json_finish(&json) == 0 && ret->out->len + text.len < PLAN_MAX_BYTES &&
+    bool fits = rb_json_finish(&json) == 0 && source->plan_bytes + text.len < PLANS_MAX_BYTES &&
                 strstr(rb_buf_str(&text), "\xef\xbf\xbd") == NULL;
-    rb_json_member_raw(ret, "plan", fits ? rb_buf_str(&text) : NULL, fits ? text.len : 0);
+    if (fits) {
+        source->plan_bytes += text.len;
+        rb_json_member_raw(ret, "plan", rb_buf_str(&text), text.len);
+        return;
+    }
+    rb_json_key(ret, "plan");
+    rb_json_begin_object(ret);
+    rb_json_member_str(ret, "members", catalogue->members);
+    rb_json_end_object(ret);
 }
 
-static void write_stream(const struct rb_source_stream *stream,
+static void write_stream(struct rb_source *source, const struct rb_source_stream *stream,
                          const struct rb_stream_context *context, int64_t n_units,
                          struct rb_json *ret)
 {
@@ -112,7 +124,7 @@ static void write_stream(const struct rb_source_stream *stream,
     write_estimate(ret, "estimated_bytes", table->estimated_bytes);
     write_columns(&stream->columns, ret);
     write_units(table, n_units, ret);
-    write_plan(&stream->catalogue, ret);
+    write_plan(source, &stream->catalogue, ret);
     rb_json_key(ret, "error");
     rb_json_null(ret);
     rb_json_end_object(ret);
@@ -201,7 +213,7 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
     bool divides = r == 0 && may_divide(source->planner, table, context, parallelism, n_streams);
     r = divides ? measure(source, table, err) : r;
     if (r == 0) {
-        write_stream(&stream, context, divides ? count_units(table, parallelism) : 1, ret);
+        write_stream(source, &stream, context, divides ? count_units(table, parallelism) : 1, ret);
     }
     return r;
 }
@@ -223,22 +235,54 @@ static int begin(struct rb_source *source, struct rb_snapshot *ret, struct rb_er
     return r < 0 ? r : rb_query_exec(source->planner, rb_sql_plan_settings, err);
 }
 
+/* Under the snapshot that the plan was begun with. */
+static int go_on(struct rb_source *source, struct rb_error *err)
+{
+    int r = rb_source_await_release(source, err);
+    if (r < 0) {
+        return r;
+    }
+    if (!source->planner || !rb_conn_is_usable(source->planner) ||
+        rb_conn_transaction(source->planner) != 'T') {
+        rb_error_set(err, RB_EDB, "SNAPSHOT_GONE", "the plan's session was lost");
+        if (err) {
+            err->retryable = err->safe_to_retry = true;
+        }
+        return RB_EDB;
+    }
+    return 0;
+}
+
+static int start(struct rb_source *source, size_t total, struct rb_json_value request,
+                 struct rb_error *err)
+{
+    struct rb_snapshot snapshot = {0};
+    int r = begin(source, &snapshot, err);
+    r = r < 0 ? r : rb_source_keep_tables(source, rb_json_get(request, "tables"), err);
+    source->planned = snapshot;
+    source->n_planned = total;
+    source->plan_bytes = 0;
+    return r;
+}
+
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
-                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                   struct rb_error *err)
+                   const struct rb_stream_context *streams, size_t n_streams,
+                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     struct rb_source *source = self;
-    struct rb_snapshot snapshot = {0};
     (void)load_id;
-    int r = begin(source, &snapshot, err);
+    size_t total = (size_t)rb_json_int(rb_json_get(request, "total"), (int64_t)n_streams);
+    bool continues = rb_json_truth(rb_json_get(request, "continues"), false);
+    int r = continues ? go_on(source, err) : start(source, total, request, err);
     if (r == 0) {
         rb_json_key(ret, "snapshot");
-        rb_snapshot_write(&snapshot, ret);
+        rb_snapshot_write(&source->planned, ret);
         rb_json_key(ret, "streams");
         rb_json_begin_array(ret);
     }
-    for (size_t i = 0; r == 0 && i < n_streams; i++) {
-        r = plan_stream(source, &streams[i], &snapshot, parallelism, n_streams, ret, err);
+    size_t begun = ret->out->len;
+    for (size_t i = 0; r == 0 && i < n_streams && ret->out->len - begun < ANSWER_BYTES; i++) {
+        r = plan_stream(source, &streams[i], &source->planned, parallelism, total, ret, err);
     }
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
@@ -246,7 +290,5 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         return r;
     }
     rb_json_end_array(ret);
-    source->planned = snapshot;
-    source->n_planned = n_streams;
     return 0;
 }

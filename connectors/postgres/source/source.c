@@ -8,6 +8,8 @@
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/rapidbyte.h"
 
+enum { TABLES_MAX_BYTES = 16 * 1024 * 1024 }; /* of names; any JSON of a host has no more */
+
 /* With row_security off the server itself refuses a query whose rows would be filtered, also where
  * the policy is on a table behind a view. */
 static const char *const refuse_filtered[] = {"row_security", "off", NULL};
@@ -19,6 +21,7 @@ static int source_open(const struct rb_open_context *context, void **ret_self, s
     if (!source) {
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the connector");
     }
+    rb_buf_init(&source->tables, TABLES_MAX_BYTES);
     int r = rb_conn_config_read(context, &source->config, err);
     if (r < 0) {
         free(source);
@@ -37,6 +40,7 @@ static void source_close(void *self)
     rb_conn_close(source->reader);
     rb_conn_close(source->planner);
     rb_content_release(&source->content);
+    rb_buf_release(&source->tables);
     free(source);
 }
 
@@ -47,6 +51,31 @@ int rb_source_await_release(struct rb_source *source, struct rb_error *err)
     struct rb_conn *conn = source->releasing;
     source->releasing = NULL;
     return conn == NULL ? 0 : rb_query_receive(conn, &rows, err);
+}
+
+int rb_source_keep_tables(struct rb_source *source, struct rb_json_value tables,
+                          struct rb_error *err)
+{
+    if (rb_json_is_absent(tables)) {
+        return 0;
+    }
+    struct rb_json json;
+    rb_buf_clear(&source->tables);
+    rb_json_init(&json, &source->tables);
+    rb_json_begin_array(&json);
+    size_t n = rb_json_count(tables);
+    for (size_t i = 0; i < n; i++) {
+        struct rb_json_value table = rb_json_item(tables, i);
+        rb_json_begin_object(&json);
+        rb_json_member_str(&json, "schema",
+                           rb_json_text(rb_json_get(table, "schema"), source->config.schema));
+        rb_json_member_str(&json, "name", rb_json_text(rb_json_get(table, "name"), ""));
+        rb_json_end_object(&json);
+    }
+    rb_json_end_array(&json);
+    return rb_json_finish(&json) == 0
+               ? 0
+               : rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for names of tables");
 }
 
 static void report(struct rb_json *ret, const char *status, const char *message)
@@ -104,7 +133,7 @@ const char *rb_source_table(const struct rb_stream_context *context)
     return *context->source_table ? context->source_table : context->stream_name;
 }
 
-static const char *const features[] = {"pg_binary", "checkpoints", NULL};
+static const char *const features[] = {"pg_binary", "checkpoints", "plan_continues", NULL};
 
 static const struct rb_connector source_postgres = {
     .features = features,

@@ -18,6 +18,8 @@ struct rb_source {
     struct rb_conn *reader;             /* reused by the next unit */
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
     struct rb_conn *releasing;          /* of these: was told to release its locks; NULL: none */
+    struct rb_buf tables;               /* JSON: the tables that are streams of the pipeline */
+    size_t plan_bytes;                  /* of what the plan has said for the readers */
     double connect_secs;                /* of the last rb_source_reader */
     struct rb_content content;          /* of rb_source_hash */
 };
@@ -25,8 +27,8 @@ struct rb_source {
 int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
                        struct rb_error *err);
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
-                   const struct rb_stream_context *streams, size_t n_streams, struct rb_json *ret,
-                   struct rb_error *err);
+                   const struct rb_stream_context *streams, size_t n_streams,
+                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
 int rb_source_read(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,
                    struct rb_error *err);
 int rb_source_hash(void *self, const struct rb_stream_context *context,
@@ -34,6 +36,10 @@ int rb_source_hash(void *self, const struct rb_stream_context *context,
 
 /* source.c: waits for the answer that `releasing` has outstanding. */
 int rb_source_await_release(struct rb_source *source, struct rb_error *err);
+
+/* source.c: keeps `tables` of a request (docs/protocol.md, PlanRequest), unless it is absent. */
+int rb_source_keep_tables(struct rb_source *source, struct rb_json_value tables,
+                          struct rb_error *err);
 
 /* The stream's schema and table, the configuration's where the pipeline does not say. */
 const char *rb_source_schema(const struct rb_source *source,

@@ -70,6 +70,18 @@ static int lock(const struct rb_source *source, const struct rb_table *table, st
                          err);
 }
 
+/* As the plan found them, where it did. */
+static int find_members(const struct rb_source *source, struct rb_conn *conn,
+                        const struct rb_stream_context *context, bool to_read,
+                        struct rb_catalogue *catalogue, struct rb_error *err)
+{
+    const char *planned = rb_json_text(rb_json_get(context->plan, "members"), NULL);
+    if (!to_read || planned == NULL) {
+        return rb_catalogue_find_members(conn, rb_buf_str(&source->tables), catalogue, err);
+    }
+    return rb_catalogue_take_members(catalogue, planned, err);
+}
+
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
@@ -78,9 +90,10 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
     bool pg_binary = rb_stream_context_peer_has(context, "pg_binary");
     const char *schema = rb_source_schema(source, context), *name = rb_source_table(context);
     /* The plan looked at the same snapshot. */
-    bool is_known = to_read && !rb_json_is_absent(context->plan);
+    bool is_known = to_read && !rb_json_is_absent(rb_json_get(context->plan, "tables"));
     int r = is_known ? rb_catalogue_read(context->plan, &ret->catalogue, err)
                      : rb_catalogue_query(conn, schema, name, &ret->catalogue, err);
+    r = r < 0 || is_known ? r : find_members(source, conn, context, to_read, &ret->catalogue, err);
     r = r < 0 ? r
               : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
                                source->config.user, &ret->tables, err);
