@@ -306,11 +306,16 @@ int rb_ipc_encode_view(struct rb_ipc_encoder *encoder, struct ArrowArrayView *vi
     size_t header = (size_t)encoder->header.size_bytes;
     size_t size;
     rb_buf_clear(out);
-    if (!rb_add_size(schema + header + RB_FRAME_PREFIX, body, &size) ||
-        rb_buf_reserve(out, size) < 0) {
+    bool too_large = !rb_add_size(schema + header + RB_FRAME_PREFIX, body, &size) ||
+                     rb_buf_is_over_max(out, size);
+    if (too_large) {
         return rb_error_set(err, RB_ENOMEM, "BATCH_TOO_LARGE",
                             "a batch of %lld rows does not fit into %zu bytes",
                             (long long)view->length, out->max);
+    }
+    if (rb_buf_reserve(out, size) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a batch of %zu bytes",
+                            size);
     }
     uint8_t *to = out->data;
     memcpy(to, encoder->schema_message.data, schema);

@@ -89,6 +89,11 @@ int rb_buf_reserve(struct rb_buf *buf, size_t extra)
     return RB_OK;
 }
 
+bool rb_buf_is_over_max(const struct rb_buf *buf, size_t extra)
+{
+    return buf->len > buf->max || extra > buf->max - buf->len;
+}
+
 int rb_buf_append(struct rb_buf *buf, const void *data, size_t len)
 {
     if (len >= buf->cap || buf->cap - len <= buf->len || buf->len + len > buf->max) {

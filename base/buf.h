@@ -30,6 +30,9 @@ void rb_buf_clear(struct rb_buf *buf);
 
 /* Makes room for `extra` more bytes. RB_ENOMEM when memory or the maximum is exhausted. */
 int rb_buf_reserve(struct rb_buf *buf, size_t extra);
+/* Whether a reserve that failed did so because of the buffer's maximum, and not for want of memory.
+ */
+bool rb_buf_is_over_max(const struct rb_buf *buf, size_t extra);
 /* RB_ENOMEM as above; on failure nothing was added. */
 int rb_buf_append(struct rb_buf *buf, const void *data, size_t len);
 int rb_buf_append_byte(struct rb_buf *buf, uint8_t byte);

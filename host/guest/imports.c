@@ -42,6 +42,8 @@ static int32_t host_log(struct rb_guest *guest, const uint64_t *args)
     return 0;
 }
 
+enum { BATCH_LARGEST = 1024 * 1024 * 1024 }; /* that the document permits */
+
 static int32_t emit_batch(struct rb_guest *guest, const uint64_t *args)
 {
     size_t len = (size_t)args[1];
@@ -58,7 +60,11 @@ static int32_t emit_batch(struct rb_guest *guest, const uint64_t *args)
         rb_guest_fail(guest, RB_EDATA, "BATCH_TOO_LARGE",
                       "a batch of %zu bytes is over the maximum of %zu", len,
                       guest->options.batch_max_bytes);
-        rb_error_set_hint(&guest->last_error, "raise resources.max_batch_bytes");
+        rb_error_set_hint(&guest->last_error,
+                          guest->options.batch_max_bytes < BATCH_LARGEST
+                              ? "raise resources.max_batch_bytes"
+                              : "resources.max_batch_bytes is at its maximum: its rows are too "
+                                "large for one batch");
         return -1;
     }
     struct rb_error err = {0};

@@ -17,6 +17,7 @@ enum {
     STACK_BYTES_MIN = 1024 * 1024, /* what imports need */
     GUARD_BYTES = 64 * 1024 * 1024,
 };
+static const uint64_t guest_largest_bytes = (uint64_t)4 << 30; /* WebAssembly's 32-bit memory */
 
 struct rb_instance {
     struct rb_context *context;
@@ -142,6 +143,30 @@ static int make_guest(struct rb_instance *instance, struct rb_error *err)
                        : &instance->context->board->running[spec - run->connectors],
     };
     return rb_guest_new(&options, &instance->guest, err);
+}
+
+/* For want of the guest's memory: the limit that bounds it, which is not always the same key. */
+static void hint_memory(const struct rb_instance *instance, struct rb_error *err)
+{
+    if (err == NULL || strcmp(err->code, "OUT_OF_MEMORY") != 0) {
+        return;
+    }
+    uint64_t mib = instance->memory_max_bytes >> 20;
+    const char *id = instance->spec->id;
+    if (instance->memory_max_bytes >= guest_largest_bytes) {
+        rb_error_set_hint(err,
+                          "connector '%s' has all that WebAssembly can give it, %llu MiB: "
+                          "leave the largest column out (columns)",
+                          id, (unsigned long long)mib);
+    } else if (instance->memory_max_bytes == instance->spec->memory_max_bytes) {
+        rb_error_set_hint(err, "its manifest gives connector '%s' %llu MiB (limits.max_memory)", id,
+                          (unsigned long long)mib);
+    } else {
+        rb_error_set_hint(err,
+                          "raise resources.max_memory, of which connector '%s' has %llu MiB "
+                          "here, or load fewer streams at once (parallelism)",
+                          id, (unsigned long long)mib);
+    }
 }
 
 static int encode_open_context(const struct rb_instance *instance, struct rb_buf *ret)
@@ -295,6 +320,9 @@ int rb_instance_call(struct rb_instance *instance, enum rb_guest_export which, c
     begin_call(instance, which);
     int r = rb_guest_call(instance->guest, which, json, len, ret_data, err);
     atomic_store(&instance->call_start_ns, 0);
+    if (r < 0) {
+        hint_memory(instance, err);
+    }
     if (r == RB_ECONNECTOR || r == RB_ECANCELLED) {
         drop_guest(instance);
     }

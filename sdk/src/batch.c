@@ -60,11 +60,15 @@ void rb_batch_reader_release(struct rb_batch_reader *reader)
 static int make_room(struct rb_batch_reader *reader, size_t size, struct rb_error *err)
 {
     rb_buf_clear(&reader->bytes);
-    if (rb_buf_reserve(&reader->bytes, size) < 0) {
-        return rb_error_set(err, RB_ENOMEM, "BATCH_TOO_LARGE",
-                            "a batch of %zu bytes, where %zu are allowed", size, reader->bytes.max);
+    if (rb_buf_reserve(&reader->bytes, size) == 0) {
+        return RB_OK;
     }
-    return RB_OK;
+    if (!rb_buf_is_over_max(&reader->bytes, size)) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a batch of %zu bytes",
+                            size);
+    }
+    return rb_error_set(err, RB_ENOMEM, "BATCH_TOO_LARGE",
+                        "a batch of %zu bytes, where %zu are allowed", size, reader->bytes.max);
 }
 
 /* 0: a batch's bytes; 1: the end. */

@@ -132,6 +132,15 @@ dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id date, name text)'
 run_is 5 "a type that differs" "$RAPIDBYTE" run "$p"
 like "$stderr" "id" "a type that differs: the column"
 
+# A value that is larger than what connectors have memory for: the hint names the key that bounds it now.
+src_sql "CREATE TABLE big (id integer PRIMARY KEY, v bytea); ALTER TABLE big ALTER v SET STORAGE external; INSERT INTO big VALUES (1, decode(repeat('ab', 90 * 1024 * 1024), 'hex'))"
+for keys in "max_record_bytes|" "max_memory|max_record_bytes: 1gb" "max_memory|max_record_bytes: 1gb, max_batch_bytes: 1gb"; do
+    STREAMS='- { name: big }' PIPELINE=big EXTRA="resources: { max_retries: 0, ${keys#*|} }" pipeline "$p"
+    run "$RAPIDBYTE" run "$p"
+    like "$stderr" "^  hint: raise resources.${keys%%|*}" "a value of 90 MB, { ${keys#*|} }: the hint is of ${keys%%|*}"
+done
+src_sql 'DROP TABLE big'
+
 # State.
 STREAMS='- { name: users }' write_mode=replace
 pipeline "$p"

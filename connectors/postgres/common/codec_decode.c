@@ -13,6 +13,7 @@ enum {
     FIRST_VALUE_BYTES = 16 * 1024, /* room of a column of variable width at first */
     CARRY_SLACK = 2 * 1024 * 1024, /* beyond two records: a message's worth of other rows */
     UUID_BYTES = 16,
+    LARGEST_BYTES = 1024 * 1024 * 1024, /* that the document permits for a row */
 };
 
 /* decode_row's own outcome: the bytes end before the row does. */
@@ -357,7 +358,10 @@ static int record_too_large(const struct rb_decoder *decoder, const char *column
                               column != NULL ? "column \"" : "", column != NULL ? column : "",
                               column != NULL ? "\", " : "", (long long)decoder->total_rows + 1,
                               decoder->options.max_record_bytes);
-    rb_error_set_hint(err, "raise resources.max_record_bytes");
+    rb_error_set_hint(err, decoder->options.max_record_bytes < LARGEST_BYTES
+                               ? "raise resources.max_record_bytes"
+                               : "resources.max_record_bytes is at its maximum: leave the column "
+                                 "out (columns)");
     return status;
 }
 

@@ -168,6 +168,9 @@ static inline int cursor_reserve(struct cursor *cursor, size_t len, struct rb_er
     size_t begin = out->len;
     size_t used = (size_t)(cursor->p - (out->data + begin));
     if (rb_buf_reserve(out, used + need) < 0) {
+        if (!rb_buf_is_over_max(out, used + need)) {
+            return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a row to send");
+        }
         return rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE",
                             "a row is larger than max_record_bytes");
     }

@@ -20,6 +20,7 @@ enum {
     BATCH_BYTES = 256 * 1024,
     /* Where the destination ends a COPY with each batch, to leave out rows that are refused. */
     TRIED_BATCH_BYTES = 1024 * 1024,
+    LARGEST_BYTES = 1024 * 1024 * 1024, /* that the document permits for a batch and for a row */
 };
 
 /* All that one unit needs; released together. */
@@ -162,7 +163,10 @@ static int emit(struct reading *reading, struct rb_error *err)
     r = r < 0 ? r : rb_batch_writer_emit(&reading->writer, batch, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_EMITTED, err);
     if (r < 0 && err && strcmp(err->code, "BATCH_TOO_LARGE") == 0) {
-        rb_error_set_hint(err, "raise resources.max_batch_bytes");
+        rb_error_set_hint(err, reading->context->max_batch_bytes < LARGEST_BYTES
+                                   ? "raise resources.max_batch_bytes"
+                                   : "resources.max_batch_bytes is at its maximum: leave the "
+                                     "column out (columns)");
     }
     reading->emit_secs += rb_clock_secs() - start;
     rb_decoder_clear(reading->decoder);
@@ -266,7 +270,10 @@ static int name_row(const struct reading *reading, int status, struct rb_error *
     status =
         rb_error_set(err, RB_EDATA, "RECORD_TOO_LARGE", "row %lld is larger than max_record_bytes",
                      (long long)rb_decoder_rows(reading->decoder) + 1);
-    rb_error_set_hint(err, "raise resources.max_record_bytes");
+    rb_error_set_hint(err, reading->context->max_record_bytes < LARGEST_BYTES
+                               ? "raise resources.max_record_bytes"
+                               : "resources.max_record_bytes is at its maximum: leave the column "
+                                 "out (columns)");
     return status;
 }
 
