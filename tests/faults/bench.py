@@ -84,6 +84,7 @@ class Bench:
         self.ports = {"source": server["port"], "destination": server["port"]}
         self.connect()
         self.limits = {"signal_ms": 0}
+        self.n_keys, self.key = 0, None
 
     def connect(self):
         self.src, self.dst = Sql(self.server, self.src_name), Sql(self.server, self.dst_name)
@@ -128,6 +129,11 @@ class Bench:
 
     # ---- runs
 
+    def next_load(self, mode):
+        """The runs from now on are of another load."""
+        self.n_keys += 1
+        self.key = f"key {self.n_keys}" if mode.keyed else None
+
     def path(self, *names):
         return os.path.join(self.dir, *names)
 
@@ -161,6 +167,8 @@ state: {{ backend: sqlite, connection: ./state/state.db }}
         env = {**os.environ, "TMPDIR": self.path("tmp"), "RAPIDBYTE_CACHE_DIR": aot_dir or self.aot_dir}
         env.pop("RAPIDBYTE_CONNECTOR_DIR", None)
         command = [BINARY, "run", self.path("p.yaml"), "--output", "json"] + mode.options
+        if self.key:
+            command += ["--key", self.key]
         if fault:
             env["RAPIDBYTE_FAULT"] = fault.replace("@", self.faults)
             # Points in a worker write files and kill its parent, which the sandbox keeps it from.

@@ -7,15 +7,16 @@ ROWS_MAX = 6000
 
 class Mode:
     """fresh: the destination is empty before each run. base: a fault that comes first, so that the points behind it
-    are reached. second: swept for the connectors' points alone. special: for points that no other mode reaches."""
+    are reached. second: swept for the connectors' points alone. special: for points that no other mode reaches. keyed: the
+    run with the fault and the one after it are of one load, which its key names."""
 
     def __init__(self, name, write_mode, sync="full_refresh", fresh=False, replace_method=None, load_method="copy",
                  parallelism=2, divided=False, base=None, special=False, second=False, options=(), lose_state=False, lose_aot=False,
-                 leave=None, part_rows=0):
+                 leave=None, part_rows=0, keyed=False):
         self.name, self.sync, self.write_mode, self.fresh = name, sync, write_mode, fresh
         self.load_method, self.parallelism, self.divided = load_method, parallelism, divided
         self.base, self.special, self.second, self.options = base, special, second, list(options)
-        self.lose_state, self.lose_aot, self.leave = lose_state, lose_aot, leave
+        self.lose_state, self.lose_aot, self.leave, self.keyed = lose_state, lose_aot, leave, keyed
         self.destination = f"write_mode: {write_mode}"
         if replace_method:
             self.destination += f"\n  replace_method: {replace_method}"
@@ -85,6 +86,9 @@ MODES = [
     Mode("checkpoints", "append", sync="incremental", part_rows=100),
     Mode("divided-new", "replace", fresh=True, divided=True, second=True),
     Mode("divided", "replace", divided=True),
+    Mode("keyed-append", "append", keyed=True),
+    Mode("keyed-swap", "replace", keyed=True, second=True),
+    Mode("keyed-incremental", "append", sync="incremental", keyed=True, second=True),
     Mode("insert", "append", load_method="insert", second=True),
     # What is reached only after something else has happened.
     Mode("logged", "append", special=True, options=["--log-level", "debug"]),

@@ -37,6 +37,7 @@ class Scenario:
 
 def make_ready(bench, mode):
     """A finished load, and something to do; then what is set apart from it. Returns the AOT folder."""
+    bench.next_load(mode)
     if bench.mode is not mode or not mode.prepare(bench):
         mode.seed(bench)
         bench.mode = mode
@@ -47,6 +48,7 @@ def make_ready(bench, mode):
                 raise Broken(f"the first load ended with {run.status}: {run.stderr}")
         mode.prepare(bench)
     bench.write_document(mode)
+    bench.next_load(mode)
     if mode.leave:
         bench.run(mode, mode.leave)
         bench.await_sessions()
@@ -66,7 +68,7 @@ def check_half(bench, mode, before, source, loads_before):
     whether one ended."""
     bench.await_sessions()
     loads, now = bench.loads(), bench.target()
-    new = {load: v for load, v in loads.items() if load not in loads_before or not loads_before[load][0]}
+    new = {load: v for load, v in loads.items() if load not in loads_before}
     if len(new) > 1:
         raise Broken(f"more than one load is new: {new}")
     ended, receipts, parts = next(iter(new.values()), (False, {}, {}))
@@ -138,13 +140,18 @@ def recover(bench, mode, scenario, before, source, loads_before, run, aot):
     scenario.log += f"--- again: {again.status}\n{again.stderr}\n"
     if again.status != 0:
         raise Broken(f"the next run ends with {again.status}")
-    expected = mode.after(half if ended else before, source)
+    # Only a load without a key is followed by another one.
+    expected = mode.after(half if ended and not mode.keyed else before, source)
     now = bench.target()
     if {t: now.get(t) for t in mode.tables} != expected:
         raise Broken(f"after the next run: {now}, not {expected}")
     unended = [load for load, v in bench.loads().items() if not v[0]]
     if unended:
         raise Broken(f"loads have not ended: {unended}")
+    if mode.keyed:
+        once_more = bench.run(mode, aot_dir=aot)
+        if once_more.status != 0 or bench.target() != now:
+            raise Broken(f"the key's load is done again: {once_more.status} {bench.target()}, not {now}")
     bench.check_leftovers()
     bench.check_state()
     if aot:
