@@ -45,6 +45,7 @@ class Month:
         self.port, self.modes = server["port"], dict(MODES)
         self.appended = None  # what the appended table has come to
         self.wrong, self.is_loaded = [], False
+        self.newest = None  # of the loads that has_ended has seen
         self.src("CREATE SEQUENCE clock")
         for table in self.modes:
             self.src(f"CREATE TABLE {table} (id int PRIMARY KEY, upd bigint NOT NULL DEFAULT nextval('clock'), v text)")
@@ -146,12 +147,16 @@ state: {{ backend: sqlite, connection: ./state.db }}
         began = {t: self.content(self.src, "public", t) for t in self.modes}
         mends = rng.random() < 0.7
         got, last = {}, None
+        self.has_ended()
         for attempt in range(4):
             killed = accident in ("kill", "interrupt") and attempt < 2
             code, outcomes = self.run(key, rng.random() * 0.6 if killed else None,
                                       signal.SIGKILL if accident == "kill" else signal.SIGINT)
             self.await_sessions()
             last = code, outcomes
+            if killed and code != 0 and not key and self.has_ended():
+                # Killed when all was done: without a key its repeat is another load.
+                self.appended = plus(self.appended, began["appended"])
             if outcomes:
                 got = outcomes
             if code == 0 and not (accident == "again" and key and attempt < 2):
@@ -167,6 +172,14 @@ state: {{ backend: sqlite, connection: ./state.db }}
             self.mend(accident)
         self.src("DROP TABLE IF EXISTS not_there")
         print(f"night {number}: {', '.join(happened)}: exit code {last[0]}")
+
+    def has_ended(self):
+        if self.dst("SELECT to_regclass('_rapidbyte.open_loads') IS NULL")[0][0] == "t":
+            return False
+        newest = self.dst("SELECT load_id, ended IS NOT NULL FROM _rapidbyte.open_loads ORDER BY seq DESC LIMIT 1")
+        is_new = bool(newest) and newest[0][0] != self.newest
+        self.newest = newest[0][0] if newest else None
+        return is_new and newest[0][1] == "t"
 
     def prepare_upsert(self):
         """An upsert needs a key that the table of a replace has not."""
