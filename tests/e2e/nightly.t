@@ -36,6 +36,7 @@ like "$(<"$TAP_DIR/cron.log")" "already loaded" "cron: the log says so"
 PIPELINE=airflow pipeline "$TAP_DIR/airflow.yaml"
 example Airflow airflow >"$TAP_DIR/dag.py"
 # airflow <run_id>
+# shellcheck disable=SC2317,SC2329 # run_is is given it
 airflow() {
     python3 - "$TAP_DIR/dag.py" "$1" <<'PY'
 import ast, os, subprocess, sys
