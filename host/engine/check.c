@@ -7,7 +7,7 @@
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
-enum { ITEMS_MAX = 256 * 1024, PIECE_BYTES = 128 * 1024 };
+enum { ITEMS_MAX = 256 * 1024 };
 
 static struct rb_check_item *add_item(struct rb_check_report *report, const char *fmt, ...)
     RB_PRINTF(2, 3);
@@ -106,110 +106,86 @@ static bool check_patterns(struct rb_run *run, struct rb_check_report *report)
     return true;
 }
 
-static void check_streams(struct rb_run *run, struct rb_check_report *report)
+/* The texts of a JSON array, with commas in between, behind what the message says already. False:
+ * there are none. */
+static bool append_texts(struct rb_check_item *item, const char *before, const char *json)
+{
+    RB_CLEANUP(rb_view_free)
+    yyjson_doc *doc = json != NULL ? yyjson_read(json, strlen(json), 0) : NULL;
+    yyjson_val *texts = yyjson_doc_get_root(doc);
+    size_t at = strlen(item->message);
+    size_t i, n;
+    yyjson_val *text;
+    yyjson_arr_foreach(texts, i, n, text)
+    {
+        if (yyjson_is_str(text) && at < sizeof item->message) {
+            at += (size_t)snprintf(item->message + at, sizeof item->message - at, "%s%s",
+                                   i > 0 ? ", " : before, yyjson_get_str(text));
+        }
+    }
+    return yyjson_arr_size(texts) > 0;
+}
+
+/* What a run would alter of the stream's table. */
+static void report_changes(const struct rb_stream_run *stream, struct rb_check_report *report)
+{
+    struct rb_check_item changes = {.ok = true};
+    if (append_texts(&changes, "a run would ", stream->changes)) {
+        struct rb_check_item *item = add_item(report, "table of %s", stream->stream->name);
+        memcpy(item->message, changes.message, sizeof item->message);
+    }
+}
+
+static void report_readable(const struct rb_run *run, const struct rb_stream_run *stream,
+                            struct rb_check_report *report)
+{
+    struct rb_check_item *item = add_item(report, "stream %s", stream->stream->name);
+    if (run->source_plans) {
+        snprintf(item->message, sizeof item->message, "can be read; %s, %s",
+                 rb_sync_mode_name(stream->stream->sync_mode),
+                 rb_write_mode_name(stream->stream->write_mode));
+        item->warning = append_texts(item, "; ", stream->notes);
+    } else {
+        item->warning = true;
+        snprintf(item->message, sizeof item->message,
+                 "the source has no rb_plan: only a run shows whether the stream can be read");
+    }
+}
+
+static void report_stream(const struct rb_run *run, const struct rb_stream_run *stream,
+                          struct rb_check_report *report)
+{
+    const struct rb_fault *fault = &stream->report->fault;
+    bool failed = stream->report->outcome == RB_OUTCOME_FAILED ||
+                  stream->report->outcome == RB_OUTCOME_CANCELLED;
+    bool readable = !failed || fault->side == RB_FAULT_DESTINATION;
+    if (readable) {
+        report_readable(run, stream, report);
+    }
+    if (failed) {
+        fail_item(report,
+                  add_item(report, readable ? "table of %s" : "stream %s", stream->stream->name),
+                  fault->side, &fault->error);
+    } else {
+        report_changes(stream, report);
+    }
+}
+
+/* As far as a run gets: the plan, and then of each stream a unit that reads no row and is undone.
+ */
+static void check_streams(struct rb_run *run, bool destination_ok, struct rb_check_report *report)
 {
     struct rb_error error;
     rb_error_clear(&error);
     if (rb_run_plan(run, &error) != 0) {
-        struct rb_check_item *item = add_item(report, "streams");
-        fail_item(report, item, RB_FAULT_SOURCE, &error);
+        fail_item(report, add_item(report, "streams"), RB_FAULT_SOURCE, &error);
         return;
+    }
+    if (destination_ok && run->dry_runs && rb_run_units(run, &error) != 0) {
+        fail_item(report, add_item(report, "streams"), RB_FAULT_ENGINE, &error);
     }
     for (size_t i = 0; i < run->n_streams; i++) {
-        const struct rb_stream_run *stream = &run->streams[i];
-        struct rb_check_item *item = add_item(report, "stream %s", stream->stream->name);
-        if (stream->report->outcome == RB_OUTCOME_FAILED) {
-            fail_item(report, item, stream->report->fault.side, &stream->report->fault.error);
-        } else if (run->source_plans) {
-            snprintf(item->message, sizeof item->message, "can be read; %s, %s",
-                     rb_sync_mode_name(stream->stream->sync_mode),
-                     rb_write_mode_name(stream->stream->write_mode));
-        } else {
-            item->warning = true;
-            snprintf(item->message, sizeof item->message,
-                     "the source has no rb_plan: only a run shows whether the stream can be read");
-        }
-    }
-}
-
-/* Of the streams from *next on, as many as a connector's memory has room for. */
-static int write_tables_request(const struct rb_run *run, size_t *next, struct rb_buf *ret)
-{
-    struct rb_json json;
-    rb_json_init(&json, ret);
-    rb_json_begin_object(&json);
-    rb_json_key(&json, "streams");
-    rb_json_begin_array(&json);
-    for (; *next < run->n_streams && ret->len < PIECE_BYTES; (*next)++) {
-        const struct rb_stream_run *stream = &run->streams[*next];
-        if (stream->columns != NULL && stream->report->outcome != RB_OUTCOME_FAILED) {
-            rb_run_write_context(run, stream, &json, RB_ROLE_DESTINATION, 0);
-        }
-    }
-    rb_json_end_array(&json);
-    rb_json_end_object(&json);
-    return rb_json_finish(&json);
-}
-
-/* What the destination says of one stream's table. */
-static void report_table(yyjson_val *table, struct rb_check_report *report)
-{
-    const char *name = rb_view_str(table, "stream_name");
-    RB_CLEANUP(rb_view_text_free) char *text = rb_view_json(table, "error");
-    yyjson_val *changes = yyjson_obj_get(table, "changes");
-    struct rb_error error;
-    rb_error_clear(&error);
-    if (text != NULL && rb_link_error_decode(text, strlen(text), &error) == 0) {
-        fail_item(report, add_item(report, "table of %s", name != NULL ? name : ""),
-                  RB_FAULT_DESTINATION, &error);
-        return;
-    }
-    if (yyjson_arr_size(changes) == 0) {
-        return;
-    }
-    struct rb_check_item *item = add_item(report, "table of %s", name != NULL ? name : "");
-    size_t at = (size_t)snprintf(item->message, sizeof item->message, "a run would ");
-    size_t i, n;
-    yyjson_val *change;
-    yyjson_arr_foreach(changes, i, n, change)
-    {
-        const char *what = yyjson_get_str(change);
-        if (what != NULL && at < sizeof item->message) {
-            at += (size_t)snprintf(item->message + at, sizeof item->message - at, "%s%s",
-                                   i > 0 ? ", " : "", what);
-        }
-    }
-}
-
-static bool check_some_tables(struct rb_run *run, struct rb_check_report *report, size_t *next)
-{
-    struct rb_error error;
-    rb_error_clear(&error);
-    RB_CLEANUP(rb_buf_release) struct rb_buf request = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    RB_CLEANUP(rb_buf_release) struct rb_buf data = RB_BUF_INIT(RB_RUN_JSON_MAX);
-    int status = write_tables_request(run, next, &request);
-    status = status != 0 ? status
-                         : rb_session_call(run->session, RB_ROLE_DESTINATION, 0, "rb_validate",
-                                           rb_buf_str(&request), request.len, &data, &error);
-    if (status != 0) {
-        fail_item(report, add_item(report, "tables"), RB_FAULT_DESTINATION, &error);
-        return false;
-    }
-    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&data);
-    size_t i, n;
-    yyjson_val *table;
-    yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "streams"), i, n, table)
-    {
-        report_table(table, report);
-    }
-    return true;
-}
-
-/* A destination that says what it would do with its tables: nothing is altered. */
-static void check_tables(struct rb_run *run, struct rb_check_report *report)
-{
-    size_t next = 0;
-    while (next < run->n_streams && check_some_tables(run, report, &next)) {
+        report_stream(run, &run->streams[i], report);
     }
 }
 
@@ -257,12 +233,13 @@ static void check_session(struct rb_run *run, struct rb_check_report *report)
     check_connector(run, &run->pipeline->destination, 0, report);
     bool destination_ok = report->items == NULL || report->items[report->n_items - 1].ok;
     if (source_ok && check_patterns(run, report)) {
-        check_streams(run, report);
-        if (destination_ok && run->source_plans) {
-            check_tables(run, report);
-        }
+        check_streams(run, destination_ok, report);
     }
     check_delivery(run, report);
+    struct rb_check_item *item = add_item(report, "scope");
+    snprintf(item->message, sizeof item->message,
+             "rows, columns and their types move; indexes, foreign keys, triggers, defaults, "
+             "sequences, comments, grants and large objects of the source do not");
 }
 
 void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
@@ -278,6 +255,7 @@ void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_
         struct rb_check_item *item = add_item(ret_report, "streams");
         fail_item(ret_report, item, RB_FAULT_ENGINE, &error);
     } else {
+        run.dry = true;
         check_state(&run, ret_report);
         check_session(&run, ret_report);
     }

@@ -179,13 +179,13 @@ static void write_unit(struct rb_json *json, const struct rb_context_extra *extr
     rb_json_end_object(json);
 }
 
-static void write_schema(struct rb_json *json, const char *columns)
+static void write_schema(struct rb_json *json)
 {
     /* The schema comes with the first batch; connectors of the first protocol were always sent an
      * empty one here. */
     rb_json_key(json, "schema");
     rb_json_begin_object(json);
-    write_raw(json, "columns", columns != NULL ? columns : "[]");
+    write_raw(json, "columns", "[]");
     rb_json_end_object(json);
 }
 
@@ -216,7 +216,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
 {
     rb_json_begin_object(json);
     rb_json_member_str(json, "stream_name", stream->name);
-    write_schema(json, extra->columns);
+    write_schema(json);
     rb_json_member_str(json, "sync_mode",
                        rb_sync_mode_name(rb_context_keeps_cursor(stream) ? RB_SYNC_INCREMENTAL
                                                                          : stream->sync_mode));
@@ -243,6 +243,9 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_member_str(json, "where", stream->where);
     write_tables(json, stream);
     write_raw(json, "peer_features", extra->peer_features);
+    if (extra->dry_run) {
+        rb_json_member_bool(json, "dry_run", true);
+    }
     rb_json_end_object(json);
 }
 

@@ -21,14 +21,14 @@ struct rb_context_extra {
     const char *plan;          /* what rb_plan said of the stream, for a source's unit */
     const char *peer_features; /* array */
     const char *primary_key;   /* array: the source's, where the document names none */
-    const char *columns;     /* array: the stream's, where they are known before the first batch */
-    const char *last_value;  /* CursorValue */
-    const char *cursor_type; /* plain */
+    const char *last_value;    /* CursorValue */
+    const char *cursor_type;   /* plain */
     const char *resume;
     const char *range; /* plain; NULL: the whole stream */
     size_t unit_index, unit_count;
     int64_t parts; /* of the stream that the load has committed */
     int attempt;
+    bool dry_run;      /* of a check */
     bool full_refresh; /* whatever the document says: `run --full-refresh` */
 };
 

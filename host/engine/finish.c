@@ -153,7 +153,7 @@ void rb_run_stream_finish(struct rb_run *run, struct rb_stream_run *stream)
     struct rb_error failure;
     rb_error_clear(&failure);
     int status = RB_OK;
-    if (stream->n_units > 1) {
+    if (stream->n_units > 1 && !run->dry) {
         rb_run_stream_phase(run, stream, "publishing");
         status = RB_FAULT(PUBLISH_CALL, &failure);
         status = status != 0 ? status : publish(run, stream, &failure);

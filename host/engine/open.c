@@ -208,6 +208,8 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
         status = end_open(run, uses[i], index_of(uses[i], i), run->open_ids[i], err);
     }
     memset(run->open_ids, 0, sizeof run->open_ids);
+    run->dry_runs = has_feature(run->source_features, "dry_run") &&
+                    has_feature(run->destination_features, "dry_run");
     run->report->exactly_once = run->source_plans && run->destination_ledgers;
     return status != 0 ? status : check_parts(run, ret_side, err);
 }

@@ -85,9 +85,10 @@ static void forget_units(struct rb_stream_run *stream)
 }
 
 /* One unit without a range unless the plan says otherwise. */
-static int set_units(struct rb_stream_run *stream, yyjson_val *units, struct rb_error *err)
+static int set_units(const struct rb_run *run, struct rb_stream_run *stream, yyjson_val *units,
+                     struct rb_error *err)
 {
-    size_t n = yyjson_arr_size(units);
+    size_t n = run->dry ? 0 : yyjson_arr_size(units); /* none of its rows is read */
     if (n > RB_RUN_UNITS_MAX) {
         return rb_error_set(err, RB_ECONNECTOR, "CONTRACT", "rb_plan divides '%s' into %zu units",
                             stream->stream->name, n);
@@ -144,9 +145,10 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         }
         free(stream->primary_key);
         stream->primary_key = rb_view_json(plan, "primary_key");
-        free(stream->columns);
-        /* For check alone: of many wide tables it is much. */
-        stream->columns = run->report->run_id == 0 ? rb_view_json(plan, "columns") : NULL;
+        if (run->dry) {
+            free(stream->notes);
+            stream->notes = rb_view_json(plan, "notes");
+        }
         free(stream->plan);
         stream->plan = rb_view_json(plan, "plan");
         stream->report->estimated_rows = estimate(stream, rb_view_count(plan, "estimated_rows"));
@@ -155,7 +157,7 @@ static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapsho
         if (snapshot != NULL && stream->snapshot == NULL) {
             return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
         }
-        return set_units(stream, yyjson_obj_get(plan, "units"), err);
+        return set_units(run, stream, yyjson_obj_get(plan, "units"), err);
     }
     return RB_OK;
 }
@@ -263,7 +265,8 @@ int rb_run_plan(struct rb_run *run, struct rb_error *err)
         int status = RB_OK;
         forget_plan(run);
         for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
-            status = is_wanted(&run->streams[i]) ? set_units(&run->streams[i], NULL, err) : RB_OK;
+            status =
+                is_wanted(&run->streams[i]) ? set_units(run, &run->streams[i], NULL, err) : RB_OK;
         }
         return status;
     }

@@ -99,7 +99,6 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .peer_features =
             role == RB_ROLE_DESTINATION ? run->source_features : run->destination_features,
         .primary_key = stream->primary_key,
-        .columns = role == RB_ROLE_DESTINATION && run->report->run_id == 0 ? stream->columns : NULL,
         .last_value = stream->last_value,
         .resume = stream->resume,
         .range = stream->n_units > 0 ? stream->ranges[unit] : NULL,
@@ -107,6 +106,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .unit_count = stream->n_units > 0 ? stream->n_units : 1,
         .parts = stream->parts,
         .attempt = stream->report->attempts > 0 ? stream->report->attempts : 1,
+        .dry_run = run->dry,
         .full_refresh = run->options->full_refresh,
     };
     rb_context_write_stream(json, run->pipeline, stream->stream, &extra);
@@ -207,7 +207,8 @@ void rb_run_release(struct rb_run *run)
         free(stream->snapshot);
         free(stream->plan);
         free(stream->primary_key);
-        free(stream->columns);
+        free(stream->changes);
+        free(stream->notes);
         free(stream->last_value);
         free(stream->resume);
         rb_buf_release(&stream->units_json);
@@ -245,6 +246,7 @@ static int launch(struct rb_run *run, struct rb_error *err)
         .signal_fd = run->options->signal_fd,
         .die = run->options->die,
         .deadline_ms = run->deadline_ms,
+        .dry = run->dry,
         .observer = run->observer,
         .progress = rb_run_progress,
         .phase = rb_run_phase,

@@ -25,8 +25,9 @@ struct rb_stream_run {
     struct rb_stream_report *report;
     bool planned;
     char *primary_key; /* JSON array; NULL: the source said none */
-    char *columns;     /* likewise, of objects; for check alone */
-    char **ranges;     /* n_units entries, NULL: the whole stream */
+    char *notes;   /* of a check: JSON array of what the plan said of the stream; NULL: nothing */
+    char *changes; /* of a check: JSON array of what a run would alter; NULL: it is not known */
+    char **ranges; /* n_units entries, NULL: the whole stream */
     size_t n_units;
     char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */
     char *plan;       /* JSON: what the plan said of it for its source; NULL: nothing */
@@ -68,6 +69,8 @@ struct rb_run {
     int64_t planned_ms;                    /* rb_clock_ms() before the early plan was asked for */
     char claim[33];            /* the load that this run offers, and what a load is its own by */
     bool begun;                /* rb_begin has been answered */
+    bool dry;                  /* a check: nothing is read, written or recorded */
+    bool dry_runs;             /* source and destination know how */
     bool plan_stale;           /* its cursors are not the ledger's, or a load ended since */
     bool one_source;           /* the stream is read in the session that planned it */
     bool source_plans;         /* it exports rb_plan */
@@ -159,7 +162,7 @@ int rb_run_end_load(struct rb_run *run, struct rb_error *err);
 void rb_run_stream_record(struct rb_run *run, struct rb_stream_run *stream);
 /* summary.c: takes a unit's result into the reports. The first failure, if any: its side and error,
  * 1; else 0. */
-int rb_run_take_result(struct rb_stream_run *stream, size_t unit, const struct rb_buf *payload,
-                       struct rb_fault *ret_fault);
+int rb_run_take_result(const struct rb_run *run, struct rb_stream_run *stream, size_t unit,
+                       const struct rb_buf *payload, struct rb_fault *ret_fault);
 
 #endif

@@ -436,6 +436,7 @@ int rb_session_launch(const struct rb_session_options *options, struct rb_sessio
     session->die = options->die;
     session->deadline_ms = options->deadline_ms;
     session->store.pipeline = options->spec->pipeline;
+    session->store.dry = options->dry;
     session->observer = options->observer;
     session->progress = options->progress;
     session->phase = options->phase;

@@ -42,6 +42,7 @@ struct rb_session_options {
     int signal_fd;                        /* -1: none */
     void (*die)(void);                    /* rb_engine_options' */
     int64_t deadline_ms;                  /* of rb_clock_ms(); 0: none */
+    bool dry;                             /* connectors' keys in the state stay as they are */
     const struct rb_observer *observer;
     void (*progress)(void *user, uint64_t id, const struct rb_session_progress *progress);
     /* What a connector does from now on in the unit or call `id`, for people. NULL: nobody listens.

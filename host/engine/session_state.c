@@ -136,6 +136,10 @@ static int serve(struct rb_session_store *store, enum rb_link_type type,
     if (type == RB_LINK_STATE_GET) {
         return get(store, request, reply, err);
     }
+    if (store->dry) {
+        rb_json_member_bool(reply, "set", true);
+        return RB_OK;
+    }
     struct rb_state_usage after = {0};
     int got = check_quota(store, request, &after, err);
     if (got == 0 && type == RB_LINK_STATE_PUT) {

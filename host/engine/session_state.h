@@ -10,6 +10,7 @@
 /* The pipeline's keys, and how many each connector may make of them. */
 struct rb_session_store {
     struct rb_state *state; /* NULL: every request is refused */
+    bool dry;               /* of a check: what is put is forgotten */
     const char *pipeline;
     struct {
         const char *connector;

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/engine/run.h"
@@ -72,6 +73,14 @@ static enum rb_fault_side side_of(const struct rb_unit_result *result, size_t st
     return stage + 1 == result->n_stages ? RB_FAULT_DESTINATION : RB_FAULT_TRANSFORM;
 }
 
+/* Of a dry run. */
+static void take_changes(struct rb_stream_run *stream, const struct rb_stage_result *destination)
+{
+    RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(&destination->data);
+    free(stream->changes);
+    stream->changes = rb_view_json(yyjson_doc_get_root(doc), "changes");
+}
+
 static void take_success(struct rb_stream_run *stream, const struct rb_unit_result *result)
 {
     struct rb_stream_report *report = stream->report;
@@ -85,8 +94,8 @@ static void take_success(struct rb_stream_run *stream, const struct rb_unit_resu
     report->compressed_bytes += (int64_t)result->compressed_bytes;
 }
 
-int rb_run_take_result(struct rb_stream_run *stream, size_t unit, const struct rb_buf *payload,
-                       struct rb_fault *ret_fault)
+int rb_run_take_result(const struct rb_run *run, struct rb_stream_run *stream, size_t unit,
+                       const struct rb_buf *payload, struct rb_fault *ret_fault)
 {
     RB_CLEANUP(rb_unit_result_release) struct rb_unit_result result;
     rb_unit_result_init(&result);
@@ -111,6 +120,9 @@ int rb_run_take_result(struct rb_stream_run *stream, size_t unit, const struct r
         return 1;
     }
     take_success(stream, &result);
+    if (run->dry) {
+        take_changes(stream, &result.stages[result.n_stages - 1]);
+    }
     if (result.source_checkpoint.len > 0) {
         rb_buf_clear(&stream->new_checkpoint);
         (void)rb_buf_append(&stream->new_checkpoint, result.source_checkpoint.data,

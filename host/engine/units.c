@@ -306,7 +306,7 @@ static void end_unit(struct rb_schedule *schedule, struct lane *lane, const stru
     report->bytes_written = stream->done.bytes_written;
     struct rb_fault fault;
     memset(&fault, 0, sizeof fault);
-    bool failed = rb_run_take_result(stream, lane->unit, payload, &fault) != 0;
+    bool failed = rb_run_take_result(schedule->run, stream, lane->unit, payload, &fault) != 0;
     stream->done = (struct rb_session_progress){
         .records_read = report->records_read,
         .bytes_read = report->bytes_read,

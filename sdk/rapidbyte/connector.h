@@ -63,6 +63,9 @@ struct rb_stream_context {
         max_retries; /* of what a connector tries again by itself; 0 when the host did not say */
     /* When to commit within the stream; all 0: it is one transaction. */
     int64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
+    /* `check`: as far as a run gets before its first row, with none read, and all undone. Of
+     * connectors with the feature "dry_run" alone. */
+    bool dry_run;
     struct rb_json_value json; /* all of it */
 };
 
@@ -83,6 +86,8 @@ struct rb_write_summary {
     bool has_checksum;
     uint64_t checksum;
     bool already_loaded; /* the unit's receipt stood in the ledger: nothing was written again */
+    const char *changes; /* of a dry run: what a run would alter, a JSON array of texts; NULL: none
+                            is told. Borrowed until the next call */
     double connect_secs, decode_secs, flush_secs, commit_secs;
 };
 
@@ -101,11 +106,6 @@ struct rb_connector {
     void (*close)(void *self);
     /* Writes "status" and "message". */
     int (*validate)(void *self, struct rb_json *ret, struct rb_error *err);
-    /* A destination's: what a run would do with these streams, whose schema_columns are known, as
-     * an object each into the open array (docs/protocol.md, ValidationResult). Alters nothing.
-     * NULL: nothing is said. */
-    int (*check)(void *self, const struct rb_stream_context *streams, size_t n_streams,
-                 struct rb_json *ret, struct rb_error *err);
     /* request: DiscoverRequest. Writes the streams, each as an object, into the open array. */
     int (*discover)(void *self, struct rb_json_value request, struct rb_json *ret,
                     struct rb_error *err);

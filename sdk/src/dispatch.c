@@ -180,28 +180,13 @@ static int parse_streams(struct rb_json_value json, struct rb_stream_context **r
 static int call_validate(const struct rb_connector *connector, struct rb_json_value json,
                          struct rb_json *ret, struct rb_error *err)
 {
-    int status = RB_OK;
+    (void)json;
     if (connector->validate == NULL) {
         rb_json_member_str(ret, "status", "success");
         rb_json_member_str(ret, "message", "");
-    } else {
-        status = connector->validate(instance.self, ret, err);
+        return RB_OK;
     }
-    struct rb_stream_context *streams = NULL;
-    size_t n = 0;
-    if (status != RB_OK || connector->check == NULL ||
-        rb_json_count(rb_json_get(json, "streams")) == 0) {
-        return status;
-    }
-    status = parse_streams(json, &streams, &n, err);
-    if (status == RB_OK) {
-        rb_json_key(ret, "streams");
-        rb_json_begin_array(ret);
-        status = connector->check(instance.self, streams, n, ret, err);
-        rb_json_end_array(ret);
-        free(streams);
-    }
-    return status;
+    return connector->validate(instance.self, ret, err);
 }
 
 static int call_plan(const struct rb_connector *connector, struct rb_json_value json,

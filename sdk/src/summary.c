@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void checksum(struct rb_json *json, bool has_checksum, uint64_t value)
 {
@@ -39,6 +40,9 @@ void rb_sdk_summary_write(struct rb_json *json, const struct rb_write_summary *s
     }
     checksum(json, s->has_checksum, s->checksum);
     rb_json_member_bool(json, "already_loaded", s->already_loaded);
+    if (s->changes != NULL) {
+        rb_json_member_raw(json, "changes", s->changes, strlen(s->changes));
+    }
     rb_json_key(json, "perf");
     rb_json_begin_object(json);
     rb_json_member_double(json, "connect_secs", s->connect_secs);

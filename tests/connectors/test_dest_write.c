@@ -74,10 +74,11 @@ static int teardown(void **state)
 /* raw.users (id integer, name text), there already. */
 static void table_is_there(void)
 {
-    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
-                                                 .n_columns = 2,
-                                                 .n_rows = 1,
-                                                 .cells = {"4711", "r"}});
+    rb_fakepg_add(&fake,
+                  (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
+                                          .n_columns = 7,
+                                          .n_rows = 1,
+                                          .cells = {"4711", "r", NULL, "t", "t", "loader", NULL}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "format_type(a.atttypid",
                              .n_columns = 4,
@@ -396,10 +397,11 @@ static void upsert_needs_a_unique_key(void **state)
 static void policies_decide_on_columns(void **state)
 {
     (void)state;
-    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
-                                                 .n_columns = 2,
-                                                 .n_rows = 1,
-                                                 .cells = {"4711", "r"}});
+    rb_fakepg_add(&fake,
+                  (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
+                                          .n_columns = 7,
+                                          .n_rows = 1,
+                                          .cells = {"4711", "r", NULL, "t", "t", "loader", NULL}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "format_type(a.atttypid",
                              .n_columns = 4,

@@ -115,6 +115,7 @@ like "$stdout$stderr" 'no column "extra"' "check: the reason"
 STREAMS='- { name: t, destination_table: fresh }' pipeline "$p"
 run_is 0 "check of a table that is not there" "$RAPIDBYTE" check "$p"
 like "$stdout$stderr" "table of t.*CREATE TABLE" "check: it would be made"
+is "$(dst_sql "SELECT to_regclass('raw.fresh') IS NULL")" t "check: nothing is made"
 
 # Per pipeline, and per stream over it.
 tables "id integer, extra text" "id integer"

@@ -102,8 +102,9 @@ while IFS='|' read -r mode method expected; do
     esac
     [[ $mode != swap2 ]] || dst_sql 'ALTER SCHEMA raw OWNER TO postgres; GRANT USAGE ON SCHEMA raw TO etl'
     load_method=$method as_etl
-    granted run
-    is "$status" 0 "$mode by $method: with the rights the run ends well" || diag "$stdout$stderr"
+    granted check
+    is "$status" 0 "$mode by $method: with what check names it is ok" || diag "$stdout$stderr"
+    run_is 0 "$mode by $method: with the rights the run ends well" "$RAPIDBYTE" run "$p"
     is "${grants//$'\n'/; }" "$expected" "$mode by $method: the rights"
     is "$(rows)" 100 "$mode by $method: the rows"
 done <<'TABLE'

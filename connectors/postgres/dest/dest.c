@@ -10,13 +10,8 @@
 enum { PARAMS_MAX = 20 };
 
 static const char *const features[] = {
-    "exactly_once",
-    "schema_auto_migrate",
-    "bulk_load_copy",
-    "bulk_load_copy_binary",
-    "pg_binary",
-    "checkpoints",
-    NULL,
+    "exactly_once", "schema_auto_migrate", "bulk_load_copy", "bulk_load_copy_binary",
+    "pg_binary",    "checkpoints",         "dry_run",        NULL,
 };
 
 int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)
@@ -129,9 +124,9 @@ int rb_dest_ensure_schema(struct rb_dest *dest, struct rb_error *err)
     if (status < 0 || dest->schema_ready) {
         return status;
     }
-    status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = dest->dry ? 0 : rb_query_exec(dest->conn, "BEGIN", err);
     status = status < 0 ? status : rb_dest_make_schema(dest, dest->config.schema, err);
-    status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
+    status = status < 0 || dest->dry ? status : rb_query_exec(dest->conn, "COMMIT", err);
     if (status < 0) {
         rb_dest_abort(dest);
         explain_schema(dest, err);
@@ -151,6 +146,7 @@ static int dest_open(const struct rb_open_context *context, void **ret_self, str
     }
     int status = rb_conn_config_read(context, &dest->config, err);
     dest->config.settings = say_errors_only;
+    rb_buf_init(&dest->changes, RB_ABI_JSON_MAX);
     const char *method = rb_json_text(rb_json_get(context->config, "load_method"), "insert");
     dest->insert = strcmp(method, "insert") == 0;
     if (status == 0 && !dest->insert && strcmp(method, "copy") != 0) {
@@ -172,6 +168,7 @@ static void dest_close(void *self)
         RB_FAULT_MARK(DEST_CLOSE);
         rb_conn_closep(&dest->conn);
         rb_content_release(&dest->content);
+        rb_buf_release(&dest->changes);
         free(dest);
     }
 }
@@ -231,7 +228,6 @@ static const struct rb_connector dest_postgres = {
     .open = dest_open,
     .close = dest_close,
     .validate = dest_validate,
-    .check = rb_dest_check,
     .write = rb_dest_write,
     .begin = rb_dest_begin,
     .publish = rb_dest_publish,

@@ -34,8 +34,10 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool ledger_ready;
-    bool wants_temporary; /* a temporary table was asked for */
-    bool schema_ready;    /* it was there; forgotten after a failure */
+    bool dry;              /* what happens is in one transaction, which is rolled back */
+    struct rb_buf changes; /* of the last dry run: what a run would alter, a JSON array */
+    bool wants_temporary;  /* a temporary table was asked for */
+    bool schema_ready;     /* it was there; forgotten after a failure */
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
     double connect_secs;                                   /* of the last rb_dest_connect */
@@ -125,8 +127,12 @@ struct rb_target {
     char oid[16];
     char name[RB_QUOTE_NAME_MAX + 1];    /* as it is */
     char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
-    struct rb_query_result columns;      /* name, type, not null, generated, has default, bare type,
-                                            keeps NOT NULL, collation, inexact */
+    bool is_ours;                        /* the role may alter it */
+    bool may_truncate;
+    char owner[RB_QUOTE_NAME_MAX + 1];
+    char referenced[RB_CONN_TEXT_MAX]; /* by a foreign key of another table: which; "": none */
+    struct rb_query_result columns;    /* name, type, not null, generated, has default, bare type,
+                                          keeps NOT NULL, collation, inexact */
 };
 
 void rb_target_init(struct rb_target *target);
@@ -326,8 +332,6 @@ void rb_grants_hint(struct rb_dest *dest, const struct rb_stream_context *contex
 int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
                   const struct rb_stream_context *streams, size_t n_streams,
                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
-int rb_dest_check(void *self, const struct rb_stream_context *streams, size_t n_streams,
-                  struct rb_json *ret, struct rb_error *err);
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
                   struct rb_error *err);
 int rb_dest_publish(void *self, const char *load_id, const char *pipeline,

@@ -464,15 +464,32 @@ static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_err
     return 0;
 }
 
+static bool alters(const struct plan *plan)
+{
+    bool any = plan->drops.text.len > 0 || plan->alters.text.len > 0;
+    for (size_t i = 0; !any && i < plan->target->columns.n_rows; i++) {
+        any = plan->names[i] != NULL && strcmp(plan->names[i], old_name(plan, i)) != 0;
+    }
+    return any;
+}
+
+/* What the server would say, who is not asked in a dry run: others would wait for the lock. */
+static int refuse_owner(const struct plan *plan, struct rb_error *err)
+{
+    const char *owner = plan->target->owner;
+    int status = rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",
+                              "table \"%s\" is to be altered as the source is, which only a member "
+                              "of its owner may do: %s",
+                              table_name(plan), owner);
+    rb_error_set_hint(err, "GRANT \"%s\" TO \"%s\"", owner, plan->evolution->dest->config.user);
+    return status;
+}
+
 static int apply(struct plan *plan, const char *schema, const char *table, struct rb_target *target,
                  struct rb_error *err)
 {
     struct rb_evolution *evolution = plan->evolution;
-    bool any = plan->drops.text.len > 0 || plan->alters.text.len > 0;
-    for (size_t i = 0; !any && i < target->columns.n_rows; i++) {
-        any = plan->names[i] != NULL && strcmp(plan->names[i], old_name(plan, i)) != 0;
-    }
-    if (!any) {
+    if (!alters(plan)) {
         return 0;
     }
     const struct rb_alteration alteration = {
@@ -534,9 +551,13 @@ int rb_evolve(struct rb_evolution *evolution, const char *schema, const char *ta
     /* Types stand in statements further on, of new columns and of staging. */
     int status = plan.names == NULL
                      ? rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for columns")
-                 : changes != NULL ? 0
-                                   : rb_target_check_types(evolution->dest, columns, err);
+                     : rb_target_check_types(evolution->dest, columns, err);
+    size_t told = changes != NULL ? changes->out->len : 0;
     status = status < 0 ? status : make_plan(&plan, ret, err);
+    if (status == 0 && !target->is_ours &&
+        (changes != NULL ? changes->out->len > told : alters(&plan))) {
+        status = refuse_owner(&plan, err);
+    }
     status = status < 0 || changes != NULL ? status : apply(&plan, schema, table, target, err);
     rb_statement_release(&plan.one);
     rb_statement_release(&plan.drops);

@@ -434,6 +434,10 @@ static int insert_all(struct insert *insert, struct rb_error *err)
     int status = 0;
     while (status == 0) {
         status = rb_loading_bind(run, err);
+        if (status == 0 && run->dest->dry) {
+            status = push(insert, "", 0, 0, err);
+            status = status < 0 ? status : pull(insert, err);
+        }
         status = status < 0 ? status : insert_batch(insert, 0, err);
         status = status < 0 ? status : next_batch(insert, err);
     }

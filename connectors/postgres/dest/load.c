@@ -280,7 +280,8 @@ static int copy_ranges(struct rb_loading *run, struct rb_error *err)
 
 static int load_by_copy(struct rb_loading *run, struct rb_error *err)
 {
-    return run->rejects.policy == RB_REJECT_FAIL ? copy_all(run, err) : copy_ranges(run, err);
+    return run->rejects.policy == RB_REJECT_FAIL || run->dest->dry ? copy_all(run, err)
+                                                                   : copy_ranges(run, err);
 }
 
 size_t rb_loading_column(const struct rb_loading *run, const char *name)

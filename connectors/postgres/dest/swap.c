@@ -78,7 +78,12 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
     status = rb_error_set(err, RB_ESCHEMA, "SWAP_REFUSED",
                           "table \"%s\" can't be replaced by a new one, which would not keep: %s",
                           table, blockers);
-    rb_error_set_hint(err, "set replace_method: truncate, which keeps the table");
+    if (old->referenced[0] != '\0') {
+        /* Nor can it be truncated. */
+        rb_error_set_hint(err, "set write_mode: upsert, which keeps the rows that are referenced");
+    } else {
+        rb_error_set_hint(err, "set replace_method: truncate, which keeps the table");
+    }
     return status;
 }
 

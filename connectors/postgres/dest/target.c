@@ -55,6 +55,13 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
                             "%s is (or has a partition that is) %s: it can't be loaded exactly",
                             target->relation, inexact);
     }
+    const char *referenced = rb_query_text(&found, 0, 6);
+    target->is_ours = rb_query_bool(&found, 0, 3);
+    target->may_truncate = rb_query_bool(&found, 0, 4);
+    const char *owner = rb_query_text(&found, 0, 5);
+    snprintf(target->owner, sizeof target->owner, "%s", owner != NULL ? owner : "");
+    snprintf(target->referenced, sizeof target->referenced, "%s",
+             referenced != NULL ? referenced : "");
     snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
     const char *oid = target->oid;
     return rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
@@ -194,6 +201,44 @@ int rb_target_create(struct rb_dest *dest, const char *schema, const char *table
     return status;
 }
 
+static int refuse_unique(const struct rb_target *target, const char *names, const char *example,
+                         struct rb_error *err)
+{
+    int status = rb_error_set(err, RB_ESCHEMA, "NO_UNIQUE_KEY",
+                              "%s has no unique constraint on the primary key (%s), and rows that "
+                              "are there do not permit one: %s",
+                              target->relation, names, example);
+    rb_error_set_hint(err,
+                      "delete all but one of the rows of each key, or set another primary_key");
+    return status;
+}
+
+/* Of a dry run, which makes no index that others would wait for. */
+static int prove_unique(struct rb_dest *dest, const struct rb_target *target,
+                        struct rb_json_value key, const char *names, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf json = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    rb_query_result_init(&r);
+    size_t len;
+    const char *text = rb_json_source(key, &len);
+    if (rb_buf_append(&json, text, len) < 0 ||
+        rb_buf_printf(
+            &sql,
+            "SELECT format('Key (%%s)=(%%s) is duplicated.', (SELECT "
+            "string_agg(quote_ident(k), ', ') FROM json_array_elements_text($1::json) k), "
+            "concat_ws(', ', %s)) FROM %s WHERE (%s) IS NOT NULL GROUP BY %s HAVING "
+            "count(*) > 1 ORDER BY %s LIMIT 1",
+            names, target->relation, names, names, names) < 0) {
+        return no_memory(err);
+    }
+    const char *param = rb_buf_str(&json);
+    int status = rb_dest_query_once(dest, rb_buf_str(&sql), &param, 1, &r, err);
+    return status < 0 || r.n_rows == 0 ? status
+                                       : refuse_unique(target, names, rb_query_text(&r, 0, 0), err);
+}
+
 int rb_target_make_unique(struct rb_dest *dest, const struct rb_target *target,
                           struct rb_json_value key, struct rb_error *err)
 {
@@ -212,6 +257,17 @@ int rb_target_make_unique(struct rb_dest *dest, const struct rb_target *target,
     if (status == 0 && rb_buf_printf(&sql, "CREATE UNIQUE INDEX ON %s (%s)", target->relation,
                                      rb_buf_str(&names)) < 0) {
         return no_memory(err);
+    }
+    if (status == 0 && !target->is_ours) {
+        status = rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",
+                              "%s has no unique constraint on the primary key (%s), and only a "
+                              "member of its owner may make one: %s",
+                              target->relation, rb_buf_str(&names), target->owner);
+        rb_error_set_hint(err, "GRANT \"%s\" TO \"%s\"", target->owner, dest->config.user);
+        return status;
+    }
+    if (status == 0 && dest->dry) {
+        return prove_unique(dest, target, key, rb_buf_str(&names), err);
     }
     status = status < 0 ? status : rb_query_exec(dest->conn, rb_buf_str(&sql), &own);
     if (status == 0) {
@@ -232,11 +288,5 @@ int rb_target_make_unique(struct rb_dest *dest, const struct rb_target *target,
                         target->relation, rb_buf_str(&names));
         return status;
     }
-    status = rb_error_set(err, RB_ESCHEMA, "NO_UNIQUE_KEY",
-                          "%s has no unique constraint on the primary key (%s), and rows that are "
-                          "there do not permit one: %s",
-                          target->relation, rb_buf_str(&names), own.detail);
-    rb_error_set_hint(err,
-                      "delete all but one of the rows of each key, or set another primary_key");
-    return status;
+    return refuse_unique(target, rb_buf_str(&names), own.detail, err);
 }

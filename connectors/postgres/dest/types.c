@@ -383,11 +383,14 @@ int rb_dest_settle_types(struct rb_dest *dest, struct rb_evolution *evolution,
         }
         if (!any) {
             /* Two connections that make a type at once would meet on the catalogue's own index. */
-            status = rb_query_exec(dest->conn,
-                                   "BEGIN; SELECT pg_advisory_xact_lock(5931742210746715)", err);
+            status =
+                rb_query_exec(dest->conn,
+                              dest->dry ? "SELECT pg_advisory_xact_lock(5931742210746715)"
+                                        : "BEGIN; SELECT pg_advisory_xact_lock(5931742210746715)",
+                              err);
             any = true;
         }
         status = status < 0 ? status : settle_column(dest, evolution, &columns->items[i], err);
     }
-    return any && status == 0 ? rb_query_exec(dest->conn, "COMMIT", err) : status;
+    return any && status == 0 && !dest->dry ? rb_query_exec(dest->conn, "COMMIT", err) : status;
 }

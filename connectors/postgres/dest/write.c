@@ -28,6 +28,8 @@ struct unit {
     struct rb_buf shape;     /* for the receipt */
     struct rb_json_doc *end; /* StreamEnd */
     char staging[RB_DEST_STAGING_NAME];
+    struct rb_json changes; /* of a dry run: into dest->changes */
+    bool pending;           /* of a dry run: the table would be altered before rows come */
     bool swap;      /* the rows go into staging, which takes the table's place before COMMIT */
     bool staged;    /* the rows go into staging, which rb_publish puts in place */
     int64_t number; /* of what is committed next, in the ledger */
@@ -47,6 +49,9 @@ static void unit_init(struct unit *unit, struct rb_dest *dest,
     unit->context = context;
     unit->number = rb_ledger_unit(context);
     unit->total.has_checksum = true;
+    rb_buf_clear(&dest->changes);
+    rb_json_init(&unit->changes, &dest->changes);
+    rb_json_begin_array(&unit->changes);
     rb_batch_reader_init(&unit->reader, (size_t)max + RB_DEST_BATCH_SLACK);
     rb_columns_init(&unit->columns);
     rb_target_init(&unit->target);
@@ -169,9 +174,26 @@ static int check_unique(struct unit *unit, struct rb_error *err)
     }
     const char *params[] = {unit->target.oid, rb_buf_str(&key)};
     int status = rb_dest_query(unit->dest, rb_sql_target_unique, params, 2, &r, err);
-    return status < 0 || rb_query_bool(&r, 0, 0)
-               ? status
-               : rb_target_make_unique(unit->dest, &unit->target, unit->primary_key, err);
+    if (status < 0 || rb_query_bool(&r, 0, 0)) {
+        return status;
+    }
+    if (unit->dest->dry) {
+        rb_json_str(&unit->changes, "CREATE UNIQUE INDEX");
+        unit->pending = true;
+    }
+    return rb_target_make_unique(unit->dest, &unit->target, unit->primary_key, err);
+}
+
+/* The table has the key's columns by the names that the stream has for them. */
+static bool has_key(const struct unit *unit)
+{
+    for (size_t i = 0; i < rb_json_count(unit->primary_key); i++) {
+        const char *name = rb_json_text(rb_json_item(unit->primary_key, i), "");
+        if (rb_target_column(&unit->target, name) == SIZE_MAX) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The table that rows go to: made, or altered as the policies say. */
@@ -179,7 +201,12 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
                          struct rb_error *err)
 {
     int status = 0;
+    struct rb_json *changes = unit->dest->dry && !unit->swap ? &unit->changes : NULL;
+    bool existed = unit->target.exists;
     if (!unit->target.exists) {
+        if (changes != NULL) {
+            rb_json_str(changes, "CREATE TABLE");
+        }
         status = RB_FAULT(DEST_TABLE_CREATE, err);
         status = status < 0 ? status
                             : rb_target_create(unit->dest, schema, table, &unit->columns,
@@ -188,10 +215,24 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
         status =
             status < 0 ? status : rb_target_find(unit->dest, schema, table, &unit->target, err);
     }
+    size_t told = unit->dest->changes.len;
     status = status < 0 ? status
                         : rb_evolve(&unit->evolution, schema, table, &unit->columns, &unit->target,
-                                    NULL, &unit->mapping, err);
-    return status < 0 ? status : check_unique(unit, err);
+                                    existed ? changes : NULL, &unit->mapping, err);
+    unit->pending = unit->dest->changes.len > told;
+    return status < 0 || (unit->pending && !has_key(unit)) ? status : check_unique(unit, err);
+}
+
+/* Of a dry run: what the staging table gets is said of the one whose place it would take. */
+static int tell_swap(struct unit *unit, struct rb_error *err)
+{
+    struct rb_dest *dest = unit->dest;
+    struct rb_mapping mapping;
+    int status = dest->ledger_ready ? 0 : rb_dest_make_schema(dest, RB_DEST_LEDGER_SCHEMA, err);
+    return status < 0
+               ? status
+               : rb_evolve(&unit->evolution, dest->config.schema, unit->context->destination_table,
+                           &unit->columns, &unit->target, &unit->changes, &mapping, err);
 }
 
 /* In the open transaction: a staging table for the swap at its end. */
@@ -199,6 +240,9 @@ static int stage_for_swap(struct unit *unit, struct rb_error *err)
 {
     struct rb_dest *dest = unit->dest;
     int status = rb_swap_check(dest, &unit->target, unit->context->destination_table, err);
+    if (status == 0 && dest->dry) {
+        status = tell_swap(unit, err);
+    }
     status = status < 0 ? status
                         : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
                                         unit->staging, &unit->before, err);
@@ -269,15 +313,57 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
                       : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &unit->target, err);
 }
 
+/* What the server would say. A dry run does not ask it: others would wait for the lock. */
+static int check_truncate(const struct rb_target *target, struct rb_error *err)
+{
+    if (!target->may_truncate) {
+        int status = rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",
+                                  "replace_method: truncate: no right to truncate table %s",
+                                  target->relation);
+        if (err != NULL) {
+            memcpy(err->sqlstate, "42501", sizeof "42501");
+        }
+        return status;
+    }
+    if (target->referenced[0] == '\0') {
+        return 0;
+    }
+    int status = rb_error_set(err, RB_ESCHEMA, "TRUNCATE_REFUSED",
+                              "replace_method: truncate: table %s is referenced by foreign key %s",
+                              target->relation, target->referenced);
+    rb_error_set_hint(err, "set write_mode: upsert, which keeps the rows that are referenced");
+    return status;
+}
+
 static int truncate(struct unit *unit, struct rb_error *err)
 {
     char sql[sizeof unit->target.relation + 32];
+    int status = check_truncate(&unit->target, err);
+    if (status < 0 || unit->dest->dry) {
+        return status;
+    }
     snprintf(sql, sizeof sql, "TRUNCATE TABLE %s", unit->target.relation);
-    int status = rb_query_exec(unit->dest->conn, sql, err);
+    status = rb_query_exec(unit->dest->conn, sql, err);
     if (status < 0) {
         rb_error_prefix(err, "replace_method: truncate");
     }
     return status < 0 ? status : RB_FAULT(DEST_TRUNCATED, err);
+}
+
+/* Of a dry run, which has not begun a load: the ledger's newest cursor of the stream, if it is one
+ * of the table that is there. */
+static int find_cursor(struct rb_dest *dest, const struct rb_stream_context *stream,
+                       bool *ret_has_cursor, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
+    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    rb_query_result_init(&ledger);
+    int status = rb_ledger_write_keys(stream, 1, &keys, err);
+    const char *params[] = {"", stream->pipeline, dest->config.schema, rb_buf_str(&keys), "-1"};
+    status =
+        status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_streams, params, 5, &ledger, err);
+    *ret_has_cursor = status == 0 && rb_query_text(&ledger, 0, 4) != NULL;
+    return status;
 }
 
 /* Rows that are in the table already, and would be added again. */
@@ -285,11 +371,23 @@ static int check_past(struct unit *unit, struct rb_error *err)
 {
     const struct rb_stream_context *context = unit->context;
     bool foreign = false;
-    if (context->load_id[0] == '\0' || context->parts > 0) {
+    bool unknown = unit->dest->dry && !unit->dest->ledger_ready;
+    if (context->load_id[0] == '\0' || context->parts > 0 || unknown) {
         return 0;
     }
     bool has_cursor = !rb_json_is_absent(rb_json_get(context->cursor_info, "last_value"));
-    int status = rb_dest_check_past(unit->dest, context, &unit->target, has_cursor, &foreign, err);
+    int status = 0;
+    if (unit->dest->dry && context->sync_mode == RB_CONTEXT_INCREMENTAL) {
+        status = find_cursor(unit->dest, context, &has_cursor, err);
+    }
+    status = status < 0 ? status
+                        : rb_dest_check_past(unit->dest, context, &unit->target, has_cursor,
+                                             &foreign, err);
+    if (status == 0 && foreign && unit->dest->dry) {
+        rb_json_str(&unit->changes,
+                    "rows are added to rows that no load of this pipeline put there");
+        return 0;
+    }
     if (status == 0 && foreign) {
         rb_log(RB_LOG_WARN, RB_DEST_FOREIGN_ROWS, context->stream_name, unit->target.relation);
     }
@@ -304,7 +402,8 @@ static int prepare(struct unit *unit, struct rb_error *err)
     const char *table = unit->context->destination_table;
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
     bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
-    int status = rb_target_find(dest, schema, table, &unit->target, err);
+    int status = dest->dry ? rb_query_exec(dest->conn, "BEGIN", err) : 0;
+    status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     memcpy(unit->evolution.original, unit->target.oid, sizeof unit->evolution.original);
     status = status < 0 ? status : check_key(unit, err);
     if (status == 0 && !unit->target.exists) {
@@ -327,7 +426,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     if (unit->staged) {
         status = stage_shared(unit, err);
     }
-    status = status < 0 ? status : rb_dest_begin_writing(dest, unit->context, err);
+    status = status < 0 || dest->dry ? status : rb_dest_begin_writing(dest, unit->context, err);
     status = status < 0 ? status : RB_FAULT(DEST_TRANSACTION_BEGUN, err);
     if (status == 0 && unit->swap) {
         status = stage_for_swap(unit, err);
@@ -401,6 +500,9 @@ static int verify(struct unit *unit, bool *ret_ended, struct rb_error *err)
 /* 1: what has this number is in the ledger already, so this transaction must not be committed. */
 static int finish(struct unit *unit, const struct rb_load *load, bool ended, struct rb_error *err)
 {
+    if (unit->dest->dry) {
+        return rb_query_exec(unit->dest->conn, "ROLLBACK", err);
+    }
     struct rb_receipt receipt = {
         .context = unit->context,
         .unit = unit->number,
@@ -469,6 +571,22 @@ static void summarize(const struct unit *unit, struct rb_write_summary *ret)
     };
 }
 
+/* In place of the load, for which the table lacks the shape that a dry run does not give it. */
+static int pass_batches(struct unit *unit, struct rb_load *load, struct rb_error *err)
+{
+    int status = 0;
+    load->has_checksum = false;
+    if (unit->mapping.any_cast || unit->context->write_mode == RB_CONTEXT_UPSERT) {
+        unit->dest->wants_temporary = true;
+        status = rb_query_exec(unit->dest->conn,
+                               "CREATE TEMPORARY TABLE rapidbyte_in () ON COMMIT DROP", err);
+    }
+    while (status == 0) {
+        status = rb_batch_reader_next(&unit->reader, err);
+    }
+    return status < 0 ? status : 0;
+}
+
 /* What one transaction brings: all of the unit, or the part that begins with the reader's batch;
  * with none, the end alone. 1 as of finish. */
 static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct rb_error *err)
@@ -488,8 +606,8 @@ static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct
         load.key_comes_once = unit->key_comes_once;
     }
     int status = unit->total.parts == 0 ? prepare(unit, err) : prepare_next(unit, err);
-    if (has_batch) {
-        status = status < 0 ? status : rb_load_run(&load, err);
+    if (has_batch && status == 0) {
+        status = unit->pending ? pass_batches(unit, &load, err) : rb_load_run(&load, err);
     }
     if (status == 0) {
         add_up(&unit->total, &load);
@@ -497,6 +615,16 @@ static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct
     }
     status = status < 0 ? status : RB_FAULT(DEST_VERIFIED, err);
     return status < 0 ? status : finish(unit, &load, *ret_ended, err);
+}
+
+static int tell_changes(struct unit *unit, struct rb_write_summary *ret, struct rb_error *err)
+{
+    rb_json_end_array(&unit->changes);
+    if (rb_json_finish(&unit->changes) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the changes");
+    }
+    ret->changes = rb_buf_str(&unit->dest->changes);
+    return 0;
 }
 
 static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb_error *err)
@@ -523,7 +651,7 @@ static int write_unit(struct unit *unit, struct rb_write_summary *ret, struct rb
     }
     unit->dest->connect_secs = connect_secs;
     summarize(unit, ret);
-    return 0;
+    return unit->dest->dry ? tell_changes(unit, ret, err) : 0;
 }
 
 /* Another session, whose COMMIT was under way when the host asked, has committed what comes next.
@@ -600,11 +728,17 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
     int status = check_policies(context, err);
     status = status < 0 ? status : rb_dest_connect(dest, err);
     status = status < 0 ? status : RB_FAULT(DEST_WRITE_CONNECTED, err);
+    dest->dry = context->dry_run;
+    if (status == 0 && dest->dry && !dest->ledger_ready) {
+        status = rb_ledger_check(dest, &dest->ledger_ready, err);
+    }
     /* Of a load rb_begin has seen to it. */
-    if (status == 0 && context->load_id[0] == '\0' && keeps_rejected(context)) {
+    if (status == 0 && !dest->dry && context->load_id[0] == '\0' && keeps_rejected(context)) {
         status = rb_ledger_ensure(dest, err);
     }
-    status = status < 0 ? status : look_up(dest, context, rb_ledger_unit(context), ret, err);
+    if (status == 0) {
+        status = dest->dry ? 1 : look_up(dest, context, rb_ledger_unit(context), ret, err);
+    }
     if (status <= 0) {
         return status;
     }

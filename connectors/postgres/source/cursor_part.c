@@ -64,7 +64,7 @@ int rb_cursor_parts_open(const struct rb_cursor *cursor, struct rb_conn *conn,
     struct rb_error own;
     rb_error_clear(&own);
     int r = find_column(cursor, columns, ret, err);
-    if (r == 0 && cursor->table->has_xmin) {
+    if (r == 0 && conn != NULL && cursor->table->has_xmin) {
         r = find_seen(cursor, conn, ret, &own);
         if (r < 0 && strcmp(own.code, "TOO_MANY_TRANSACTIONS") == 0) {
             rb_log(RB_LOG_WARN, "%s: the stream is read as one transaction", own.message);

@@ -34,7 +34,8 @@ void rb_cursor_parts_release(struct rb_cursor_parts *parts);
 
 /* Before the first row is read, under its snapshot. `condition` and `above` are
  * rb_cursor_condition's. 1: there are too many open transactions to say where a part ends, so there
- * can be none. RB_ECONFIG: the cursor's column is not among `columns`. */
+ * can be none. conn NULL: only that is checked: RB_ECONFIG: the cursor's column is not among
+ * `columns`. */
 int rb_cursor_parts_open(const struct rb_cursor *cursor, struct rb_conn *conn,
                          const struct rb_columns *columns, const char *condition, const char *above,
                          struct rb_cursor_parts *ret, struct rb_error *err);

@@ -88,6 +88,25 @@ static void write_columns(const struct rb_columns *columns, struct rb_json *ret)
     rb_json_end_array(ret);
 }
 
+/* What of the stream stays behind: the large objects that its columns may name. */
+static void write_notes(const struct rb_columns *columns, struct rb_json *ret)
+{
+    rb_json_key(ret, "notes");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; i < columns->n; i++) {
+        const char *declared = columns->items[i].declared;
+        const char *dot = strrchr(declared, '.');
+        if (strcmp(declared, "oid") == 0 || strcmp(dot ? dot + 1 : declared, "lo") == 0) {
+            char note[RB_CONN_TEXT_MAX];
+            snprintf(note, sizeof note,
+                     "column \"%s\" (%s) moves as a number: a large object of that number does not",
+                     columns->items[i].name, declared);
+            rb_json_str(ret, note);
+        }
+    }
+    rb_json_end_array(ret);
+}
+
 /* For the readers, who ask again where there is nothing: when it would be too much, and when names
  * are not UTF-8 (of a database in SQL_ASCII), which JSON can't hold. They can't ask which members
  * are other streams'. */
@@ -123,6 +142,7 @@ static void write_stream(struct rb_source *source, const struct rb_source_stream
     write_estimate(ret, "estimated_rows", table->estimated_rows);
     write_estimate(ret, "estimated_bytes", table->estimated_bytes);
     write_columns(&stream->columns, ret);
+    write_notes(&stream->columns, ret);
     write_units(table, n_units, ret);
     write_plan(source, &stream->catalogue, ret);
     rb_json_key(ret, "error");

@@ -333,6 +333,7 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
         .range = reading->context->unit_range,
         .cursor = condition,
         .order = order,
+        .none = reading->context->dry_run,
     };
     int r = rb_select_copy(&select, &sql, err);
     if (r < 0) {
@@ -368,9 +369,9 @@ static int prepare_parts(struct reading *reading, struct rb_error *err)
     if (!wants_parts(reading->context)) {
         return 0;
     }
-    int r = rb_cursor_parts_open(&stream->cursor, reading->conn, &stream->columns,
-                                 rb_buf_str(&stream->condition), rb_buf_str(&stream->above),
-                                 &reading->parts, err);
+    int r = rb_cursor_parts_open(&stream->cursor, reading->context->dry_run ? NULL : reading->conn,
+                                 &stream->columns, rb_buf_str(&stream->condition),
+                                 rb_buf_str(&stream->above), &reading->parts, err);
     reading->has_parts = r == 0;
     return r < 0 ? r : 0;
 }
@@ -414,7 +415,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
     r = r < 0 ? r : read_rows(reading, err);
     double rows_end = rb_clock_secs();
     waited = rb_conn_receive_secs(conn) - waited;
-    bool keeps_cursor = reading->stream.has_cursor;
+    bool keeps_cursor = reading->stream.has_cursor && !context->dry_run;
     if (r == 0 && keeps_cursor) {
         r = rb_cursor_checkpoint(&reading->stream.cursor, conn, snapshot, context->stream_name,
                                  rb_decoder_rows(reading->decoder),

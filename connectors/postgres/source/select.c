@@ -105,7 +105,8 @@ static bool is_whole_table(const struct rb_select *select)
     }
     /* Under row security COPY would become a query by itself; so it is one that says so. */
     return select->table->copies && !select->table->row_security && select->columns->n > 0 &&
-           !*select->where && !*select->range && !*select->cursor && !select->order;
+           !*select->where && !*select->range && !*select->cursor && !select->order &&
+           !select->none;
 }
 
 static int copy_table(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
@@ -134,7 +135,11 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
     if (r == 0 && select->order) {
         r = no_memory(rb_buf_printf(ret, " ORDER BY %s", select->order), err);
     }
-    return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
+    return r < 0 ? r
+                 : no_memory(rb_buf_append_str(ret, select->none
+                                                        ? " LIMIT 0) TO STDOUT (FORMAT binary)"
+                                                        : ") TO STDOUT (FORMAT binary)"),
+                             err);
 }
 
 static int parse_alone(struct rb_conn *conn, const struct rb_table *table, const char *before,

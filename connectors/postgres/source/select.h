@@ -15,6 +15,7 @@ struct rb_select {
     const char *range;  /* "from,to": heap blocks [from, to); "from,": to the end */
     const char *cursor; /* condition of the incremental rule: SQL of ours */
     const char *order;  /* expression to sort by, likewise; NULL: as the rows come */
+    bool none;          /* no row, of all that would be read: the server says what it would say */
 };
 
 /* COPY (SELECT columns FROM table WHERE …) TO STDOUT (FORMAT binary); or, for all rows of a table

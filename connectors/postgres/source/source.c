@@ -133,7 +133,8 @@ const char *rb_source_table(const struct rb_stream_context *context)
     return *context->source_table ? context->source_table : context->stream_name;
 }
 
-static const char *const features[] = {"pg_binary", "checkpoints", "plan_continues", NULL};
+static const char *const features[] = {"pg_binary", "checkpoints", "plan_continues", "dry_run",
+                                       NULL};
 
 static const struct rb_connector source_postgres = {
     .features = features,

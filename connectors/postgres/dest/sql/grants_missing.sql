@@ -12,7 +12,7 @@ WITH me AS (
     SELECT n.oid AS schema, count(c.oid) AS n_tables, array_agg(c.oid) AS tables
       FROM (SELECT) AS one
       LEFT JOIN pg_namespace AS n ON n.nspname = '_rapidbyte'
-      LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname IN ('open_loads', 'loads', 'staging', 'rejected')
+      LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname IN ('open_loads', 'loads', 'staging', 'rejected', 'tables')
      GROUP BY n.oid
 ), missing (at, what) AS (
     SELECT 1, format('GRANT CREATE ON DATABASE %s TO %s (or %s)', me.database, me.name,
@@ -25,7 +25,7 @@ WITH me AS (
     SELECT 3, format('GRANT %s ON SCHEMA _rapidbyte TO %s', string_agg(p.name, ', ' ORDER BY p.name DESC), me.name)
       FROM me CROSS JOIN ledger CROSS JOIN (VALUES ('USAGE'), ('CREATE')) AS p (name)
      WHERE ledger.schema IS NOT NULL AND NOT has_schema_privilege(ledger.schema, p.name)
-       AND (p.name = 'USAGE' OR ledger.n_tables < 4 OR $3 = 'swap')
+       AND (p.name = 'USAGE' OR ledger.n_tables < 5 OR $3 = 'swap')
      GROUP BY me.name
     UNION ALL
     SELECT 4, format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA _rapidbyte TO %s', me.name)

@@ -1,0 +1,178 @@
+#!/bin/bash
+# What run refuses before its first row, check refuses: the same words, the same exit code; and it changes nothing.
+. "$(dirname "$0")/../lib/tap.sh"
+. tests/lib/pg.sh
+. tests/lib/pipeline.sh
+
+pg_start || bail "no PostgreSQL server"
+databases
+p=$TAP_DIR/p.yaml
+pg_sql "CREATE ROLE etl LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE other"
+
+# said: of the answer in JSON, the message (without what `run` says of its lanes) and the exit code.
+said() {
+    python3 -c '
+import json, sys
+a = json.load(sys.stdin)
+faults = [x["fault"] for x in [*a.get("checks", []), *a.get("streams", []), a] if x.get("fault")]
+e = faults[0]["error"] if faults else {"message": "nothing", "details": {}}
+print(a["exit_code"], e["message"], "|", (e.get("details") or {}).get("hint") or "")' <"$TAP_STDOUT" 2>&1
+}
+# held: all that check must not change.
+held() {
+    dst_sql "SELECT (SELECT count(*) FROM pg_class WHERE oid >= 16384), (SELECT count(*) FROM pg_type WHERE oid >= 16384),
+        (SELECT count(*) FROM pg_attribute WHERE attrelid >= 16384), (SELECT string_agg(nspname, ',' ORDER BY 1) FROM pg_namespace WHERE nspname !~ '^pg_')"
+}
+# agree <exit code> <what is said> <name>: of the pipeline in $p, check and then run.
+agree() {
+    local before checked
+    before=$(held)
+    run "$RAPIDBYTE" check --output json "$p"
+    checked=$(said)
+    like "$checked" "^$1 .*$2" "$3: check"
+    is "$(held)" "$before" "$3: check changes nothing"
+    run "$RAPIDBYTE" run --output json "$p"
+    is "$(said)" "$checked" "$3: run says the same"
+}
+# case_of <source SQL> <destination SQL>: both databases anew.
+case_of() {
+    dst_sql "SET client_min_messages = error; RESET ROLE; DROP SCHEMA IF EXISTS raw CASCADE; DROP SCHEMA IF EXISTS _rapidbyte CASCADE;
+        CREATE SCHEMA raw AUTHORIZATION etl; CREATE SCHEMA _rapidbyte; GRANT USAGE, CREATE ON SCHEMA _rapidbyte TO etl; SET search_path = raw; $2" >/dev/null || bail "$2"
+    src_sql "SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; DROP SCHEMA IF EXISTS two CASCADE; CREATE SCHEMA public; SET search_path = public; $1;
+        GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader" >/dev/null || bail "$1"
+    rm -f "$TAP_DIR"/*.db*
+}
+# document [<role at the destination> [<role at the source>]]
+document() {
+    pipeline "$p"
+    sed -i -e "s/user: postgres, password: postgres, database: dst/user: ${1:-postgres}, password: postgres, database: dst/" \
+        -e "s/user: postgres, password: postgres, database: src/user: ${2:-postgres}, password: postgres, database: src/" "$p"
+}
+keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
+
+# ---- Keys.
+case_of "$keyed" "CREATE TABLE t (id int, v text); INSERT INTO t VALUES (7, 'a'), (7, 'b')"
+STREAMS='- { name: t }' write_mode=upsert document
+agree 5 'no unique constraint.*is duplicated' "upsert into a table without a unique key"
+case_of "$keyed" 'GRANT ALL ON SCHEMA raw, _rapidbyte TO etl; CREATE TABLE t (id int, v text); GRANT ALL ON t TO etl'
+STREAMS='- { name: t }' write_mode=upsert document etl
+agree 4 'only a member of its owner may make one' "upsert into such a table of another role"
+case_of 'CREATE TABLE t (id int, v text)' ''
+agree 4 'needs a primary key' "upsert without a key at the source"
+case_of 'CREATE TABLE t (id json, v text)' ''
+STREAMS='- { name: t, primary_key: [id] }' write_mode=upsert document
+agree 5 'no default operator class' "upsert by a key that has no order"
+
+# ---- Types.
+case_of "CREATE TYPE mood AS ENUM ('a', 'b', 'c'); CREATE TABLE t (m mood)" "CREATE TYPE mood AS ENUM ('a', 'b')"
+STREAMS='- { name: t, schema_evolution: { type_change: fail } }' write_mode=append document
+agree 5 'labels' "an enum label that the source has more"
+case_of "CREATE TYPE mood AS ENUM ('a'); CREATE SCHEMA two; CREATE TYPE two.mood AS ENUM ('b'); CREATE TABLE t (m mood, n two.mood)" ''
+agree 5 'labels' "enums of one name in two schemas"
+case_of "CREATE TYPE u AS ENUM ('a'); CREATE TABLE t (m u)" ''
+STREAMS='- { name: t, destination_table: u }' write_mode=append document
+agree 5 'already exists' "a type and a table of one name"
+case_of "CREATE VIEW v AS SELECT '1'::xid AS xmin" ''
+STREAMS='- { name: v }' write_mode=append document
+agree 5 'system column' "a view with a column xmin"
+case_of "CREATE COLLATION de FROM \"C\"; CREATE DOMAIN d AS text COLLATE de; CREATE TYPE c AS (x d); CREATE TABLE t (v text COLLATE de); CREATE TABLE tc (v c)" ''
+STREAMS='- { name: t }' write_mode=append document
+agree 5 'collation .* does not exist' "a collation that is missing"
+STREAMS='- { name: tc }' write_mode=append document
+agree 5 'collation .* does not exist' "a collation that is missing in a domain in a composite"
+if [[ -e $(dirname "$PG_BIN")/../../../share/postgresql/$(pg_sql 'SHOW server_version' | sed 's/\..*//')/extension/citext.control ]]; then
+    case_of 'CREATE EXTENSION citext; CREATE DOMAIN e AS citext; CREATE TABLE t (v citext); CREATE TABLE td (v e)' ''
+    STREAMS='- { name: t }' write_mode=append document
+    agree 5 'extension "citext"' "an extension that is missing"
+    STREAMS='- { name: td }' write_mode=append document
+    agree 5 'extension "citext"' "an extension that is missing in a domain"
+fi
+
+# ---- The source.
+case_of 'CREATE TABLE t AS SELECT 1 AS id; CREATE MATERIALIZED VIEW m AS SELECT * FROM t WITH NO DATA; CREATE VIEW v AS SELECT * FROM m' ''
+for name in m v; do
+    STREAMS="- { name: $name }" write_mode=append document
+    agree 3 'has not been populated' "a materialized view that was never filled, by $name"
+done
+case_of 'CREATE TABLE hidden (id int); CREATE VIEW v AS SELECT * FROM hidden; ALTER VIEW v OWNER TO other' ''
+STREAMS='- { name: v }' write_mode=append document
+agree 3 'permission denied for table hidden' "a view whose owner may not read"
+case_of "$keyed; ALTER TABLE t ENABLE ROW LEVEL SECURITY" ''
+STREAMS='- { name: t }' write_mode=append document postgres reader
+agree 3 'row-level security' "rows that are filtered at the source"
+
+# ---- Rights at the destination.
+pg_sql 'REVOKE TEMPORARY ON DATABASE dst FROM PUBLIC'
+case_of "$keyed; CREATE TABLE a (id int PRIMARY KEY, v int[])" 'CREATE TABLE t (id int PRIMARY KEY, v text)'
+STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'permission denied for table t' "no INSERT"
+load_method=insert STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'permission denied for table t' "no INSERT, by INSERT"
+STREAMS='- { name: t, replace_method: truncate }' write_mode=replace document etl
+agree 4 'no right to truncate' "no TRUNCATE"
+STREAMS='- { name: t }' write_mode=replace document etl
+agree 4 'only by a member of' "a swap of another role's table"
+dst_sql 'GRANT ALL ON raw.t TO etl; ALTER TABLE raw.t DROP COLUMN v'
+STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'only a member of its owner may do' "a column to add to another role's table"
+dst_sql 'DROP TABLE raw.t'
+STREAMS='- { name: t }' write_mode=upsert document etl
+agree 4 'temporary tables' "no TEMPORARY, upsert"
+load_method=insert STREAMS='- { name: a }' write_mode=append document etl
+agree 4 'temporary tables' "no TEMPORARY, arrays by INSERT"
+pg_sql 'GRANT TEMPORARY ON DATABASE dst TO PUBLIC; ALTER ROLE etl SET default_transaction_read_only = on'
+STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'default_transaction_read_only' "a role that may only read"
+pg_sql 'ALTER ROLE etl RESET default_transaction_read_only; ALTER ROLE etl CONNECTION LIMIT 1'
+EXTRA='resources: { max_retries: 0 }' STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'too many connections' "a role with one connection"
+pg_sql 'ALTER ROLE etl CONNECTION LIMIT -1'
+case_of "$keyed" 'CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t ENABLE ROW LEVEL SECURITY; GRANT ALL ON t TO etl'
+STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'row-level security' "COPY under row-level security"
+
+# ---- Tables that others depend on.
+case_of "$keyed" 'CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE child (id int REFERENCES t)'
+STREAMS='- { name: t }' write_mode=replace document
+agree 5 "would not keep.* write_mode: upsert" "a swap of a table that a foreign key references"
+STREAMS='- { name: t, replace_method: truncate }' write_mode=replace document
+agree 5 'referenced by foreign key child_id_fkey.* write_mode: upsert' "TRUNCATE of such a table"
+STREAMS='- { name: t, write_mode: upsert }' write_mode=replace document
+run_is 0 "the way that the hint names: check" "$RAPIDBYTE" check "$p"
+run_is 0 "the way that the hint names: run" "$RAPIDBYTE" run "$p"
+
+# ---- Policies.
+for policy in 'new_column: fail|no column "v"|CREATE TABLE t (id int PRIMARY KEY)' \
+    'removed_column: fail|not in the stream|CREATE TABLE t (id int PRIMARY KEY, v text, w int)' \
+    'type_change: fail|is of type integer|CREATE TABLE t (id int PRIMARY KEY, v int)' \
+    'nullability_change: fail|may be NULL|CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL)'; do
+    case_of "$keyed" "${policy##*|}"
+    said=${policy#*|}
+    STREAMS="- { name: t, schema_evolution: { ${policy%%|*} } }" write_mode=append document
+    agree 5 "${said%%|*}" "${policy%%|*}"
+done
+
+# ---- What is there and can't be loaded.
+case_of "$keyed" 'CREATE VIEW t AS SELECT 1 AS id'
+STREAMS='- { name: t }' write_mode=append document
+agree 5 'is not a table' "a view of the table's name"
+case_of "$keyed" 'CREATE UNLOGGED TABLE t (id int, v text)'
+agree 5 'unlogged' "an unlogged table"
+case_of "$keyed" ''
+dst_sql 'DROP SCHEMA _rapidbyte; CREATE SCHEMA _rapidbyte AUTHORIZATION other'
+STREAMS='- { name: t }' write_mode=append document etl
+agree 4 'of role other' "a ledger of somebody else"
+
+# ---- Transforms: a column that one of two streams lacks.
+case_of "$keyed; CREATE TABLE w (id int)" ''
+EXTRA='transforms: [ { use: transform-mask, config: { columns: [v] } } ]' STREAMS='- { name: w }' write_mode=append document
+agree 5 "no column 'v'" "a transform's column that is missing"
+
+# ---- What does not move, and is said.
+case_of 'CREATE TABLE t (id int, doc oid)' ''
+STREAMS='- { name: t }' write_mode=append document
+run_is 0 "a column of type oid: check" "$RAPIDBYTE" check "$p"
+like "$stdout" '^warning .*column "doc" \(oid\) moves as a number: a large object' "a column of type oid: said"
+like "$stdout" 'sequences, comments, grants and large objects of the source do not' "what does not move: said"
+is "$(dst_sql 'SELECT count(*) FROM pg_namespace, pg_class WHERE relnamespace = pg_namespace.oid AND nspname IN ($$raw$$, $$_rapidbyte$$)')" 0 "check leaves nothing, also of the first run"
+done_testing
