@@ -73,7 +73,7 @@ int rb_cmd_run(const struct rb_cli *cli)
         return code;
     }
     struct rb_run_report report;
-    rb_console_run_begins(&job.console, job.pipeline, count_streams(cli, job.pipeline));
+    rb_console_run_begins(&job.console, job.pipeline, count_streams(cli, job.pipeline), cli->key);
     rb_engine_run(job.pipeline, &job.options, &job.observer, &report);
     code = print_report(cli, &job.console, job.pipeline, &report);
     rb_console_run_ended(&job.console, job.pipeline->path, &report, code);

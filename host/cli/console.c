@@ -416,13 +416,14 @@ static const char *word_of(int exit_code)
 }
 
 void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline *pipeline,
-                           size_t n_streams)
+                           size_t n_streams, const char *key)
 {
     char now[RB_TEXT_MAX], streams[RB_TEXT_MAX + 16] = "streams by pattern";
     console->pipeline = pipeline->name;
     if (console->log_json && !console->quiet) {
         struct rb_log_line line = log_line(console, "info", "the run begins");
         line.document = pipeline->path;
+        line.key = key;
         line.n_streams = n_streams;
         rb_log_line_print(&line);
     }
@@ -434,8 +435,9 @@ void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline 
         snprintf(streams, sizeof streams, "%s stream%s", rb_text_count((int64_t)n_streams, count),
                  n_streams == 1 ? "" : "s");
     }
-    fprintf(stderr, "%s run of '%s' begins: %s, %s, process %ld\n", rb_text_now(now),
-            pipeline->name, streams, pipeline->path, (long)getpid());
+    fprintf(stderr, "%s run of '%s' begins: %s, %s, process %ld%s%s\n", rb_text_now(now),
+            pipeline->name, streams, pipeline->path, (long)getpid(), key != NULL ? ", key " : "",
+            key != NULL ? key : "");
 }
 
 static void print_run_end(const struct rb_console *console, const struct rb_run_report *report,
@@ -447,11 +449,12 @@ static void print_run_end(const struct rb_console *console, const struct rb_run_
         enum rb_outcome outcome = report->streams[i].outcome;
         done += outcome == RB_OUTCOME_OK || outcome == RB_OUTCOME_ALREADY_LOADED ? 1 : 0;
     }
-    fprintf(stderr,
-            "%s run of '%s' ends: %s (exit code %d), %d of %zu streams, %s rows in %s, load %s\n",
-            rb_text_now(now), console->pipeline, end->outcome, end->exit_code, done,
-            report->n_streams, rb_text_count(end->rows, rows), rb_text_secs(end->secs, secs),
-            report->load_id);
+    fprintf(
+        stderr,
+        "%s run of '%s' ends: %s (exit code %d), %d of %zu streams, %s rows in %s, load %s%s%s\n",
+        rb_text_now(now), console->pipeline, end->outcome, end->exit_code, done, report->n_streams,
+        rb_text_count(end->rows, rows), rb_text_secs(end->secs, secs), report->load_id,
+        report->key != NULL ? ", key " : "", report->key != NULL ? report->key : "");
 }
 
 void rb_console_run_ended(struct rb_console *console, const char *document,
@@ -469,6 +472,7 @@ void rb_console_run_ended(struct rb_console *console, const char *document,
         struct rb_log_line line = log_line(console, "info", "the run has ended");
         line.document = document;
         line.load = report != NULL ? report->load_id : NULL;
+        line.key = report != NULL ? report->key : NULL;
         line.n_streams = report != NULL ? report->n_streams : 0;
         line.end = &end;
         rb_log_line_print(&line);

@@ -45,9 +45,9 @@ void rb_console_clear(struct rb_console *console);
 /* "error: …", with detail and what to do. `where` may be NULL. */
 void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error);
 /* The first line of a run and its last, where nobody watches. `n_streams` 0: patterns say, later.
- * `report` NULL: it did not come that far. */
+ * `key` NULL: none. `report` NULL: it did not come that far. */
 void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline *pipeline,
-                           size_t n_streams);
+                           size_t n_streams, const char *key);
 void rb_console_run_ended(struct rb_console *console, const char *document,
                           const struct rb_run_report *report, int exit_code);
 void rb_console_diags(struct rb_console *console, const struct rb_diags *diags);

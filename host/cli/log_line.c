@@ -66,6 +66,7 @@ void rb_log_line_print(const struct rb_log_line *line)
     rb_json_member_str(&json, "level", line->level);
     member(&json, "pipeline", line->pipeline);
     member(&json, "load", line->load);
+    member(&json, "key", line->key);
     member(&json, "connector", line->connector);
     member(&json, "stream", line->stream);
     rb_json_member_str(&json, "message", line->message);

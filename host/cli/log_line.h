@@ -20,6 +20,7 @@ struct rb_log_end {
 struct rb_log_line {
     const char *level, *message; /* never NULL */
     const char *pipeline, *load, *connector, *stream;
+    const char *key;      /* the load's name */
     const char *document; /* its path */
     int line, column;     /* in it */
     size_t n_streams;
