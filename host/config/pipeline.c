@@ -77,6 +77,7 @@ static const struct rb_field destination_fields[] = {
     {FIELD(struct side, defaults.on_data_error, "on_data_error", RB_FIELD_CHOICE),
      .words = rb_stream_on_data_errors},
     {FIELD(struct side, schema_evolution, "schema_evolution", RB_FIELD_NODE)},
+    {FIELD(struct side, defaults.indexes, "indexes", RB_FIELD_CHOICE), .words = rb_stream_indexes},
 };
 
 static const char *const backends[] = {"sqlite", NULL};

@@ -17,6 +17,7 @@
 enum rb_sync_mode { RB_SYNC_FULL_REFRESH, RB_SYNC_INCREMENTAL };
 enum rb_write_mode { RB_WRITE_APPEND, RB_WRITE_REPLACE, RB_WRITE_UPSERT };
 enum rb_replace_method { RB_REPLACE_SWAP, RB_REPLACE_TRUNCATE };
+enum rb_indexes { RB_INDEXES_NONE, RB_INDEXES_PRIMARY_KEY, RB_INDEXES_ALL };
 enum rb_on_data_error { RB_ON_DATA_ERROR_FAIL, RB_ON_DATA_ERROR_SKIP, RB_ON_DATA_ERROR_DLQ };
 enum rb_cursor_nulls { RB_NULLS_INCLUDE, RB_NULLS_EXCLUDE, RB_NULLS_FAIL };
 enum rb_lookback_kind {
@@ -30,6 +31,7 @@ const char *rb_sync_mode_name(enum rb_sync_mode mode); /* "full_refresh", … as
 const char *rb_write_mode_name(enum rb_write_mode mode);
 const char *rb_replace_method_name(enum rb_replace_method method);
 const char *rb_on_data_error_name(enum rb_on_data_error policy);
+const char *rb_indexes_name(enum rb_indexes indexes);
 const char *rb_cursor_nulls_name(enum rb_cursor_nulls nulls);
 
 struct rb_names {
@@ -59,6 +61,7 @@ struct rb_stream {
     enum rb_replace_method replace_method;
     struct rb_names primary_key; /* empty: the source's */
     enum rb_on_data_error on_data_error;
+    enum rb_indexes indexes; /* of the source's table that this one gets */
     struct rb_schema_evolution schema_evolution;
     const char *source_schema;     /* NULL: the configuration's */
     const char *source_table;      /* NULL: name */

@@ -9,6 +9,7 @@ const char *const rb_stream_sync_modes[] = {"full_refresh", "incremental", NULL}
 const char *const rb_stream_write_modes[] = {"append", "replace", "upsert", NULL};
 const char *const rb_stream_replace_methods[] = {"swap", "truncate", NULL};
 const char *const rb_stream_on_data_errors[] = {"fail", "skip", "dlq", NULL};
+const char *const rb_stream_indexes[] = {"none", "primary_key", "all", NULL};
 static const char *const cursor_nulls[] = {"include", "exclude", "fail", NULL};
 
 const char *rb_sync_mode_name(enum rb_sync_mode mode)
@@ -29,6 +30,11 @@ const char *rb_replace_method_name(enum rb_replace_method method)
 const char *rb_on_data_error_name(enum rb_on_data_error policy)
 {
     return rb_stream_on_data_errors[policy];
+}
+
+const char *rb_indexes_name(enum rb_indexes indexes)
+{
+    return rb_stream_indexes[indexes];
 }
 
 const char *rb_cursor_nulls_name(enum rb_cursor_nulls nulls)
@@ -91,6 +97,7 @@ struct reading {
         {FIELD("on_data_error", RB_FIELD_CHOICE, stream.on_data_error),                            \
          .words = rb_stream_on_data_errors},                                                       \
         {FIELD("schema_evolution", RB_FIELD_NODE, schema_evolution)},                              \
+        {FIELD("indexes", RB_FIELD_CHOICE, stream.indexes), .words = rb_stream_indexes},           \
         {FIELD("columns", RB_FIELD_NAMES, stream.columns)},                                        \
     {                                                                                              \
         FIELD("where", RB_FIELD_TEXT, stream.where)                                                \
@@ -327,6 +334,7 @@ static void read_entry(struct rb_doc *doc, const struct rb_yaml *node,
                                    .replace_method = defaults->replace_method,
                                    .primary_key = defaults->primary_key,
                                    .on_data_error = defaults->on_data_error,
+                                   .indexes = defaults->indexes,
                                    .schema_evolution = defaults->schema_evolution}};
     bool is_pattern =
         is_text(node) ? rb_pattern_is(node->text) : rb_yaml_get(node, "match") != NULL;

@@ -13,6 +13,7 @@ struct rb_stream_defaults {
     enum rb_write_mode write_mode;
     enum rb_replace_method replace_method;
     enum rb_on_data_error on_data_error;
+    enum rb_indexes indexes;
     struct rb_names primary_key;
     struct rb_schema_evolution schema_evolution;
 };
@@ -30,5 +31,6 @@ extern const char *const rb_stream_sync_modes[];
 extern const char *const rb_stream_write_modes[];
 extern const char *const rb_stream_replace_methods[];
 extern const char *const rb_stream_on_data_errors[];
+extern const char *const rb_stream_indexes[];
 
 #endif

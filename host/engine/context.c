@@ -195,6 +195,7 @@ static void write_tables(struct rb_json *json, const struct rb_stream *stream)
                        stream->destination_table != NULL ? stream->destination_table
                                                          : stream->name);
     rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
+    rb_json_member_str(json, "indexes", rb_indexes_name(stream->indexes));
 }
 
 void rb_context_write_brief(struct rb_json *json, const struct rb_stream *stream,

@@ -63,6 +63,7 @@ static void test_defaults(void **ctx)
     assert_null(s->schema_evolution.renamed_column);
     assert_null(s->schema_evolution.type_change);
     assert_null(s->schema_evolution.nullability_change);
+    assert_int_equal(s->indexes, RB_INDEXES_NONE);
     assert_null(s->cursor_field);
     assert_null(s->source_schema);
     assert_null(s->source_table);
@@ -128,7 +129,7 @@ static void test_stream_keys(void **ctx)
         "        schema_evolution: { new_column: fail, type_change: \"null\" },\n"
         "        schema: sales, table: t, destination_table: a2, columns: [id, k, at],\n"
         "        where: \"id > 5\" }\n"
-        "    - { name: b, write_mode: replace, replace_method: truncate,\n"
+        "    - { name: b, write_mode: replace, replace_method: truncate, indexes: all,\n"
         "        schema_evolution: { removed_column: drop, renamed_column: separate,\n"
         "                            type_change: widen } }\n"
         "    - { name: c, sync_mode: incremental, cursor_field: id, lookback: 500 }\n"
@@ -148,6 +149,7 @@ static void test_stream_keys(void **ctx)
     assert_string_equal(a->schema_evolution.new_column, "fail");
     assert_string_equal(a->schema_evolution.type_change, "null");
     assert_null(a->schema_evolution.removed_column);
+    assert_int_equal(p->streams[1].indexes, RB_INDEXES_ALL);
     assert_string_equal(p->streams[1].schema_evolution.removed_column, "drop");
     assert_string_equal(p->streams[1].schema_evolution.renamed_column, "separate");
     assert_string_equal(p->streams[1].schema_evolution.type_change, "widen");
@@ -171,7 +173,7 @@ static void test_destination_keys_are_the_streams_defaults(void **ctx)
         "  streams: [{ name: a }, { name: b, write_mode: append, on_data_error: fail,\n"
         "                           schema_evolution: { removed_column: ignore } }]\n"
         "destination:\n  use: dest-demo\n  write_mode: upsert\n  primary_key: [id]\n"
-        "  replace_method: truncate\n  on_data_error: skip\n"
+        "  replace_method: truncate\n  on_data_error: skip\n  indexes: primary_key\n"
         "  schema_evolution: { new_column: ignore, removed_column: fail, type_change: coerce,\n"
         "                      nullability_change: fail }\n");
     const struct rb_stream *a = &p->streams[0], *b = &p->streams[1];
@@ -179,6 +181,7 @@ static void test_destination_keys_are_the_streams_defaults(void **ctx)
     assert_string_equal(a->primary_key.items[0], "id");
     assert_int_equal(a->replace_method, RB_REPLACE_TRUNCATE);
     assert_int_equal(a->on_data_error, RB_ON_DATA_ERROR_SKIP);
+    assert_int_equal(a->indexes, RB_INDEXES_PRIMARY_KEY);
     assert_string_equal(a->schema_evolution.new_column, "ignore");
     assert_string_equal(a->schema_evolution.removed_column, "fail");
     assert_string_equal(a->schema_evolution.type_change, "coerce");

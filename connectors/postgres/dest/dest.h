@@ -175,9 +175,16 @@ int rb_shape_read(struct rb_dest *dest, const struct rb_stream_context *context,
                   struct rb_shape *shape, struct rb_error *err);
 /* Whether the source had a column of that name then; its strings are the shape's. */
 bool rb_shape_find(const struct rb_shape *shape, const char *name, struct rb_shape_column *ret);
-/* What a receipt says of the table: JSON. `was`: the OID that it had before, "": it was made. */
+/* What is to be made of the source's keys: JSON as rb_indexes_make takes it, or NULL. */
+struct rb_keys {
+    const char *primary_key, *indexes;
+};
+
+/* What a receipt says of the table: JSON. `was`: the OID that it had before, "": it was made.
+ * `keys` (NULL: none) for the one who publishes. */
 int rb_shape_write(const struct rb_stream_context *context, const struct rb_columns *columns,
-                   const char *was, struct rb_buf *ret, struct rb_error *err);
+                   const char *was, const struct rb_keys *keys, struct rb_buf *ret,
+                   struct rb_error *err);
 
 /* ---- alter.c */
 
@@ -306,6 +313,14 @@ struct rb_swap {
  * old one from being locked, it is tried again, as often as limits.max_retries says. */
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
                     const struct rb_swap *swap, struct rb_error *err);
+
+/* ---- index.c */
+
+/* What the target lacks of the source's primary key (a JSON array of names; NULL: none is wanted)
+ * and other indexes (likewise; as docs/protocol.md has them). */
+int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const struct rb_target *target, const struct rb_keys *keys,
+                    struct rb_error *err);
 
 /* ---- lock.c */
 

@@ -89,6 +89,41 @@ static int read_kept(const struct rb_query_result *kept, struct rb_buf *ret_befo
     return status == 0 ? 0 : rb_error_set(err, status, "OUT_OF_MEMORY", "no memory for a swap");
 }
 
+/* What keep_swap left of the source's keys, on the staging table. */
+static int make_indexes(struct rb_dest *dest, const struct rb_stream_context *stream,
+                        const char *staging, const char *shape, struct rb_error *err)
+{
+    RB_CLEANUP(rb_target_release) struct rb_target target;
+    RB_CLEANUP(rb_buf_release) struct rb_buf key = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf indexes = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    struct rb_json_doc *doc = NULL;
+    const char *wanted = rb_json_text(rb_json_get(stream->json, "indexes"), "none");
+    rb_target_init(&target);
+    if (shape == NULL || strcmp(wanted, "none") == 0) {
+        return 0;
+    }
+    int status = rb_json_parse(shape, strlen(shape), &doc, err);
+    struct rb_json_value root = rb_json_root(doc);
+    size_t key_len = 0, indexes_len = 0;
+    struct rb_json_value key_value = rb_json_get(root, "primary_key");
+    struct rb_json_value indexes_value = rb_json_get(root, "indexes");
+    if (status == 0 && !rb_json_is_absent(key_value)) {
+        const char *text = rb_json_source(key_value, &key_len);
+        status = rb_buf_append(&key, text, key_len);
+    }
+    if (status == 0 && !rb_json_is_absent(indexes_value)) {
+        const char *text = rb_json_source(indexes_value, &indexes_len);
+        status = rb_buf_append(&indexes, text, indexes_len);
+    }
+    const struct rb_keys keys = {.primary_key = key_len > 0 ? rb_buf_str(&key) : NULL,
+                                 .indexes = indexes_len > 0 ? rb_buf_str(&indexes) : NULL};
+    status =
+        status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, staging, &target, err);
+    status = status < 0 ? status : rb_indexes_make(dest, stream, &target, &keys, err);
+    rb_json_free(doc);
+    return status;
+}
+
 static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *stream,
                           struct rb_json_value request, struct rb_receipt *receipt,
                           struct rb_error *err)
@@ -116,6 +151,7 @@ static int publish_stream(struct rb_dest *dest, const struct rb_stream_context *
     status = status < 0 ? status : read_kept(&kept, &before, &carried, err);
     const struct rb_swap swap = {.staging = staging, .before = &before, .carried = &carried};
     receipt->shape = rb_query_text(&kept, 0, 0);
+    status = status < 0 ? status : make_indexes(dest, stream, staging, receipt->shape, err);
     rb_phase("publishing");
     status = status < 0 ? status : rb_swap_publish(dest, stream, &swap, err);
     status = status < 0 ? status : RB_FAULT(DEST_PUBLISH_SWAPPED, err);

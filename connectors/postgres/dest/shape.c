@@ -62,13 +62,19 @@ bool rb_shape_find(const struct rb_shape *shape, const char *name, struct rb_sha
 }
 
 int rb_shape_write(const struct rb_stream_context *context, const struct rb_columns *columns,
-                   const char *was, struct rb_buf *ret, struct rb_error *err)
+                   const char *was, const struct rb_keys *keys, struct rb_buf *ret,
+                   struct rb_error *err)
 {
     struct rb_json json;
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_member_bool(&json, "made", was[0] == '\0');
     rb_json_member_str(&json, "was", was[0] != '\0' ? was : NULL);
+    if (keys != NULL) {
+        const char *key = keys->primary_key, *indexes = keys->indexes;
+        rb_json_member_raw(&json, "primary_key", key, key != NULL ? strlen(key) : 0);
+        rb_json_member_raw(&json, "indexes", indexes, indexes != NULL ? strlen(indexes) : 0);
+    }
     rb_json_key(&json, "source");
     rb_json_begin_object(&json);
     rb_json_member_str(&json, "system", system_of(context));

@@ -252,13 +252,53 @@ static int stage_for_swap(struct unit *unit, struct rb_error *err)
                : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, unit->staging, &unit->target, err);
 }
 
+/* The schema's metadata as it stands; NULL: it has none. */
+static int read_metadata(const struct unit *unit, const char *key, struct rb_buf *buf,
+                         const char **ret, struct rb_error *err)
+{
+    struct ArrowStringView text;
+    *ret = NULL;
+    if (rb_meta_get(&unit->reader.decoder.schema, key, &text) != 0) {
+        return 0;
+    }
+    if (rb_buf_append(buf, text.data, (size_t)text.size_bytes) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a key");
+    }
+    *ret = rb_buf_str(buf);
+    return 0;
+}
+
+/* What the document wants of the source's keys; the texts are kept in `bufs`. */
+static int read_keys(const struct unit *unit, struct rb_buf bufs[2], struct rb_keys *ret,
+                     struct rb_error *err)
+{
+    const char *wanted = rb_json_text(rb_json_get(unit->context->json, "indexes"), "none");
+    int status = 0;
+    rb_buf_init(&bufs[0], RB_ABI_JSON_MAX);
+    rb_buf_init(&bufs[1], RB_ABI_JSON_MAX);
+    *ret = (struct rb_keys){.indexes = NULL};
+    if (strcmp(wanted, "none") != 0) {
+        status = read_metadata(unit, RB_META_PRIMARY_KEY, &bufs[0], &ret->primary_key, err);
+    }
+    if (status == 0 && strcmp(wanted, "all") == 0) {
+        status = read_metadata(unit, RB_META_INDEXES, &bufs[1], &ret->indexes, err);
+    }
+    return status;
+}
+
 /* What publishing, which knows nothing of columns, is to know of the swap. */
 static int keep_swap(struct unit *unit, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf hex = RB_BUF_INIT(2 * RB_QUOTE_STATEMENT_MAX);
     const struct rb_buf *carried = &unit->evolution.carried;
-    int status =
-        rb_shape_write(unit->context, &unit->columns, unit->evolution.original, &unit->shape, err);
+    struct rb_buf texts[2];
+    struct rb_keys keys;
+    int status = read_keys(unit, texts, &keys, err);
+    status = status < 0 ? status
+                        : rb_shape_write(unit->context, &unit->columns, unit->evolution.original,
+                                         &keys, &unit->shape, err);
+    rb_buf_release(&texts[0]);
+    rb_buf_release(&texts[1]);
     int appended = rb_buf_append_str(&hex, "\\x");
     for (size_t i = 0; appended == 0 && i < carried->len; i++) {
         appended = rb_buf_printf(&hex, "%02x", (unsigned char)rb_buf_str(carried)[i]);
@@ -497,6 +537,18 @@ static int verify(struct unit *unit, bool *ret_ended, struct rb_error *err)
     return 0;
 }
 
+static int make_indexes(struct unit *unit, struct rb_error *err)
+{
+    struct rb_buf texts[2];
+    struct rb_keys keys;
+    int status = read_keys(unit, texts, &keys, err);
+    status =
+        status < 0 ? status : rb_indexes_make(unit->dest, unit->context, &unit->target, &keys, err);
+    rb_buf_release(&texts[0]);
+    rb_buf_release(&texts[1]);
+    return status;
+}
+
 /* 1: what has this number is in the ledger already, so this transaction must not be committed. */
 static int finish(struct unit *unit, const struct rb_load *load, bool ended, struct rb_error *err)
 {
@@ -517,14 +569,14 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
     };
     const struct rb_swap swap = {
         .staging = unit->staging, .before = &unit->before, .carried = &unit->evolution.carried};
-    int status = 0;
-    if (unit->swap) {
+    int status = ended && !unit->staged ? make_indexes(unit, err) : 0;
+    if (status == 0 && unit->swap) {
         rb_phase("publishing");
         status = rb_swap_publish(unit->dest, unit->context, &swap, err);
     }
     rb_buf_clear(&unit->shape);
     if (status == 0 && !unit->staged) {
-        status = rb_shape_write(unit->context, &unit->columns, unit->evolution.original,
+        status = rb_shape_write(unit->context, &unit->columns, unit->evolution.original, NULL,
                                 &unit->shape, err);
         receipt.shape = rb_buf_str(&unit->shape);
     }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arrow/metadata.h"
 #include "base/fault.h"
 #include "connectors/postgres/common/codec.h"
 #include "connectors/postgres/common/copy.h"
@@ -124,6 +125,27 @@ static void release_locks(struct rb_source *source, struct rb_conn *conn)
     }
 }
 
+/* With the schema: the keys that a table made of it is to get. */
+static int describe_keys(struct reading *reading, bool all_columns, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    const struct rb_table *table = &reading->stream.tables.items[0];
+    const char *wanted = rb_json_text(rb_json_get(reading->context->json, "indexes"), "none");
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", (unsigned)table->oid);
+    struct rb_query_param param = rb_query_text_param(oid);
+    if (strcmp(wanted, "all") != 0) {
+        return 0;
+    }
+    int r = rb_query_run_kept(reading->conn, rb_sql_indexes, &param, 1, &rows, err);
+    const struct rb_meta_pair pairs[] = {
+        {RB_META_PRIMARY_KEY, all_columns ? table->primary_key_json : NULL},
+        {RB_META_INDEXES, rb_query_text(&rows, 0, 0)},
+    };
+    return r < 0 ? r : rb_meta_set(&reading->schema, pairs, 2, err);
+}
+
 static int prepare_arrow(struct reading *reading, const struct rb_stream_context *context,
                          struct rb_error *err)
 {
@@ -135,6 +157,7 @@ static int prepare_arrow(struct reading *reading, const struct rb_stream_context
     }
     int r =
         rb_columns_to_schema(columns, all ? table->primary_key_json : NULL, &reading->schema, err);
+    r = r < 0 ? r : describe_keys(reading, all, err);
     size_t max_batch = (size_t)context->max_batch_bytes;
     /* Schema, offsets and validity come on top of the rows. */
     size_t target = max_batch / 2;

@@ -1,0 +1,43 @@
+/* The keys and indexes that the source's table has: made once the rows are there. */
+#include <string.h>
+
+#include "connectors/postgres/dest/dest.h"
+#include "gen/connectors/postgres/dest/sql.h"
+
+static int make_one(struct rb_dest *dest, const struct rb_query_result *statements, size_t i,
+                    const char *table, struct rb_error *err)
+{
+    const char *sql = rb_query_text(statements, i, 0);
+    const char *name = rb_query_text(statements, i, 1);
+    if (sql == NULL) {
+        rb_log(RB_LOG_WARN,
+               "table \"%s\": index \"%s\" of the source is not made: it has an expression, a "
+               "predicate, a column that is not loaded, or an operator class that is not here",
+               table, name);
+        return 0;
+    }
+    int status = rb_query_exec(dest->conn, sql, err);
+    if (status < 0) {
+        rb_error_prefix(err, "table \"%s\" can't have %s as the source has it", table, name);
+        rb_error_set_hint(err, "set indexes: none, or delete what keeps the index from being made");
+    }
+    return status;
+}
+
+int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *context,
+                    const struct rb_target *target, const struct rb_keys *keys,
+                    struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result statements;
+    rb_query_result_init(&statements);
+    const char *params[] = {target->oid, keys->primary_key, keys->indexes, dest->config.schema,
+                            context->destination_table};
+    int status = 0;
+    if (keys->primary_key != NULL || keys->indexes != NULL) {
+        status = rb_dest_query(dest, rb_sql_index_statements, params, 5, &statements, err);
+    }
+    for (size_t i = 0; status == 0 && i < statements.n_rows; i++) {
+        status = make_one(dest, &statements, i, context->destination_table, err);
+    }
+    return status;
+}
