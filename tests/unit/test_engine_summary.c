@@ -20,9 +20,10 @@ static void add_unit(struct rb_stream_run *stream, size_t unit, const char *summ
         assert_int_equal(rb_buf_append_str(&result.stages[i].data, summary), 0);
     }
     assert_int_equal(rb_unit_result_encode(&result, &payload), 0);
+    const struct rb_run run = {.session = NULL};
     struct rb_fault fault;
     memset(&fault, 0, sizeof fault);
-    assert_int_equal(rb_run_take_result(stream, unit, &payload, &fault), 0);
+    assert_int_equal(rb_run_take_result(&run, stream, unit, &payload, &fault), 0);
 }
 
 static void counts_do_not_overflow(void **state)
