@@ -63,7 +63,8 @@ int rb_fault_exit_code(const struct rb_fault *fault)
     default:
         break;
     }
-    if (strcmp(fault->error.code, "PIPELINE_LOCKED") == 0) {
+    if (strcmp(fault->error.code, "PIPELINE_LOCKED") == 0 ||
+        strcmp(fault->error.code, "LOAD_TAKEN_OVER") == 0) {
         return RB_EXIT_STATE;
     }
     if (is_data(fault)) {

@@ -66,8 +66,9 @@ end_session dst "state = 'idle'" || bail "nobody has the pipeline's lock"
 run_is 0 "another run takes the load over" "$RAPIDBYTE" run "$TAP_DIR/taker.yaml"
 open_gate src
 finish
-isnt "$status" 0 "the run that lost its lock fails"
+is "$status" 7 "the run that lost its lock: exit code"
 like "$stderr" "lock of .*pipeline 'lost'|pipeline's lock" "the run that lost its lock says so"
+is "$(dst_sql "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'late'")" 1 "the run that lost its lock: no row is written"
 is "$(dst_sql 'SELECT count(*) FROM raw.late')" 1 "a run whose load was taken over commits nothing"
 
 # A lock whose process is gone, or whose number is another's by now, is nobody's.

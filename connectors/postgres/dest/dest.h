@@ -326,8 +326,10 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+/* RB_ELOCKED: the load that the stream is of is another run's now. */
+int rb_dest_taken_over(const struct rb_stream_context *context, struct rb_error *err);
 /* BEGIN of a transaction that writes for the stream's load: until its end rb_dest_end_writers finds
- * it. */
+ * it. As rb_dest_taken_over where that is so already. */
 int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
                           struct rb_error *err);
 /* Under the pipeline's lock, before a load is taken: ends the server processes in whose
@@ -344,7 +346,7 @@ void rb_grants_hint(struct rb_dest *dest, const struct rb_stream_context *contex
                     struct rb_error *err);
 
 /* ---- entry points */
-int rb_dest_begin(void *self, const char *load_id, const char *pipeline,
+int rb_dest_begin(void *self, const char *offered, const char *pipeline,
                   const struct rb_stream_context *streams, size_t n_streams,
                   struct rb_json_value request, struct rb_json *ret, struct rb_error *err);
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,

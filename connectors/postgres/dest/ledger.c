@@ -276,13 +276,7 @@ static int check_claim(struct rb_dest *dest, const struct rb_stream_context *con
     if (status < 0 || rb_query_bool(&claimed, 0, 0)) {
         return status < 0 ? status : 1;
     }
-    status = rb_error_set(err, RB_ELOCKED, "LOAD_TAKEN_OVER",
-                          "the load is not this run's any more: the session that held the lock of "
-                          "pipeline '%s' was lost, and another run has begun since",
-                          context->pipeline);
-    rb_error_set_hint(err, "nothing of this stream was committed; run again when the other run has "
-                           "ended");
-    return status;
+    return rb_dest_taken_over(context, err);
 }
 
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
