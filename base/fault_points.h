@@ -52,7 +52,7 @@
     X(LINK_SEND_LOG, LINK, true)                                                                   \
     X(LINK_SEND_PROGRESS, LINK, true)                                                              \
     X(LINK_SEND_CHECKPOINT, LINK, true)                                                            \
-    X(LINK_SEND_METRIC, UNUSED, true)                                                              \
+    X(LINK_SEND_METRIC, LINK, true)                                                                \
     X(LINK_SEND_STATE_GET, UNUSED, true)                                                           \
     X(LINK_SEND_STATE_PUT, UNUSED, true)                                                           \
     X(LINK_SEND_STATE_CAS, UNUSED, true)                                                           \
@@ -69,7 +69,7 @@
     X(LINK_RECV_LOG, LINK, true)                                                                   \
     X(LINK_RECV_PROGRESS, LINK, true)                                                              \
     X(LINK_RECV_CHECKPOINT, LINK, true)                                                            \
-    X(LINK_RECV_METRIC, UNUSED, true)                                                              \
+    X(LINK_RECV_METRIC, LINK, true)                                                                \
     X(LINK_RECV_STATE_GET, UNUSED, true)                                                           \
     X(LINK_RECV_STATE_PUT, UNUSED, true)                                                           \
     X(LINK_RECV_STATE_CAS, UNUSED, true)                                                           \

@@ -159,6 +159,13 @@ static void report_stream(const struct rb_run *run, const struct rb_stream_run *
     bool failed = stream->report->outcome == RB_OUTCOME_FAILED ||
                   stream->report->outcome == RB_OUTCOME_CANCELLED;
     bool readable = !failed || fault->side == RB_FAULT_DESTINATION;
+    if (failed && strcmp(fault->error.code, "TABLE_LOCKED") == 0) {
+        struct rb_check_item *item = add_item(report, "stream %s", stream->stream->name);
+        item->warning = true;
+        snprintf(item->message, sizeof item->message, "%.900s; a run waits for it",
+                 fault->error.message);
+        return;
+    }
     if (readable) {
         report_readable(run, stream, report);
     }

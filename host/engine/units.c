@@ -207,7 +207,8 @@ static bool wait_for_table(struct rb_run *run, struct rb_stream_run *stream)
 {
     const struct rb_error *error = &stream->report->fault.error;
     int64_t now = rb_clock_ms(), limit_ms = run->pipeline->timeouts.lock_ms;
-    if (strcmp(error->code, "TABLE_LOCKED") != 0) {
+    /* A check only says so. */
+    if (strcmp(error->code, "TABLE_LOCKED") != 0 || run->dry) {
         return false;
     }
     if (stream->locked_since_ms == 0) {
@@ -240,7 +241,8 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
     const struct rb_error *error = &stream->report->fault.error;
     /* Divided streams have committed units in staging, whose snapshot can't be had again: the next
      * run begins them anew. */
-    bool again = is_whole && rb_retry_allowed(error) &&
+    bool is_locked = run->dry && strcmp(error->code, "TABLE_LOCKED") == 0;
+    bool again = is_whole && !is_locked && rb_retry_allowed(error) &&
                  stream->report->attempts <= run->pipeline->resources.max_retries;
     if (again) {
         /* A session that failed takes its snapshot along. */

@@ -91,7 +91,7 @@ int rb_metric_counter(const char *name, int64_t value, struct rb_error *err);
 int rb_metric_gauge(const char *name, double value, struct rb_error *err);
 /* What is done from now on may take long ("merging rows"): the run's progress shows it, until the
  * next batch, the next phase or the end. */
-void rb_phase(const char *text);
+void rb_phase(const char *label);
 
 /* Seconds since some fixed moment; never goes back. */
 double rb_clock_secs(void);

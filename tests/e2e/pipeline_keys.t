@@ -202,8 +202,8 @@ printf '127.0.0.1:%s:*:keeper:p@ss/word\n' "$PG_PORT" >"$TAP_DIR/pgpass"
 chmod 600 "$TAP_DIR/pgpass"
 run_is 0 "PGPASSFILE" "${env[@]}" PGPASSFILE="$TAP_DIR/pgpass" "$RAPIDBYTE" run "$p"
 run_is 3 "PGSSLMODE=require, of a server without TLS" "${env[@]}" PGPASSWORD=p@ss/word PGSSLMODE=require "$RAPIDBYTE" check "$p"
-run_is 2 "no user" env PGHOST=127.0.0.1 "$RAPIDBYTE" run "$p"
-like "$stderr" "'user' is missing.*" "no user: says so"
+run_is 3 "no user" env PGHOST=127.0.0.1 PGPORT="$PG_PORT" PGPASSWORD=wrong "$RAPIDBYTE" check "$p"
+like "$stderr$stdout" "$(id -un)" "no user: it is the system's"
 
 fresh
 STREAMS='- { name: me }'

@@ -78,7 +78,7 @@ static int end_action(struct plan *plan, struct rb_statement *list)
     if (status < 0) {
         return status;
     }
-    if (plan->changes != NULL) {
+    if (plan->changes != NULL || list == NULL) {
         rb_json_str(plan->changes, action);
         return 0;
     }

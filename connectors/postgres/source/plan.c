@@ -175,9 +175,12 @@ static int note_locked(struct rb_source *source, const struct rb_stream_context 
                        const struct rb_table *table, struct rb_error *err)
 {
     struct rb_error why;
+    rb_error_clear(&why);
     int r = undo(source, err);
-    if (r == 0 &&
-        (rb_table_locked(source->planner, table, &why), strcmp(why.code, "TABLE_LOCKED")) == 0) {
+    if (r == 0) {
+        (void)rb_table_locked(source->planner, table, &why);
+    }
+    if (r == 0 && strcmp(why.code, "TABLE_LOCKED") == 0) {
         rb_log(RB_LOG_WARN, "stream '%s': %s; it is looked at when its turn comes",
                context->stream_name, why.message);
     }
