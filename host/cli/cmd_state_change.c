@@ -12,6 +12,7 @@
 #include "host/cli/cursor.h"
 #include "host/cli/job.h"
 #include "host/config/pattern.h"
+#include "host/engine/retry.h"
 #include "host/link/text.h"
 #include "host/state/change.h"
 
@@ -154,6 +155,38 @@ static const struct rb_stream *find_incremental(const struct rb_pipeline *pipeli
     return NULL;
 }
 
+/* The source is asked whether the value is one of the cursor's type: else the next run would fail.
+ * Without an answer it is taken as it is. 0, or the exit code. */
+static int try_cursor(struct command *command, const char *stream, const char *checkpoint_json)
+{
+    struct rb_fault fault;
+    struct rb_observer observer = command->job.observer;
+    observer.stream = NULL; /* it is not run */
+    int status = rb_engine_try_checkpoint(command->job.pipeline, &command->job.options, &observer,
+                                          stream, checkpoint_json, &fault);
+    rb_console_clear(&command->job.console);
+    if (status == 0) {
+        return 0;
+    }
+    if (fault.side == RB_FAULT_SOURCE && rb_retry_may_pass(&fault.error)) {
+        char note[RB_ERROR_MESSAGE_MAX];
+        snprintf(note, sizeof note, "the source was not asked whether it takes the value: %.900s",
+                 fault.error.message);
+        command->job.observer.note(command->job.observer.user, note);
+        return 0;
+    }
+    if (fault.error.status == RB_EDATA) {
+        rb_error_prefix(&fault.error, "the source does not take the value");
+        rb_error_set_hint(&fault.error,
+                          "write it as the column's type is written; 'rapidbyte state "
+                          "show' has the one that is kept");
+        rb_console_error(&command->job.console, NULL, &fault.error);
+        return RB_EXIT_USAGE;
+    }
+    rb_console_error(&command->job.console, rb_fault_side_name(fault.side), &fault.error);
+    return rb_fault_exit_code(&fault);
+}
+
 int rb_cmd_state_set_cursor(const struct rb_cli *cli)
 {
     RB_CLEANUP(command_release) struct command command;
@@ -179,6 +212,10 @@ int rb_cmd_state_set_cursor(const struct rb_cli *cli)
     const struct rb_state_change change = {.stream = name,
                                            .checkpoint_json = rb_buf_str(&checkpoint),
                                            .cursor_field = stream->cursor_field};
+    code = try_cursor(&command, name, rb_buf_str(&checkpoint));
+    if (code != 0) {
+        return code;
+    }
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(FILE_MAX);
     (void)rb_buf_printf(&text, "stream '%s' goes on behind %s = %s", name, stream->cursor_field,
                         value);

@@ -134,3 +134,51 @@ int rb_engine_give_up(const struct rb_pipeline *pipeline, const struct rb_engine
     end_change(&run);
     return status;
 }
+
+static int plan_from(struct rb_run *run, const char *checkpoint_json, struct rb_fault *fault)
+{
+    struct rb_error *err = &fault->error;
+    int status = rb_run_start_session(run, err);
+    if (status == 0) {
+        fault->side = RB_FAULT_SOURCE;
+        status = rb_run_open_one(run, &run->pipeline->source, 0, err);
+    }
+    status = status != 0 ? status : rb_run_expand(run, &fault->side, err);
+    for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
+        status = rb_run_adopt(&run->streams[i], checkpoint_json, strlen(checkpoint_json));
+    }
+    if (status == 0) {
+        fault->side = RB_FAULT_SOURCE;
+        status = rb_run_plan(run, err);
+    }
+    for (size_t i = 0; status == 0 && i < run->n_streams; i++) {
+        if (run->report->streams[i].outcome == RB_OUTCOME_FAILED) {
+            *fault = run->report->streams[i].fault;
+            status = fault->error.status;
+        }
+    }
+    return status;
+}
+
+int rb_engine_try_checkpoint(const struct rb_pipeline *pipeline,
+                             const struct rb_engine_options *options,
+                             const struct rb_observer *observer, const char *stream,
+                             const char *checkpoint_json, struct rb_fault *fault)
+{
+    struct rb_run_report scratch;
+    memset(&scratch, 0, sizeof scratch);
+    struct rb_run run;
+    const char *names[] = {stream};
+    const struct rb_names only = {.items = names, .count = 1};
+    struct rb_engine_options chosen = *options;
+    chosen.only_streams = &only;
+    rb_error_clear(&fault->error);
+    fault->side = RB_FAULT_ENGINE;
+    int status = rb_run_init(&run, pipeline, &chosen, observer, &scratch, &fault->error);
+    status = status != 0 ? status : plan_from(&run, checkpoint_json, fault);
+    if (run.session != NULL && rb_session_is_stopped(run.session)) {
+        fault->side = RB_FAULT_ENGINE;
+    }
+    end_change(&run);
+    return status;
+}

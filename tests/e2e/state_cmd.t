@@ -83,6 +83,13 @@ rm -f "$TAP_DIR"/state.db*
 runs "after set-cursor: a time, by the ledger" "users=0 orders=2"
 run_is 0 "state set-cursor: a negative number" "$RAPIDBYTE" state set-cursor "$p" users -- -5
 runs "after set-cursor: a negative number" "users=5 orders=0"
+run_is 2 "state set-cursor: a value that is none of the cursor's type" "$RAPIDBYTE" state set-cursor "$p" orders yesterday-ish
+like "$stderr" "does not take the value: .*yesterday-ish" "state set-cursor: it is named"
+runs "after a value that was refused: as before" "users=0 orders=0"
+sed '/use: source-postgres/,/config:/s/port: [0-9]*/port: 1/' "$p" >"$TAP_DIR/no_source.yaml"
+run_is 0 "state set-cursor: the source is down" "$RAPIDBYTE" state set-cursor "$TAP_DIR/no_source.yaml" users 5
+like "$stderr" "the source was not asked whether it takes the value" "state set-cursor: the source is down: says so"
+runs "after a value that was not tried" "users=1 orders=0"
 run_is 2 "state set-cursor: no such stream" "$RAPIDBYTE" state set-cursor "$p" nobody 1
 like "$stderr" "no incremental stream 'nobody'" "state set-cursor: named"
 run_is 2 "state set-cursor: an empty value" "$RAPIDBYTE" state set-cursor "$p" users ''
