@@ -235,8 +235,8 @@ int rb_engine_change(const struct rb_pipeline *pipeline, const struct rb_engine_
                      const struct rb_observer *observer, const struct rb_state_change *changes,
                      size_t n_changes, const struct rb_state_key *keys, size_t n_keys,
                      struct rb_fault *fault);
-/* Whether the source takes the Checkpoint as where its stream goes on: plans that stream alone, with
- * it, and reads nothing. A failure's side and text are in `fault`; where that may pass
+/* Whether the source takes the Checkpoint as where its stream goes on: plans that stream alone,
+ * with it, and reads nothing. A failure's side and text are in `fault`; where that may pass
  * (rb_retry_may_pass) nothing is known of the checkpoint. */
 int rb_engine_try_checkpoint(const struct rb_pipeline *pipeline,
                              const struct rb_engine_options *options,
