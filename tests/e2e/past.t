@@ -81,6 +81,10 @@ first replaced_since "$append"
 goes_on replaced_since 'write_mode: replace'
 src_sql "INSERT INTO t VALUES (112, 'y')"
 refused replaced_since "$append" "write_mode replace" "111|111"
+first truncated_since "$append"
+goes_on truncated_since 'write_mode: replace, replace_method: truncate'
+src_sql "INSERT INTO t VALUES (112, 'y')"
+refused truncated_since "$append" "write_mode replace" "111|111"
 
 # The table was dropped and made again: it gets all rows; with rows in it, that is refused.
 first made_anew "$append"
