@@ -153,7 +153,8 @@ def recover(bench, mode, scenario, before, source, loads_before, run, aot):
         if once_more.status != 0 or bench.target() != now:
             raise Broken(f"the key's load is done again: {once_more.status} {bench.target()}, not {now}")
     bench.check_leftovers()
-    bench.check_state()
+    # A key's load that has ended says nothing of cursors: the state takes them when the next load begins.
+    bench.check_state(not mode.keyed)
     if aot:
         check_cache(aot)
 
