@@ -341,16 +341,18 @@ int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_que
     return r;
 }
 
-/* The answers to the three statements of rb_query_run_kept_between. */
-static int collect_between(struct rb_conn *conn, struct rb_buf *ret_described,
+/* The answers to the `n` statements of rb_query_run_kept_between. */
+static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_described,
                            struct rb_query_result *result, struct rb_error *err)
 {
     struct rb_error *own = err;
     int64_t affected = -1;
-    rb_buf_clear(ret_described);
+    if (ret_described) {
+        rb_buf_clear(ret_described);
+    }
     rb_result_clear(result);
     int first = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < n; i++) {
         conn->described = i == 0 ? ret_described : NULL;
         int r = collect(conn, i == 1 ? result : NULL, &affected, own);
         conn->described = NULL;
@@ -381,9 +383,9 @@ int rb_query_run_kept_between(struct rb_conn *conn, const char *before,
     rb_buf_clear(&conn->tx);
     r = put_simple(conn, before);
     r = r < 0 ? r : put_extended(conn, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT);
-    r = r < 0 ? r : put_simple(conn, after);
+    r = r < 0 || !after ? r : put_simple(conn, after);
     r = send_statement(conn, r, err);
-    r = r < 0 ? r : collect_between(conn, ret_described, result, err);
+    r = r < 0 ? r : collect_between(conn, after ? 3 : 2, ret_described, result, err);
     note_kept(conn, i, sql);
     return r;
 }

@@ -100,10 +100,10 @@ int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *
  * connection. */
 int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
                       size_t n_params, struct rb_query_result *result, struct rb_error *err);
-/* As rb_query_run_kept, in one message with two others: `before` and `after` it, each one or
- * several statements without parameters, whose rows are thrown away. When one fails within a
- * transaction those behind it don't run. ret_described (initialised; replaced): the last
- * RowDescription of `before`, as the protocol has it. */
+/* As rb_query_run_kept, in one message with two others: `before` and `after` it (NULL: none), each
+ * one or several statements without parameters, whose rows are thrown away. When one fails within a
+ * transaction those behind it don't run. ret_described (initialised; replaced; NULL: not wanted):
+ * the last RowDescription of `before`, as the protocol has it. */
 int rb_query_run_kept_between(struct rb_conn *conn, const char *before,
                               struct rb_buf *ret_described, const char *sql,
                               const struct rb_query_param *params, size_t n_params,

@@ -326,10 +326,11 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
-/* RB_ELOCKED: the load that the stream is of is another run's now. */
-int rb_dest_taken_over(const struct rb_stream_context *context, struct rb_error *err);
+/* Within a transaction. RB_ELOCKED: the load that the stream is of is another run's now. */
+int rb_dest_check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
+                        struct rb_error *err);
 /* BEGIN of a transaction that writes for the stream's load: until its end rb_dest_end_writers finds
- * it. As rb_dest_taken_over where that is so already. */
+ * it. In the same message as rb_dest_check_claim, so that no row is sent for another run's load. */
 int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
                           struct rb_error *err);
 /* Under the pipeline's lock, before a load is taken: ends the server processes in whose

@@ -262,23 +262,6 @@ static const char *mode_name(const struct rb_stream_context *context)
     return "append";
 }
 
-/* Why a receipt was not written: 1, it is there already, or the load is not this run's. */
-static int check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
-                       struct rb_error *err)
-{
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result claimed;
-    rb_query_result_init(&claimed);
-    if (context->claim[0] == '\0') {
-        return 1;
-    }
-    const char *params[] = {context->load_id, context->claim};
-    int status = rb_dest_query(dest, rb_sql_load_claimed, params, 2, &claimed, err);
-    if (status < 0 || rb_query_bool(&claimed, 0, 0)) {
-        return status < 0 ? status : 1;
-    }
-    return rb_dest_taken_over(context, err);
-}
-
 int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, struct rb_error *err)
 {
     const struct rb_stream_context *context = receipt->context;
@@ -330,7 +313,11 @@ int rb_ledger_record(struct rb_dest *dest, const struct rb_receipt *receipt, str
         rb_error_prefix(err, "the receipt in the ledger");
         return status;
     }
-    return result.n_affected > 0 ? 0 : check_claim(dest, context, err);
+    if (result.n_affected > 0) {
+        return 0;
+    }
+    status = rb_dest_check_claim(dest, context, err);
+    return status < 0 ? status : 1;
 }
 
 /* After COMMIT's answer was lost. */

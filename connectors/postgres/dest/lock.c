@@ -8,7 +8,7 @@
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
-enum { NUMBER_MAX = 24, CLAIM_MAX = 64, TERMINATE_WAIT_MS = 20, TERMINATE_MAX_MS = 10000 };
+enum { NUMBER_MAX = 24, TERMINATE_WAIT_MS = 20, TERMINATE_MAX_MS = 10000 };
 
 static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
 {
@@ -52,17 +52,7 @@ static void writers_number(const char *pipeline, char ret[NUMBER_MAX])
     snprintf(ret, NUMBER_MAX, "%" PRId64, (int64_t)rb_hash_row(text, used));
 }
 
-/* What the statement below fails with when the load has been taken over: a number that is none. */
-#define CLAIM_LOST "22P02"
-
-/* Into the text of a statement goes nothing but what a host makes of hexadecimal digits. */
-static bool is_number(const char *text)
-{
-    size_t len = strlen(text);
-    return len > 0 && len <= CLAIM_MAX && strspn(text, "0123456789abcdef") == len;
-}
-
-int rb_dest_taken_over(const struct rb_stream_context *context, struct rb_error *err)
+static int taken_over(const struct rb_stream_context *context, struct rb_error *err)
 {
     int status = rb_error_set(err, RB_ELOCKED, "LOAD_TAKEN_OVER",
                               "the load is not this run's any more: the session that held the lock "
@@ -73,37 +63,41 @@ int rb_dest_taken_over(const struct rb_stream_context *context, struct rb_error 
     return status;
 }
 
+/* In a transaction, which `before` begins unless it is NULL. */
+static int lock_and_check(struct rb_dest *dest, const char *before,
+                          const struct rb_stream_context *context, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result claimed;
+    rb_query_result_init(&claimed);
+    char number[NUMBER_MAX];
+    writers_number(context->pipeline, number);
+    const char *claim = context->claim[0] != '\0' ? context->claim : NULL;
+    const struct rb_query_param params[] = {
+        rb_query_text_param(context->load_id),
+        rb_query_text_param(claim),
+        rb_query_text_param(number),
+    };
+    int status =
+        before != NULL
+            ? rb_query_run_kept_between(dest->conn, before, NULL, rb_sql_writing_begin, params, 3,
+                                        NULL, &claimed, err)
+            : rb_query_run_kept(dest->conn, rb_sql_writing_begin, params, 3, &claimed, err);
+    bool is_ours = claim == NULL || (status == 0 && rb_query_bool(&claimed, 0, 1));
+    return status < 0 || is_ours ? status : taken_over(context, err);
+}
+
+int rb_dest_check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
+                        struct rb_error *err)
+{
+    return lock_and_check(dest, NULL, context, err);
+}
+
 int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
                           struct rb_error *err)
 {
-    char number[NUMBER_MAX];
-    char sql[512];
-    if (context->load_id[0] == '\0') {
-        return rb_query_exec(dest->conn, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
-    }
-    writers_number(context->pipeline, number);
-    int len = snprintf(
-        sql, sizeof sql,
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared(%s)", number);
-    if (is_number(context->load_id) && is_number(context->claim) && !context->dry_run) {
-        /* In the same message, so that no row is sent for a load that is another run's. A constant
-         * would fail in any case: the planner evaluates it. */
-        snprintf(sql + len, sizeof sql - (size_t)len,
-                 "; SELECT CASE WHEN EXISTS (SELECT FROM " RB_DEST_LEDGER_SCHEMA
-                 ".open_loads WHERE load_id = '%s' AND claim = '%s') THEN 0 ELSE "
-                 "(current_setting('server_version') || ' taken over')::int END",
-                 context->load_id, context->claim);
-    }
-    struct rb_error failure;
-    rb_error_clear(&failure);
-    int status = rb_query_exec(dest->conn, sql, &failure);
-    if (status < 0 && strcmp(failure.sqlstate, CLAIM_LOST) == 0) {
-        return rb_dest_taken_over(context, err);
-    }
-    if (status < 0 && err != NULL) {
-        *err = failure;
-    }
-    return status;
+    static const char begin[] = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    return context->load_id[0] == '\0' ? rb_query_exec(dest->conn, begin, err)
+                                       : lock_and_check(dest, begin, context, err);
 }
 
 static int still_written(const struct rb_query_result *writers, const char *pipeline,
