@@ -176,7 +176,7 @@ static const char *local_time(int64_t unix_ms, char ret[TIME_MAX])
     return ret;
 }
 
-/* What this run would load now, parsed. NULL: no memory. */
+/* What this run would load now, parsed, for earlier loads to be compared with. NULL: no memory. */
 static yyjson_doc *own_document(const struct rb_run *run)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(RB_RUN_JSON_MAX);
@@ -188,7 +188,8 @@ static yyjson_doc *own_document(const struct rb_run *run)
 
 /* What an unfinished load has appended is not appended again: the load goes on by this run. Of a
  * stream that has changed since it can't be said whether the rows are the same. */
-static void leave_appended(struct rb_run *run, struct rb_stream_run *stream, yyjson_val *by)
+static void leave_appended(struct rb_run *run, struct rb_stream_run *stream, yyjson_val *by,
+                           yyjson_val *now)
 {
     const char *load_id = rb_view_str(by, "load_id");
     const char *name = stream->stream->name;
@@ -197,11 +198,9 @@ static void leave_appended(struct rb_run *run, struct rb_stream_run *stream, yyj
     if (load_id == NULL) {
         return;
     }
-    RB_CLEANUP(rb_view_free) yyjson_doc *now = own_document(run);
     yyjson_val *then = yyjson_obj_get(by, "document");
     local_time(at_ms, began);
-    if (yyjson_is_obj(then) &&
-        rb_document_stream_differs(then, yyjson_doc_get_root(now), name, path)) {
+    if (yyjson_is_obj(then) && rb_document_stream_differs(then, now, name, path)) {
         struct rb_error error;
         rb_error_set(&error, RB_ECONFIG, "APPENDED_OTHERWISE",
                      "the load of %s (%s), which did not end, has appended it, and %s has changed "
@@ -234,7 +233,7 @@ static void go_on_after_parts(struct rb_run *run, struct rb_stream_run *stream, 
     }
 }
 
-static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *err)
+static int take_stream(struct rb_run *run, yyjson_val *info, yyjson_val *now, struct rb_error *err)
 {
     const char *name = rb_view_str(info, "stream_name");
     struct rb_stream_run *stream = NULL;
@@ -263,7 +262,7 @@ static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *er
     if (loaded) {
         stream_is_loaded(run, stream, info);
     } else if (rb_view_str(appended, "load_id") != NULL) {
-        leave_appended(run, stream, appended);
+        leave_appended(run, stream, appended, now);
     } else {
         go_on_after_parts(run, stream, info);
     }
@@ -271,13 +270,13 @@ static int take_stream(struct rb_run *run, yyjson_val *info, struct rb_error *er
 }
 
 /* The load that the key names is of this document, and no other. */
-static int check_document(const struct rb_run *run, yyjson_val *root, struct rb_error *err)
+static int check_document(const struct rb_run *run, yyjson_val *root, yyjson_val *now,
+                          struct rb_error *err)
 {
     char path[RB_DOCUMENT_PATH_MAX];
-    RB_CLEANUP(rb_view_free) yyjson_doc *now = own_document(run);
     yyjson_val *then = yyjson_obj_get(root, "document");
     if (run->options->key == NULL || !yyjson_is_obj(then) ||
-        !rb_document_differs(then, yyjson_doc_get_root(now), path)) {
+        !rb_document_differs(then, now, path)) {
         return RB_OK;
     }
     rb_error_set(err, RB_ECONFIG, "KEY_OF_ANOTHER_DOCUMENT",
@@ -320,7 +319,7 @@ static void take_ended(struct rb_run *run)
     }
 }
 
-static int take_load(struct rb_run *run, yyjson_val *root, struct rb_error *err)
+static int take_load(struct rb_run *run, yyjson_val *root, yyjson_val *now, struct rb_error *err)
 {
     const char *load_id = rb_view_str(root, "load_id");
     if (load_id == NULL || strlen(load_id) >= sizeof run->report->load_id) {
@@ -348,14 +347,17 @@ static int take_load(struct rb_run *run, yyjson_val *root, struct rb_error *err)
         run->plan_stale = true;
     }
     int status = rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
-    return status != 0 ? status : check_document(run, root, err);
+    return status != 0 ? status : check_document(run, root, now, err);
 }
 
 static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_error *err)
 {
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
     yyjson_val *root = yyjson_doc_get_root(doc);
-    int status = take_load(run, root, err);
+    /* Only these are compared with it. */
+    bool compares = run->options->key != NULL || yyjson_arr_size(yyjson_obj_get(root, "left")) > 0;
+    RB_CLEANUP(rb_view_free) yyjson_doc *now = compares ? own_document(run) : NULL;
+    int status = take_load(run, root, yyjson_doc_get_root(now), err);
     size_t i, n;
     yyjson_val *item;
     if (status == 0 && yyjson_is_true(yyjson_obj_get(root, "ended"))) {
@@ -371,7 +373,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     }
     yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
     {
-        status = status != 0 ? status : take_stream(run, item, err);
+        status = status != 0 ? status : take_stream(run, item, yyjson_doc_get_root(now), err);
     }
     run->begun = run->begun || status == 0;
     return status;
