@@ -4,7 +4,7 @@
 
 #include "host/engine/engine.h"
 
-static void write_names(struct rb_json *json, const char *key, const struct rb_names *names)
+void rb_context_write_names(struct rb_json *json, const char *key, const struct rb_names *names)
 {
     rb_json_key(json, key);
     if (names->count == 0) {
@@ -240,7 +240,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_member_str(json, "name",
                        stream->source_table != NULL ? stream->source_table : stream->name);
     rb_json_end_object(json);
-    write_names(json, "columns", &stream->columns);
+    rb_context_write_names(json, "columns", &stream->columns);
     rb_json_member_str(json, "where", stream->where);
     write_tables(json, stream);
     write_raw(json, "peer_features", extra->peer_features);

@@ -32,6 +32,9 @@ struct rb_context_extra {
     bool full_refresh; /* whatever the document says: `run --full-refresh` */
 };
 
+/* The member `key`: an array of the names, or null where there are none. */
+void rb_context_write_names(struct rb_json *json, const char *key, const struct rb_names *names);
+
 /* How the stream is written: as the document says, but an incremental stream that appends and is
  * read anew from its start replaces what it appended before, or each row would be there twice. */
 enum rb_write_mode rb_context_write_mode(const struct rb_stream *stream, bool full_refresh);

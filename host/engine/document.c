@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/engine/context.h"
 #include "host/engine/view.h"
 
 /* ---- writing */
@@ -44,19 +45,6 @@ static void write_connector(struct rb_json *json, const struct rb_connector_use 
     rb_json_end_object(json);
 }
 
-static void write_names(struct rb_json *json, const char *key, const struct rb_names *names)
-{
-    if (names->count == 0) {
-        return;
-    }
-    rb_json_key(json, key);
-    rb_json_begin_array(json);
-    for (size_t i = 0; i < names->count; i++) {
-        rb_json_str(json, names->items[i]);
-    }
-    rb_json_end_array(json);
-}
-
 static void write_text(struct rb_json *json, const char *key, const char *text)
 {
     if (text != NULL) {
@@ -78,8 +66,8 @@ static void write_stream(struct rb_json *json, const struct rb_stream *stream)
     write_text(json, "table", stream->source_table);
     write_text(json, "destination_table", stream->destination_table);
     write_text(json, "where", stream->where);
-    write_names(json, "columns", &stream->columns);
-    write_names(json, "primary_key", &stream->primary_key);
+    rb_context_write_names(json, "columns", &stream->columns);
+    rb_context_write_names(json, "primary_key", &stream->primary_key);
     rb_json_member_str(json, "on_data_error", rb_on_data_error_name(stream->on_data_error));
     rb_json_end_object(json);
 }

@@ -212,14 +212,8 @@ gone "nohup, then SIGTERM"
 fresh
 STREAMS='- { name: slow }' pipeline "$p"
 begin "second signal" session src "wait_event = 'PgSleep'"
-python3 -c 'import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-time.sleep(600)' "$TAP_DIR/state.db" >"$TAP_DIR/locked" &
-locker=$!
-at_exit kill "$locker"
-ok "second signal: the state is locked" wait_until "$PATIENCE_S" test -s "$TAP_DIR/locked"
+hold_state
+ok "second signal: the state is locked" wait_until "$PATIENCE_S" state_is_held
 kill -INT "$RUN_PID"
 sleep 1.3
 ok "second signal: the first one's end is waited for" kill -0 "$RUN_PID"
@@ -228,7 +222,7 @@ is "$status" 130 "second signal: exit code"
 cmp_ok "$RUN_TOOK_MS" -lt 500 "second signal: at once"
 diag "second signal: $RUN_TOOK_MS ms"
 ok "second signal: the worker is gone" wait_until 2 is_gone "$worker"
-kill "$locker"
+kill "$STATE_HOLDER"
 again "second signal"
 
 # timeouts.run

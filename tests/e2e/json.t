@@ -114,19 +114,13 @@ one "run, the worker crashes" 6 "d['exit_code'] == 6 and 'crashed' in str(d)"
 
 # A second signal, while somebody holds the state: nothing is left to be told but that.
 started "run, a second signal"
-python3 -c 'import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-time.sleep(600)' "$TAP_DIR/state.db" >"$TAP_DIR/held" &
-locker=$!
-at_exit kill "$locker"
-ok "run, a second signal: the state is locked" wait_until "$PATIENCE_S" test -s "$TAP_DIR/held"
+hold_state
+ok "run, a second signal: the state is locked" wait_until "$PATIENCE_S" state_is_held
 kill -INT "$RUN_PID"
 sleep 1.3
 interrupt INT
 one "run, a second signal" 130 "$FAULT and d['command'] == 'run' and d['pipeline'] == 'test' and d['streams'] == []"
-kill "$locker"
+kill "$STATE_HOLDER"
 
 # A server that says nothing.
 python3 -c 'import socket, sys, time

@@ -122,6 +122,19 @@ fresh() {
     rm -f "$TAP_DIR"/*.db*
 }
 
+# hold_state: a process, STATE_HOLDER, that has state.db locked to be written.
+hold_state() {
+    python3 -c 'import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(600)' "$TAP_DIR/state.db" >"$TAP_DIR/held" &
+    STATE_HOLDER=$!
+    at_exit kill "$STATE_HOLDER"
+}
+
+state_is_held() { [[ -s $TAP_DIR/held ]]; }
+
 # A gate stops statements in one database where they call gate(): close_gate, run something,
 # wait_until … at_gate, do what the test is about, open_gate.
 #
