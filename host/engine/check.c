@@ -244,9 +244,11 @@ static void check_session(struct rb_run *run, struct rb_check_report *report)
     }
     check_delivery(run, report);
     struct rb_check_item *item = add_item(report, "scope");
-    snprintf(item->message, sizeof item->message,
-             "rows, columns and their types move; indexes, foreign keys, triggers, defaults, "
-             "sequences, comments, grants and large objects of the source do not");
+    snprintf(
+        item->message, sizeof item->message,
+        "rows, columns and their types move, and indexes where 'indexes' says so; foreign "
+        "keys, triggers, defaults, sequences, comments, grants and large objects of the source "
+        "do not");
 }
 
 void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
