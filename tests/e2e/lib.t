@@ -80,4 +80,12 @@ read -r other_dir other_port <<<"$stdout"
 is "$status" 130 "an interrupted script says so"
 ok "its server ran on a port" test -n "$other_port"
 not_ok "and is gone with its folder" test -e "$other_dir"
+# What ./setup does not bring, a test does not find.
+if command -v dpkg-query >/dev/null; then
+    sed '/^sqlite3 /d' setup >"$TAP_DIR/setup"
+    run_is 0 "programs: of a ./setup without sqlite3" bash -c 'cd "$1" && "$2/tools/setup-programs" programs' - "$TAP_DIR" "$ROOT"
+    ok "programs: python3 is there" test -x "$TAP_DIR/programs/python3"
+    not_ok "programs: sqlite3 is not" test -e "$TAP_DIR/programs/sqlite3"
+    like "$(command -v sqlite3)" "^$BUILD/programs/" "programs: the tests' own are those of ./setup"
+fi
 done_testing
