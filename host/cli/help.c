@@ -70,9 +70,12 @@ const char rb_help_check[] =
     "connections, the right to read and to write, that streams and cursor columns exist, and that\n"
     "state can be written. Exits with the code that 'run' would when something is not so.\n"
     "\n"
-    "  -o, --output FMT       text (default) or json\n" RUN_OPTIONS COMMON_OPTIONS "\n"
-    "example:\n"
-    "  rapidbyte check pipeline.yaml\n";
+    "  -o, --output FMT       text (default) or json\n"
+    "      --streams A,B, --key KEY, --new, --resume, --full-refresh\n"
+    "                         as of 'run': what that run would do\n" RUN_OPTIONS COMMON_OPTIONS "\n"
+    "examples:\n"
+    "  rapidbyte check pipeline.yaml\n"
+    "  rapidbyte check pipeline.yaml --key night-2026-03-01\n";
 
 const char rb_help_verify[] =
     "usage: rapidbyte verify [OPTION]... PIPELINE.yaml\n"

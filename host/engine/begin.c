@@ -59,6 +59,9 @@ static int write_request(const struct rb_run *run, struct rb_buf *ret)
         rb_run_write_brief(run, &run->streams[i], &json);
     }
     rb_json_end_array(&json);
+    if (run->dry) {
+        rb_json_member_bool(&json, "dry_run", true);
+    }
     rb_json_end_object(&json);
     return rb_json_finish(&json);
 }
@@ -122,9 +125,10 @@ static int reconcile(struct rb_run *run, struct rb_stream_run *stream, yyjson_va
         rb_run_note(run, "stream '%s': the cursor is taken from the destination's ledger%s",
                     spec->name, got == 1 ? "" : ", which is ahead of the state");
         run->plan_stale = true;
-        int status = rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
-                                             ledger_load != NULL ? ledger_load : "",
-                                             spec->cursor_field, NULL, ledger, err);
+        int status = run->dry ? RB_OK
+                              : rb_state_checkpoint_put(run->state, run->pipeline->name, spec->name,
+                                                        ledger_load != NULL ? ledger_load : "",
+                                                        spec->cursor_field, NULL, ledger, err);
         status = status != 0 ? status : RB_FAULT(CURSOR_TAKEN, err);
         if (status != 0) {
             return status;
@@ -346,7 +350,8 @@ static int take_load(struct rb_run *run, yyjson_val *root, yyjson_val *now, stru
         yyjson_get_sint(ended) <= rb_clock_ms() - run->planned_ms + CLOCKS_DIFFER_MS) {
         run->plan_stale = true;
     }
-    int status = rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
+    int status =
+        run->dry ? RB_OK : rb_state_run_set_load(run->state, run->report->run_id, load_id, err);
     return status != 0 ? status : check_document(run, root, now, err);
 }
 

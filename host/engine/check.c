@@ -53,6 +53,7 @@ static void check_state(struct rb_run *run, struct rb_check_report *report)
     struct rb_check_item *item = add_item(report, "state");
     int status = rb_state_open(run->pipeline->state_path, &run->state, &error);
     status = status != 0 ? status : rb_state_probe(run->state, &error);
+    status = status != 0 ? status : rb_state_look_at_lock(run->state, run->pipeline->name, &error);
     if (status != 0) {
         fail_item(report, item, RB_FAULT_ENGINE, &error);
         return;
@@ -152,6 +153,13 @@ static void report_readable(const struct rb_run *run, const struct rb_stream_run
     }
 }
 
+/* What the ledger has of a load that a run would go on with, or of its streams. */
+static void report_loaded(const struct rb_stream_run *stream, struct rb_check_report *report)
+{
+    struct rb_check_item *item = add_item(report, "stream %s", stream->stream->name);
+    snprintf(item->message, sizeof item->message, "already loaded: a run leaves it as it is");
+}
+
 static void report_stream(const struct rb_run *run, const struct rb_stream_run *stream,
                           struct rb_check_report *report)
 {
@@ -166,6 +174,10 @@ static void report_stream(const struct rb_run *run, const struct rb_stream_run *
                  fault->error.message);
         return;
     }
+    if (stream->report->outcome == RB_OUTCOME_ALREADY_LOADED) {
+        report_loaded(stream, report);
+        return;
+    }
     if (readable) {
         report_readable(run, stream, report);
     }
@@ -178,17 +190,55 @@ static void report_stream(const struct rb_run *run, const struct rb_stream_run *
     }
 }
 
-/* As far as a run gets: the plan, and then of each stream a unit that reads no row and is undone.
- */
+static void take_note(void *user, const char *text)
+{
+    struct rb_check_item *item = add_item(user, "load");
+    item->warning = true;
+    snprintf(item->message, sizeof item->message, "%s", text);
+}
+
+/* The load as a run would begin it: the ledger is looked at. False: a run would not begin. */
+static bool check_load(struct rb_run *run, struct rb_check_report *report)
+{
+    struct rb_error error;
+    rb_error_clear(&error);
+    enum rb_fault_side side = RB_FAULT_ENGINE;
+    const struct rb_observer *observer = run->observer;
+    const struct rb_observer notes = {.note = take_note, .user = report};
+    run->observer = &notes;
+    int status = rb_run_plan_early(run, &side, &error);
+    status = status != 0 ? status : rb_run_begin(run, &side, &error);
+    run->observer = observer;
+    if (status != 0) {
+        fail_item(report, add_item(report, "load"), side, &error);
+    }
+    return status == 0;
+}
+
+static bool is_left(const struct rb_run *run)
+{
+    size_t i = 0;
+    while (i < run->n_streams && run->streams[i].report->outcome != RB_OUTCOME_NOT_STARTED) {
+        i++;
+    }
+    return i < run->n_streams;
+}
+
+/* As far as a run gets: the load, the plan, and then of each stream a unit that reads no row and is
+ * undone. */
 static void check_streams(struct rb_run *run, bool destination_ok, struct rb_check_report *report)
 {
     struct rb_error error;
     rb_error_clear(&error);
-    if (rb_run_plan(run, &error) != 0) {
+    bool goes_on = destination_ok && run->dry_runs;
+    if (goes_on && run->state != NULL && !check_load(run, report)) {
+        return;
+    }
+    if (is_left(run) && rb_run_plan(run, &error) != 0) {
         fail_item(report, add_item(report, "streams"), RB_FAULT_SOURCE, &error);
         return;
     }
-    if (destination_ok && run->dry_runs && rb_run_units(run, &error) != 0) {
+    if (goes_on && rb_run_units(run, &error) != 0) {
         fail_item(report, add_item(report, "streams"), RB_FAULT_ENGINE, &error);
     }
     for (size_t i = 0; i < run->n_streams; i++) {

@@ -191,6 +191,15 @@ int rb_state_holder_get(struct rb_state *state, const char *pipeline, struct rb_
     return 0;
 }
 
+int rb_state_look_at_lock(struct rb_state *state, const char *pipeline, struct rb_error *err)
+{
+    struct rb_state_holder self;
+    struct rb_state_holder holder;
+    int status = holder_self(&self, err);
+    int free = status != 0 ? status : rb_state_holder_get(state, pipeline, &holder, err);
+    return free == 0 ? fail_locked(pipeline, &holder, &self, err) : free < 0 ? free : RB_OK;
+}
+
 int rb_state_unlock(struct rb_state *state, const char *pipeline, struct rb_error *err)
 {
     RB_CLEANUP(rb_state_query_release) struct rb_state_query query;

@@ -27,6 +27,8 @@ void rb_state_close(struct rb_state *state);
  * lock whose process is gone (pid and start time, on this host) is taken over: returns 1 then, 0
  * otherwise. Released by unlock or by close. */
 int rb_state_lock(struct rb_state *state, const char *pipeline, struct rb_error *err);
+/* As rb_state_lock, without taking it. */
+int rb_state_look_at_lock(struct rb_state *state, const char *pipeline, struct rb_error *err);
 int rb_state_unlock(struct rb_state *state, const char *pipeline, struct rb_error *err);
 
 /* A run is recorded before anything moves. Texts are copied. connectors_json: an array of {role,

@@ -114,6 +114,13 @@ launch "$RAPIDBYTE" run "$p" --key job
 wait_until "$PATIENCE_S" at_gate src || bail "the run does not come to the gate: $(<"$TAP_STDERR")"
 run_is 7 "state abandon while a run works on it" "$RAPIDBYTE" state abandon "$p" --key job
 like "$stderr" "is being run by process $RUN_PID" "state abandon: refused by process"
+sed 's/state[.]db/elsewhere.db/' "$p" >"$TAP_DIR/engine.yaml"
+for document in "$p" "$TAP_DIR/engine.yaml"; do
+    run_is 7 "check while a run works on it" "$RAPIDBYTE" check "$document" --key job --output json
+    json '[c["message"] for c in d["checks"] if c["fault"]][0]' >"$TAP_DIR/checked"
+    run_is 7 "run while a run works on it" "$RAPIDBYTE" run "$document" --key job --output json
+    is "$(json 'd["fault"]["error"]["message"]')" "$(<"$TAP_DIR/checked")" "while a run works on it: check says the same"
+done
 open_gate src
 finish
 is "$status" 0 "the third attempt" || diag "$stderr"

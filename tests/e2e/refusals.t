@@ -3,51 +3,11 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . tests/lib/pg.sh
 . tests/lib/pipeline.sh
+. tests/lib/agree.sh
 
 pg_start || bail "no PostgreSQL server"
 databases
-p=$TAP_DIR/p.yaml
-pg_sql "CREATE ROLE etl LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE other"
-
-# said: of the answer in JSON, the message (without what `run` says of its lanes) and the exit code.
-said() {
-    python3 -c '
-import json, sys
-a = json.load(sys.stdin)
-faults = [x["fault"] for x in [*a.get("checks", []), *a.get("streams", []), a] if x.get("fault")]
-e = faults[0]["error"] if faults else {"message": "nothing", "details": {}}
-print(a["exit_code"], e["message"], "|", (e.get("details") or {}).get("hint") or "")' <"$TAP_STDOUT" 2>&1
-}
-# held: all that check must not change.
-held() {
-    dst_sql "SELECT (SELECT count(*) FROM pg_class WHERE oid >= 16384), (SELECT count(*) FROM pg_type WHERE oid >= 16384),
-        (SELECT count(*) FROM pg_attribute WHERE attrelid >= 16384), (SELECT string_agg(nspname, ',' ORDER BY 1) FROM pg_namespace WHERE nspname !~ '^pg_')"
-}
-# agree <exit code> <what is said> <name>: of the pipeline in $p, check and then run.
-agree() {
-    local before checked
-    before=$(held)
-    run "$RAPIDBYTE" check --output json "$p"
-    checked=$(said)
-    like "$checked" "^$1 .*$2" "$3: check"
-    is "$(held)" "$before" "$3: check changes nothing"
-    run "$RAPIDBYTE" run --output json "$p"
-    is "$(said)" "$checked" "$3: run says the same"
-}
-# case_of <source SQL> <destination SQL>: both databases anew.
-case_of() {
-    dst_sql "SET client_min_messages = error; RESET ROLE; DROP SCHEMA IF EXISTS raw CASCADE; DROP SCHEMA IF EXISTS _rapidbyte CASCADE;
-        CREATE SCHEMA raw AUTHORIZATION etl; CREATE SCHEMA _rapidbyte; GRANT USAGE, CREATE ON SCHEMA _rapidbyte TO etl; SET search_path = raw; $2" >/dev/null || bail "$2"
-    src_sql "SET client_min_messages = error; DROP SCHEMA IF EXISTS public CASCADE; DROP SCHEMA IF EXISTS two CASCADE; CREATE SCHEMA public; SET search_path = public; $1;
-        GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader" >/dev/null || bail "$1"
-    rm -f "$TAP_DIR"/*.db*
-}
-# document [<role at the destination> [<role at the source>]]
-document() {
-    pipeline "$p"
-    sed -i -e "s/user: postgres, password: postgres, database: dst/user: ${1:-postgres}, password: postgres, database: dst/" \
-        -e "s/user: postgres, password: postgres, database: src/user: ${2:-postgres}, password: postgres, database: src/" "$p"
-}
+agree_roles
 keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 # ---- Keys.

@@ -25,6 +25,8 @@ struct begin {
     struct rb_query_result left;  /* load_leave.sql */
     bool resumed;                 /* it had begun, by this run or for the key, and goes on */
     bool ended;                   /* the key's load has ended: nothing is to be done */
+    bool dry;                     /* a check: all is looked at, and nothing is changed */
+    bool unknown;                 /* of a check: there is no ledger yet */
     size_t dropped;               /* staging tables */
 };
 
@@ -87,7 +89,7 @@ static int open_load(struct begin *begin, const char *names, struct rb_error *er
     const char *params[] = {begin->offered,
                             begin->pipeline,
                             names,
-                            begin->key,
+                            begin->dry ? NULL : begin->key, /* another run would wait for it */
                             text != NULL ? rb_buf_str(&document) : NULL,
                             begin->claim};
     return rb_dest_query(begin->dest, rb_sql_load_open, params, 6, NULL, err);
@@ -95,7 +97,7 @@ static int open_load(struct begin *begin, const char *names, struct rb_error *er
 
 static int resume_load(struct begin *begin, const char *names, struct rb_error *err)
 {
-    const char *id = load_id(begin);
+    const char *id = begin->dry ? NULL : load_id(begin); /* of none: it shows that it may be done */
     const char *params[] = {id, names, begin->claim};
     int status = rb_dest_query(begin->dest, rb_sql_load_resume, params, 3, NULL, err);
     return status < 0 ? status
@@ -120,12 +122,16 @@ static int take_load(struct begin *begin, struct rb_error *err)
         return 0;
     }
     char keep[NUMBER_MAX];
-    const char *leave[] = {begin->pipeline, load_id(begin), milliseconds(begin, "keep_ms", keep)};
+    const char *leave[] = {begin->pipeline, load_id(begin), milliseconds(begin, "keep_ms", keep),
+                           begin->dry ? "false" : "true"};
     /* Before this run's begins: what is given up is not of it. */
-    status = rb_dest_query(dest, rb_sql_load_leave, leave, 3, &begin->left, err);
+    status = rb_dest_query(dest, rb_sql_load_leave, leave, 4, &begin->left, err);
     if (status == 0) {
         status = begin->resumed ? resume_load(begin, rb_buf_str(&names), err)
                                 : open_load(begin, rb_buf_str(&names), err);
+    }
+    if (begin->dry) {
+        return status;
     }
     return status < 0 ? status
                       : rb_ledger_drop_leftovers(dest, begin->pipeline, &begin->dropped, err);
@@ -140,8 +146,8 @@ static int void_gone(struct begin *begin, struct rb_error *err)
     RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
     const char *schema = begin->dest->config.schema;
     int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
-    const char *receipts[] = {load_id(begin), rb_buf_str(&keys), schema};
-    const char *checkpoints[] = {begin->pipeline, rb_buf_str(&keys), schema};
+    const char *receipts[] = {begin->dry ? NULL : load_id(begin), rb_buf_str(&keys), schema};
+    const char *checkpoints[] = {begin->dry ? NULL : begin->pipeline, rb_buf_str(&keys), schema};
     /* A load that begins now has no receipts yet, or they are of this run's own. */
     if (status == 0 && begin->resumed) {
         status = rb_dest_query(begin->dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
@@ -167,6 +173,25 @@ static int begin_load(struct begin *begin, struct rb_error *err)
     status = status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMIT, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "COMMIT", err);
     return status < 0 ? status : RB_FAULT(DEST_BEGIN_COMMITTED, err);
+}
+
+/* What begin_load would find and be refused, without its locks. Rows that others may want are not
+ * touched: the statements are the same, of no load. */
+static int look(struct begin *begin, struct rb_error *err)
+{
+    struct rb_dest *dest = begin->dest;
+    bool exists = false;
+    int status = rb_dest_connect(dest, err);
+    status = status < 0 ? status : rb_ledger_check(dest, &exists, err);
+    status = status < 0 ? status : rb_dest_look_at_lock(dest, begin->pipeline, err);
+    begin->unknown = !exists;
+    if (status < 0 || begin->unknown) {
+        return status;
+    }
+    status = rb_query_exec(dest->conn, "BEGIN", err);
+    status = status < 0 ? status : take_load(begin, err);
+    status = status < 0 ? status : void_gone(begin, err);
+    return status < 0 ? status : rb_query_exec(dest->conn, "ROLLBACK", err);
 }
 
 static void write_raw(struct rb_json *json, const char *name, const struct rb_query_result *result,
@@ -213,7 +238,7 @@ static bool any_incremental(const struct begin *begin)
  * what an unfinished one has appended. */
 static bool has_past(const struct begin *begin)
 {
-    return begin->resumed || begin->left.n_rows > 0 || any_incremental(begin);
+    return !begin->unknown && (begin->resumed || begin->left.n_rows > 0 || any_incremental(begin));
 }
 
 static int write_streams(const struct begin *begin, struct rb_json *ret, struct rb_error *err)
@@ -302,10 +327,11 @@ int rb_dest_begin(void *self, const char *offered, const char *pipeline,
         .request = request,
         .streams = streams,
         .n_streams = n_streams,
+        .dry = rb_json_truth(rb_json_get(request, "dry_run"), false),
     };
     rb_query_result_init(&begin.found);
     rb_query_result_init(&begin.left);
-    int status = begin_load(&begin, err);
+    int status = begin.dry ? look(&begin, err) : begin_load(&begin, err);
     if (status < 0) {
         rb_dest_abort(begin.dest);
         rb_grants_hint(begin.dest, n_streams > 0 ? &streams[0] : NULL, err);

@@ -326,6 +326,8 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+/* As rb_dest_lock_pipeline, without taking it. */
+int rb_dest_look_at_lock(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
 /* Within a transaction. RB_ELOCKED: the load that the stream is of is another run's now. */
 int rb_dest_check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
                         struct rb_error *err);

@@ -10,16 +10,12 @@
 
 enum { NUMBER_MAX = 24, TERMINATE_WAIT_MS = 20, TERMINATE_MAX_MS = 10000 };
 
-static int locked_by(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+/* `holder`: pipeline_holder.sql's row; NULL: it is not known. */
+static int locked_by(const struct rb_query_result *holder, const char *pipeline,
+                     struct rb_error *err)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
-    const char *pid = "unknown";
-    const char *from = "";
-    if (rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0) {
-        pid = rb_query_text(&r, 0, 0);
-        from = rb_query_text(&r, 0, 2);
-    }
+    const char *pid = holder != NULL ? rb_query_text(holder, 0, 0) : "unknown";
+    const char *from = holder != NULL ? rb_query_text(holder, 0, 2) : "";
     int status =
         rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCKED",
                      "pipeline '%s' is being loaded by another run (server process %s%s%s)",
@@ -39,7 +35,17 @@ int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_
     if (status < 0 || rb_query_bool(&r, 0, 0)) {
         return status;
     }
-    return locked_by(dest, pipeline, err);
+    bool known =
+        rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0;
+    return locked_by(known ? &r : NULL, pipeline, err);
+}
+
+int rb_dest_look_at_lock(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    int status = rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, err);
+    return status < 0 || r.n_rows == 0 ? status : locked_by(&r, pipeline, err);
 }
 
 /* What a transaction that writes for the pipeline locks, shared, until its end. Nobody asks for it

@@ -390,22 +390,6 @@ static int truncate(struct unit *unit, struct rb_error *err)
     return status < 0 ? status : RB_FAULT(DEST_TRUNCATED, err);
 }
 
-/* Of a dry run, which has not begun a load: the ledger's newest cursor of the stream, if it is one
- * of the table that is there. */
-static int find_cursor(struct rb_dest *dest, const struct rb_stream_context *stream,
-                       bool *ret_has_cursor, struct rb_error *err)
-{
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
-    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    rb_query_result_init(&ledger);
-    int status = rb_ledger_write_keys(stream, 1, &keys, err);
-    const char *params[] = {"", stream->pipeline, dest->config.schema, rb_buf_str(&keys), "-1"};
-    status =
-        status < 0 ? status : rb_dest_query(dest, rb_sql_ledger_streams, params, 5, &ledger, err);
-    *ret_has_cursor = status == 0 && rb_query_text(&ledger, 0, 4) != NULL;
-    return status;
-}
-
 /* Rows that are in the table already, and would be added again. */
 static int check_past(struct unit *unit, struct rb_error *err)
 {
@@ -416,13 +400,7 @@ static int check_past(struct unit *unit, struct rb_error *err)
         return 0;
     }
     bool has_cursor = !rb_json_is_absent(rb_json_get(context->cursor_info, "last_value"));
-    int status = 0;
-    if (unit->dest->dry && context->sync_mode == RB_CONTEXT_INCREMENTAL) {
-        status = find_cursor(unit->dest, context, &has_cursor, err);
-    }
-    status = status < 0 ? status
-                        : rb_dest_check_past(unit->dest, context, &unit->target, has_cursor,
-                                             &foreign, err);
+    int status = rb_dest_check_past(unit->dest, context, &unit->target, has_cursor, &foreign, err);
     if (status == 0 && foreign && unit->dest->dry) {
         rb_json_str(&unit->changes,
                     "rows are added to rows that no load of this pipeline put there");

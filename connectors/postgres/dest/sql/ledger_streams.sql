@@ -3,6 +3,7 @@
 -- and the parts that were committed before it; the newest committed checkpoint that the pipeline ($2) has of it, of whatever load, for
 -- the table that is there now; and, of a table to be appended whole, the newest unfinished load that did so (with $5: not longer ago than so
 -- many milliseconds; NULL: whenever; negative: none), when that began (milliseconds since 1970), its rows and its document.
+-- What it says of tables that are gone is void: a run has written that down already (ledger_void_*.sql), a check does not.
 -- Where rows are added, a checkpoint from before the table was loaded as a whole says nothing: rows beyond it are there.
 SELECT r.*, k.checkpoint, k.load_id, a.load_id, a.started, a.rows, a.document
   FROM json_array_elements($4::json) WITH ORDINALITY AS e (stream, at)
@@ -13,10 +14,11 @@ SELECT r.*, k.checkpoint, k.load_id, a.load_id, a.started, a.rows, a.document
  CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE mode <> 'checkpoint') > 0, sum(l.rows), sum(bytes), count(*) FILTER (WHERE mode = 'checkpoint')
           FROM _rapidbyte.loads AS l WHERE l.load_id = $1 AND l.stream = s.name AND l.target = s.target AND l.visible
+           AND s.oid IS NOT NULL AND (l.target_oid IS NULL OR l.ledger_oid <> ledger.oid OR l.target_oid = s.oid)
        ) AS r
   LEFT JOIN LATERAL (
         SELECT l.checkpoint, l.load_id, l.seq FROM _rapidbyte.loads AS l
-         WHERE l.pipeline = $2 AND l.stream = s.name AND l.visible AND l.checkpoint IS NOT NULL
+         WHERE l.pipeline = $2 AND l.stream = s.name AND l.visible AND l.checkpoint IS NOT NULL AND s.oid IS NOT NULL
            AND (l.target = '' OR (l.target = s.target AND (l.target_oid IS NULL OR l.ledger_oid <> ledger.oid OR l.target_oid = s.oid)))
          ORDER BY l.seq DESC LIMIT 1
        ) AS newest ON true
