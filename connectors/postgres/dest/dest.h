@@ -34,10 +34,13 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool ledger_ready;
-    bool dry;              /* what happens is in one transaction, which is rolled back */
-    struct rb_buf changes; /* of the last dry run: what a run would alter, a JSON array */
-    bool wants_temporary;  /* a temporary table was asked for */
-    bool schema_ready;     /* it was there; forgotten after a failure */
+    bool dry;                   /* what happens is in one transaction, which is rolled back */
+    struct rb_buf changes;      /* of the last dry run: what a run would alter, a JSON array */
+    bool wants_temporary;       /* a temporary table was asked for */
+    bool schema_ready;          /* it was there; forgotten after a failure */
+    bool ledger_asked;          /* of dry runs: whether it is there, in this session */
+    bool has_made;              /* of dry runs: a new table, in this session */
+    bool usual_asked, is_usual; /* dry_usual.sql */
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
     double connect_secs;                                   /* of the last rb_dest_connect */
@@ -313,6 +316,14 @@ struct rb_swap {
  * old one from being locked, it is tried again, as often as limits.max_retries says. */
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
                     const struct rb_swap *swap, struct rb_error *err);
+
+/* ---- dry.c */
+
+/* Of a dry run, outside of a transaction: whether the stream's table is not there, and the
+ * catalogue says that it could be made, and filled, as a table was that this session has made
+ * before. False says nothing. */
+int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *context,
+                        const struct rb_columns *columns, bool *ret, struct rb_error *err);
 
 /* ---- index.c */
 
