@@ -81,4 +81,33 @@ dst_sql 'CREATE EVENT TRIGGER strict ON ddl_command_end EXECUTE FUNCTION raw.str
 STREAMS=$two write_mode=append document etl
 refuses 'no table b' "an event trigger"
 dst_sql 'DROP EVENT TRIGGER strict'
+
+# ---- Tables that a swap would replace: one like each is not made either.
+case_of "$(for i in {10..39}; do echo "${plain/ a / t$i };"; done)" "$(for i in {10..39}; do echo "${plain/ a / t$i };"; done) CREATE UNIQUE INDEX ON t20 (id)"
+STREAMS='- { match: "*" }' write_mode=replace document
+made 'CREATE TABLE _rapidbyte.s_'
+run_is 0 "thirty tables to replace: check" "$RAPIDBYTE" check "$p"
+made 'CREATE TABLE _rapidbyte.s_'
+is "$MADE" 1 "thirty tables to replace: one like it is made"
+run_is 0 "thirty tables to replace: run" "$RAPIDBYTE" run "$p"
+case_of "$plain; CREATE TABLE b (v float8)" "SET ROLE etl; $plain; CREATE TABLE b (v float8)"
+dst_sql 'REVOKE USAGE ON TYPE float8 FROM PUBLIC'
+STREAMS=$two write_mode=replace document etl
+refuses 'permission denied for type' "a type that the role may not use, replaced"
+dst_sql 'GRANT USAGE ON TYPE float8 TO PUBLIC'
+case_of "$plain; CREATE TABLE b (unloved int)" "$plain; CREATE TABLE b (unloved int); ALTER TABLE a OWNER TO etl; ALTER TABLE b OWNER TO etl;
+    CREATE FUNCTION strict() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN
+    IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() JOIN pg_attribute ON attrelid = objid WHERE attname = ''unloved'') THEN RAISE ''unloved''; END IF; END'"
+dst_sql 'CREATE EVENT TRIGGER strict ON ddl_command_end EXECUTE FUNCTION raw.strict()'
+STREAMS=$two write_mode=replace document etl
+refuses unloved "an event trigger, replaced"
+dst_sql 'DROP EVENT TRIGGER strict'
+case_of "$plain; CREATE TABLE b (id int, w int)" "CREATE FUNCTION mine(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; $plain;
+    CREATE TABLE b (id int, w int, x int GENERATED ALWAYS AS (raw.mine(id)) STORED); ALTER TABLE a OWNER TO etl; ALTER TABLE b OWNER TO etl"
+dst_sql 'REVOKE EXECUTE ON FUNCTION raw.mine FROM PUBLIC'
+STREAMS=$two write_mode=replace document etl
+run "$RAPIDBYTE" check --output json "$p"
+checked=$(words)
+run "$RAPIDBYTE" run --output json "$p"
+is "$(words)" "$checked" "a column that is computed: check and run say the same"
 done_testing

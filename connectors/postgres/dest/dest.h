@@ -40,6 +40,7 @@ struct rb_dest {
     bool schema_ready;          /* it was there; forgotten after a failure */
     bool ledger_asked;          /* of dry runs: whether it is there, in this session */
     bool has_made;              /* of dry runs: a new table, in this session */
+    bool has_staged;            /* of dry runs: a table like one to be replaced, in this session */
     bool usual_asked, is_usual; /* dry_usual.sql */
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
@@ -324,6 +325,12 @@ int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *contex
  * before. False says nothing. */
 int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *context,
                         const struct rb_columns *columns, bool *ret, struct rb_error *err);
+
+/* Of a dry run, in a transaction: whether a staging table like `old` could be made, and filled with
+ * these columns, as one was that this session has made before. False says nothing. */
+int rb_dry_proves_staging(struct rb_dest *dest, const struct rb_stream_context *context,
+                          const struct rb_columns *columns, const struct rb_target *old, bool *ret,
+                          struct rb_error *err);
 
 /* ---- index.c */
 

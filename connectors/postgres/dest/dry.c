@@ -74,16 +74,38 @@ static int is_usual(struct rb_dest *dest, bool *ret, struct rb_error *err)
     return status;
 }
 
+static bool fails_on_errors(const struct rb_stream_context *context)
+{
+    return strcmp(rb_json_text(rb_json_get(context->policies, "on_data_error"), "fail"), "fail") ==
+           0;
+}
+
+int rb_dry_proves_staging(struct rb_dest *dest, const struct rb_stream_context *context,
+                          const struct rb_columns *columns, const struct rb_target *old, bool *ret,
+                          struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    *ret = false;
+    if (!dest->has_staged || !fails_on_errors(context) || !are_plain(columns)) {
+        return 0;
+    }
+    const char *oid = old->oid;
+    int status = is_usual(dest, ret, err);
+    status = status < 0 || !*ret ? status : rb_dest_query(dest, rb_sql_dry_like, &oid, 1, &r, err);
+    *ret = *ret && status == 0 && rb_query_bool(&r, 0, 0);
+    return status;
+}
+
 int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *context,
                         const struct rb_columns *columns, bool *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
     const char *table = context->destination_table;
-    const char *policy = rb_json_text(rb_json_get(context->policies, "on_data_error"), "fail");
     *ret = false;
-    if (!dest->has_made || context->write_mode == RB_CONTEXT_UPSERT ||
-        strcmp(policy, "fail") != 0 || !is_name(table) || !are_plain(columns)) {
+    if (!dest->has_made || context->write_mode == RB_CONTEXT_UPSERT || !fails_on_errors(context) ||
+        !is_name(table) || !are_plain(columns)) {
         return 0;
     }
     bool usual = false;

@@ -30,6 +30,7 @@ struct unit {
     char staging[RB_DEST_STAGING_NAME];
     struct rb_json changes; /* of a dry run: into dest->changes */
     bool pending;           /* of a dry run: the table would be altered before rows come */
+    bool proved;            /* of a dry run: the staging table is not made, since it could be */
     bool swap;      /* the rows go into staging, which takes the table's place before COMMIT */
     bool staged;    /* the rows go into staging, which rb_publish puts in place */
     int64_t number; /* of what is committed next, in the ledger */
@@ -227,12 +228,19 @@ static int settle_target(struct unit *unit, const char *schema, const char *tabl
 static int tell_swap(struct unit *unit, struct rb_error *err)
 {
     struct rb_dest *dest = unit->dest;
-    struct rb_mapping mapping;
-    int status = dest->ledger_ready ? 0 : rb_dest_make_schema(dest, RB_DEST_LEDGER_SCHEMA, err);
-    return status < 0
-               ? status
-               : rb_evolve(&unit->evolution, dest->config.schema, unit->context->destination_table,
-                           &unit->columns, &unit->target, &unit->changes, &mapping, err);
+    struct rb_mapping mapping = {.n = 0};
+    int status = rb_dry_proves_staging(dest, unit->context, &unit->columns, &unit->target,
+                                       &unit->proved, err);
+    if (status == 0 && !unit->proved && !dest->ledger_ready) {
+        status = rb_dest_make_schema(dest, RB_DEST_LEDGER_SCHEMA, err);
+    }
+    size_t told = dest->changes.len;
+    status = status < 0 ? status
+                        : rb_evolve(&unit->evolution, dest->config.schema,
+                                    unit->context->destination_table, &unit->columns, &unit->target,
+                                    &unit->changes, &mapping, err);
+    unit->proved = unit->proved && dest->changes.len == told && !mapping.any_cast;
+    return status;
 }
 
 /* In the open transaction: a staging table for the swap at its end. */
@@ -243,9 +251,11 @@ static int stage_for_swap(struct unit *unit, struct rb_error *err)
     if (status == 0 && dest->dry) {
         status = tell_swap(unit, err);
     }
-    status = status < 0 ? status
-                        : rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key,
-                                        unit->staging, &unit->before, err);
+    if (status < 0 || unit->proved) {
+        return status;
+    }
+    status = rb_swap_stage(dest, &unit->target, &unit->columns, unit->primary_key, unit->staging,
+                           &unit->before, err);
     status = status < 0 ? status : RB_FAULT(DEST_STAGING_CREATED, err);
     return status < 0
                ? status
@@ -456,7 +466,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     if (status == 0 && keeps && unit->target.exists) {
         status = truncate(unit, err);
     }
-    return status < 0 ? status : settle_target(unit, schema, table, err);
+    return status < 0 || unit->proved ? status : settle_target(unit, schema, table, err);
 }
 
 /* In the transaction of the next part: the table as it is now. */
@@ -532,6 +542,7 @@ static int finish(struct unit *unit, const struct rb_load *load, bool ended, str
 {
     if (unit->dest->dry) {
         unit->dest->has_made |= unit->evolution.original[0] == '\0';
+        unit->dest->has_staged |= unit->swap && !unit->pending;
         return rb_query_exec(unit->dest->conn, "ROLLBACK", err);
     }
     struct rb_receipt receipt = {
@@ -656,7 +667,8 @@ static int write_part(struct unit *unit, bool has_batch, bool *ret_ended, struct
     }
     int status = unit->total.parts == 0 ? prepare(unit, err) : prepare_next(unit, err);
     if (has_batch && status == 0) {
-        status = unit->pending ? pass_batches(unit, &load, err) : rb_load_run(&load, err);
+        status = unit->pending || unit->proved ? pass_batches(unit, &load, err)
+                                               : rb_load_run(&load, err);
     }
     if (status == 0) {
         add_up(&unit->total, &load);
