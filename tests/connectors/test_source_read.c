@@ -55,6 +55,15 @@ static void put_prepared(const char *const *values, size_t n)
     rb_pgscript_answer(&peer.says, values, n, 'T');
 }
 
+/* The snapshot's, those for locking, and the savepoint. */
+static void put_settings(void)
+{
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_complete(&peer.says, "SET");
+    rb_pgscript_done(&peer.says, "SAVEPOINT", 'T');
+}
+
 /* All up to COPY: a table public.t (id int4 not null) with a primary key. `planned`: the catalogue
  * is known already. */
 static void put_table_as(bool planned)
@@ -69,18 +78,15 @@ static void put_table_as(bool planned)
         "f",  NULL, "-1",      "1.42.1",          "1"};
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_complete(&peer.says, "BEGIN");
-    rb_pgscript_complete(&peer.says, "SET");
-    rb_pgscript_done(&peer.says, "SAVEPOINT", 'T');
+    put_settings();
     if (!planned) {
         put_prepared(t, sizeof t / sizeof *t);
         put_prepared(c, sizeof c / sizeof *c);
     }
-    /* What locks it, and in one message with it: whether it has changed. */
-    rb_pgscript_complete(&peer.says, "SET");
+    /* What locks it, and with it: whether it has changed. */
     rb_pgscript_message(&peer.says, 'T', described, sizeof described - 1);
     rb_pgscript_done(&peer.says, "SELECT 0", 'T');
     put_prepared(unchanged, 1);
-    rb_pgscript_done(&peer.says, "SET", 'T');
 }
 
 static void put_table(void)
@@ -98,12 +104,21 @@ static void put_rows(size_t n_rows, size_t per_message)
         assert_int_equal(rb_buf_append_be32(&data, (uint32_t)i * 7), 0);
     }
     assert_int_equal(rb_buf_append_be16(&data, 0xffff), 0);
+    rb_pgscript_complete(&peer.says, "SET");
     rb_pgscript_copy(&peer.says, 'H', 1);
     for (size_t pos = 0; pos < data.len; pos += per_message) {
         size_t n = data.len - pos < per_message ? data.len - pos : per_message;
         rb_pgscript_message(&peer.says, 'd', data.data + pos, n);
     }
     rb_buf_release(&data);
+}
+
+/* The COPY, and the lock given back in the same message. */
+static void put_end(const char *tag)
+{
+    rb_pgscript_message(&peer.says, 'c', "", 0);
+    rb_pgscript_complete(&peer.says, tag);
+    rb_pgscript_done(&peer.says, "ROLLBACK", 'T');
 }
 
 /* The result of a read from the script's beginning; free() it. */
@@ -154,8 +169,7 @@ static void rows_in_pieces(void **state)
         rb_buf_clear(&peer.says);
         put_table();
         put_rows(3, per_message);
-        rb_pgscript_message(&peer.says, 'c', "", 0);
-        rb_pgscript_done(&peer.says, "COPY 3", 'T');
+        put_end("COPY 3");
         for (size_t piece = 1; piece < 50; piece += 7) {
             rb_double_reset();
             char *result = read_unit(piece);
@@ -172,8 +186,7 @@ static void says_the_statements_it_should(void **state)
     (void)state;
     put_table();
     put_rows(0, 100);
-    rb_pgscript_message(&peer.says, 'c', "", 0);
-    rb_pgscript_done(&peer.says, "COPY 0", 'T');
+    put_end("COPY 0");
     char *result = read_unit(0);
     static const char *const said[] = {
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -198,8 +211,7 @@ static void what_the_plan_found_is_not_asked_for(void **state)
     static const char catalogue[] = "row_security_active";
     put_table_as(true);
     put_rows(3, 100);
-    rb_pgscript_message(&peer.says, 'c', "", 0);
-    rb_pgscript_done(&peer.says, "COPY 3", 'T');
+    put_end("COPY 3");
     char *result = read_unit_of(planned_json, 0);
     assert_non_null(strstr(result, "\"records_read\":3,\"bytes_read\":30"));
     check_values(3);
@@ -231,8 +243,7 @@ static void a_server_that_hangs_up_is_never_an_end(void **state)
     put_table();
     size_t start = peer.says.len;
     put_rows(3, 12);
-    rb_pgscript_message(&peer.says, 'c', "", 0);
-    rb_pgscript_done(&peer.says, "COPY 3", 'T');
+    put_end("COPY 3");
     size_t whole = peer.says.len;
     for (size_t len = start; len < whole; len++) {
         rb_double_reset();
@@ -251,8 +262,7 @@ static void rows_that_do_not_add_up_are_an_error(void **state)
     (void)state;
     put_table();
     put_rows(3, 100);
-    rb_pgscript_message(&peer.says, 'c', "", 0);
-    rb_pgscript_done(&peer.says, "COPY 4", 'T');
+    put_end("COPY 4");
     char *result = read_unit(0);
     assert_non_null(strstr(result, "it sent 4 rows, 3 arrived"));
     free(result);
@@ -263,8 +273,7 @@ static void a_missing_table_is_named(void **state)
     (void)state;
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_complete(&peer.says, "BEGIN");
-    rb_pgscript_complete(&peer.says, "SET");
-    rb_pgscript_done(&peer.says, "SAVEPOINT", 'T');
+    put_settings();
     rb_pgscript_message(&peer.says, '1', "", 0);
     rb_pgscript_describe(&peer.says, 13);
     rb_pgscript_done(&peer.says, "SELECT 0", 'T');
@@ -279,8 +288,7 @@ static void every_byte_changed_does_no_harm(void **state)
     (void)state;
     put_table();
     put_rows(2, 12);
-    rb_pgscript_message(&peer.says, 'c', "", 0);
-    rb_pgscript_done(&peer.says, "COPY 2", 'T');
+    put_end("COPY 2");
     for (size_t pos = 0; pos < peer.says.len; pos++) {
         rb_double_reset();
         peer.says.data[pos] ^= 0x81;

@@ -18,7 +18,8 @@
 /* The first 19 bytes of COPY's binary form: signature, flags, length of the header's extension. */
 extern const uint8_t rb_copy_binary_header[19];
 
-/* `sql` by simple query. The server answers with CopyOutResponse, or its error comes back. */
+/* `sql` by simple query; statements without rows may stand before the COPY and after it. The server
+ * answers with CopyOutResponse, or its error comes back. */
 int rb_copy_out_begin(struct rb_conn *conn, const char *sql, struct rb_error *err);
 /* 0: the payload of the next CopyData message, in the receive buffer, borrowed until the next call
  * with `conn`; a row may be cut anywhere between two of them. 1: the COPY ended well and the server

@@ -45,6 +45,7 @@ int rb_copy_out_begin(struct rb_conn *conn, const char *sql, struct rb_error *er
 /* CopyDone came: CommandComplete and ReadyForQuery are left, or an error. */
 static int finish(struct rb_conn *conn, struct rb_error *err)
 {
+    bool has_rows = false; /* the first to complete is the COPY */
     for (;;) {
         struct rb_wire_message m;
         int r = rb_wire_receive(conn, &m, err);
@@ -53,7 +54,10 @@ static int finish(struct rb_conn *conn, struct rb_error *err)
         }
         switch (m.type) {
         case 'C':
-            conn->copy_rows = rb_wire_tag_count(&m);
+            if (!has_rows) {
+                conn->copy_rows = rb_wire_tag_count(&m);
+                has_rows = true;
+            }
             break;
         case 'E':
             return rb_wire_sync(conn, rb_wire_error(conn, &m, err), err);

@@ -225,6 +225,28 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
     return run(conn, r, NULL, err);
 }
 
+int rb_query_parse(struct rb_conn *conn, const char *const *sqls, size_t n, const char *after,
+                   struct rb_error *err)
+{
+    int64_t affected = -1;
+    int r = check_idle(conn, err);
+    if (r < 0) {
+        return r;
+    }
+    rb_buf_clear(&conn->tx);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = put_parse(conn, "", sqls[i], NULL, NULL, 0);
+    }
+    r = r < 0 ? r : put_sync(conn);
+    r = r < 0 || !after ? r : put_simple(conn, after);
+    r = run(conn, r, NULL, err);
+    if (after == NULL || !rb_conn_is_usable(conn)) {
+        return r;
+    }
+    int r_after = collect(conn, NULL, &affected, r < 0 ? NULL : err);
+    return r < 0 ? r : r_after;
+}
+
 /* The statement `name` ("": unnamed), which is parsed first unless `sql` is NULL. */
 static int put_extended(struct rb_conn *conn, const char *name, const char *sql,
                         const struct rb_query_param *params, size_t n_params,

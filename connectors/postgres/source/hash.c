@@ -79,7 +79,7 @@ static int answer(struct rb_source *source, const struct rb_stream_context *cont
     if (status < 0) {
         return status;
     }
-    status = rb_select_check_where(conn, table, context->where, err);
+    status = rb_select_check_where(conn, table, context->where, NULL, err);
     if (status < 0) {
         rb_content_release(&source->content);
         return status;

@@ -38,14 +38,18 @@ static int build_select(const struct rb_table *table, struct rb_buf *sql, struct
     return r < 0 ? r : rb_buf_append_str(sql, " LIMIT 0");
 }
 
-static int build_lock(const struct rb_table *table, int64_t lock_timeout_ms, struct rb_buf *sql,
-                      struct rb_error *err)
+int rb_lock_settings(int64_t lock_timeout_ms, struct rb_buf *ret, struct rb_error *err)
 {
     bool less = lock_timeout_ms > 0 && lock_timeout_ms < RB_LOCK_TRY_MS;
-    int r = rb_buf_printf(sql, "SET LOCAL lock_timeout = %" PRId64 "; SET LOCAL jit = off; ",
-                          less ? lock_timeout_ms : RB_LOCK_TRY_MS);
-    r = r < 0 ? r : build_select(table, sql, err);
+    int r = rb_buf_printf(ret, "SET LOCAL lock_timeout = %" PRId64 "; SET LOCAL jit = off; %s",
+                          less ? lock_timeout_ms : RB_LOCK_TRY_MS, rb_sql_savepoint);
     return r < 0 ? no_memory(err) : 0;
+}
+
+const char *rb_lock_settings_back(bool own_sql)
+{
+    return own_sql ? "SET LOCAL lock_timeout TO DEFAULT"
+                   : "SET LOCAL lock_timeout TO DEFAULT; SET LOCAL jit TO DEFAULT";
 }
 
 /* One field of a RowDescription; false where it ends too early. */
@@ -147,7 +151,7 @@ static int pause_for(struct rb_conn *conn, struct rb_error *err)
 }
 
 static int take(struct rb_conn *conn, const struct rb_table *table, const char *before,
-                const char *name, bool own_sql, struct rb_error *err)
+                const char *name, const char *after, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf described = RB_BUF_INIT(DESCRIPTION_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
@@ -157,9 +161,6 @@ static int take(struct rb_conn *conn, const struct rb_table *table, const char *
     struct rb_query_param params[] = {rb_query_text_param(oid), rb_query_text_param(name)};
     bool is_plain = table->kind == 'r' && !table->has_children;
     const char *sql = is_plain ? rb_sql_rewritten_plain : rb_sql_rewritten;
-    /* What the operator runs, he runs under his own settings. */
-    const char *after = own_sql ? "SET LOCAL lock_timeout TO DEFAULT"
-                                : "SET LOCAL lock_timeout TO DEFAULT; SET LOCAL jit TO DEFAULT";
     int r = rb_query_run_kept_between(conn, before, &described, sql, params, 2, after, &rows, err);
     if (r < 0) {
         return r;
@@ -168,13 +169,14 @@ static int take(struct rb_conn *conn, const struct rb_table *table, const char *
     return changed || !is_same(table, &described) ? refuse(changed ? changed : name, err) : 0;
 }
 
-int rb_table_lock(struct rb_conn *conn, const struct rb_table *table, int64_t lock_timeout_ms,
-                  int64_t wait_ms, bool own_sql, struct rb_error *err)
+int rb_table_lock(struct rb_conn *conn, const struct rb_table *table, int64_t wait_ms,
+                  const char *after, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf before = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     double end = rb_clock_secs() + (double)wait_ms / 1000;
-    int r = build_lock(table, lock_timeout_ms, &before, err);
+    int r = build_select(table, &before, err);
+    r = r < 0 ? no_memory(err) : 0;
     r = r < 0 ? r : rb_quote_qualified(&name, table->schema, table->name, err);
     if (r < 0) {
         return r;
@@ -182,7 +184,7 @@ int rb_table_lock(struct rb_conn *conn, const struct rb_table *table, int64_t lo
     struct rb_error own;
     for (;;) {
         rb_error_clear(&own);
-        r = take(conn, table, rb_buf_str(&before), rb_buf_str(&name), own_sql, &own);
+        r = take(conn, table, rb_buf_str(&before), rb_buf_str(&name), after, &own);
         bool locked = r < 0 && strcmp(own.sqlstate, lock_not_available) == 0;
         if (!locked || (wait_ms >= 0 && rb_clock_secs() >= end)) {
             break;

@@ -15,6 +15,7 @@ enum {
     BLOCK_BYTES = 8192,
     UNIT_BLOCKS_MIN = 1024, /* 8 MiB: below that, another connection costs more than it brings */
     UNITS_MAX = 256,
+    SETTINGS_MAX = 1024,
     PLAN_MAX_BYTES = 4 * 1024 * 1024,   /* of one stream, for its readers */
     ANSWER_BYTES = 512 * 1024,          /* at which the answer ends; the host asks again */
     PLANS_MAX_BYTES = 48 * 1024 * 1024, /* of all streams: the host keeps them */
@@ -243,6 +244,7 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
 
 static int begin(struct rb_source *source, struct rb_snapshot *ret, struct rb_error *err)
 {
+    RB_CLEANUP(rb_buf_release) struct rb_buf settings = RB_BUF_INIT(SETTINGS_MAX);
     int r = rb_source_await_release(source, err);
     if (!source->planner) {
         r = rb_conn_open(&source->config, &source->planner, err);
@@ -255,7 +257,8 @@ static int begin(struct rb_source *source, struct rb_snapshot *ret, struct rb_er
     r = r < 0 ? r : RB_FAULT(SOURCE_PLAN_BEGUN, err);
     r = r < 0 ? r : rb_snapshot_export(source->planner, ret, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_EXPORTED, err);
-    return r < 0 ? r : rb_query_exec(source->planner, rb_sql_plan_settings, err);
+    r = r < 0 ? r : rb_lock_settings(source->config.lock_timeout_ms, &settings, err);
+    return r < 0 ? r : rb_query_exec(source->planner, rb_buf_str(&settings), err);
 }
 
 /* Under the snapshot that the plan was begun with. */

@@ -40,7 +40,9 @@ struct reading {
     int64_t part_rows, part_bytes; /* of the stream, where this one began */
     double part_ends_secs;         /* when it is due; 0: by rows or bytes alone */
     double emit_secs;
-    bool is_text; /* a column is cast: the bytes are not those the destination sends */
+    const char *release; /* SQL that gives the table's lock back */
+    bool released;       /* the table's lock, by the message that had the COPY */
+    bool is_text;        /* a column is cast: the bytes are not those the destination sends */
 };
 
 static void reading_release(struct reading *reading)
@@ -104,7 +106,7 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
         r = rb_snapshot_identify(source->reader, ret, err);
     }
     r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_IMPORT, err);
-    r = r < 0 ? r : rb_snapshot_begin(source->reader, ret->id, err);
+    r = r < 0 ? r : rb_snapshot_begin(source->reader, ret->id, source->config.lock_timeout_ms, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_SNAPSHOT_IMPORTED, err);
     if (r == 0) {
         source->reader_snapshot = *ret;
@@ -114,10 +116,15 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
 
 /* The next unit of this instance may be long from now: whoever waits for the table must not, nor
  * the destination, when it is the one that waits. A snapshot of its own ends with the unit. */
-static void release_locks(struct rb_source *source, struct rb_conn *conn)
+static const char *release_sql(const struct rb_source *source, const struct rb_conn *conn)
 {
     bool keeps = conn != source->reader || *source->reader_snapshot.id != '\0';
-    int r = rb_query_send(conn, keeps ? rb_sql_rollback_to : rb_sql_rollback, NULL, 0, NULL);
+    return keeps ? rb_sql_rollback_to : rb_sql_rollback;
+}
+
+static void release_locks(struct rb_source *source, struct rb_conn *conn)
+{
+    int r = rb_query_send(conn, release_sql(source, conn), NULL, 0, NULL);
     if (r == 0) {
         source->releasing = conn;
     } else {
@@ -344,6 +351,23 @@ static int receive_rows(struct reading *reading, struct rb_error *err)
     }
 }
 
+/* Puts the COPY together with what costs no message of its own: settings before it, and the release
+ * of the lock where nothing else is read of the table. */
+static int build_copy(struct reading *reading, const struct rb_select *select, struct rb_buf *ret,
+                      struct rb_error *err)
+{
+    const char *before = reading->stream.before_copy;
+    reading->stream.before_copy = NULL;
+    reading->released = !reading->stream.has_cursor;
+    int room = before ? rb_buf_printf(ret, "%s; ", before) : 0;
+    int r = room < 0 ? 0 : rb_select_copy(select, ret, err);
+    if (room == 0 && r == 0 && reading->released) {
+        room = rb_buf_printf(ret, "; %s", reading->release);
+    }
+    return room < 0 ? rb_error_set(err, room, "OUT_OF_MEMORY", "no room for the statement's text")
+                    : r;
+}
+
 /* The rows of one COPY. `order` NULL: as they come. */
 static int copy_rows(struct reading *reading, const char *condition, const char *order,
                      struct rb_error *err)
@@ -358,7 +382,7 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
         .order = order,
         .none = reading->context->dry_run,
     };
-    int r = rb_select_copy(&select, &sql, err);
+    int r = build_copy(reading, &select, &sql, err);
     if (r < 0) {
         return r;
     }
@@ -430,6 +454,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
         return r;
     }
     reading->conn = conn;
+    reading->release = release_sql(source, conn);
     r = rb_source_stream_open(source, conn, context, snapshot, true, &reading->stream, err);
     r = r < 0 ? r : prepare_arrow(reading, context, err);
     r = r < 0 ? r : prepare_parts(reading, err);
@@ -481,6 +506,8 @@ int rb_source_read(void *self, const struct rb_stream_context *context, struct r
                                                                        : &source->reader);
         return r;
     }
-    release_locks(source, reading.conn);
+    if (!reading.released) {
+        release_locks(source, reading.conn);
+    }
     return 0;
 }

@@ -142,24 +142,29 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
                              err);
 }
 
-static int parse_alone(struct rb_conn *conn, const struct rb_table *table, const char *before,
-                       const char *where, const char *after, struct rb_error *err)
+static int build_alone(const struct rb_table *table, const char *before, const char *where,
+                       const char *after, struct rb_buf *ret, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
-    int r = no_memory(rb_buf_append_str(&sql, "SELECT"), err);
-    r = r < 0 ? r : rb_select_from(table, "", &sql, err);
-    r = r < 0 ? r : no_memory(rb_buf_printf(&sql, " AND %s%s\n%s", before, where, after), err);
-    return r < 0 ? r : rb_query_prepare(conn, "", rb_buf_str(&sql), NULL, 0, err);
+    int r = no_memory(rb_buf_append_str(ret, "SELECT"), err);
+    r = r < 0 ? r : rb_select_from(table, "", ret, err);
+    return r < 0 ? r : no_memory(rb_buf_printf(ret, " AND %s%s\n%s", before, where, after), err);
 }
 
 int rb_select_check_where(struct rb_conn *conn, const struct rb_table *table, const char *where,
-                          struct rb_error *err)
+                          const char *after, struct rb_error *err)
 {
+    RB_CLEANUP(rb_buf_release) struct rb_buf round = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf square = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     if (!*where) {
         return 0;
     }
-    int r = parse_alone(conn, table, "(", where, ")", err);
-    r = r < 0 ? r : parse_alone(conn, table, "(ARRAY[", where, "])[1]", err);
+    int r = build_alone(table, "(", where, ")", &round, err);
+    r = r < 0 ? r : build_alone(table, "(ARRAY[", where, "])[1]", &square, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *sqls[] = {rb_buf_str(&round), rb_buf_str(&square)};
+    r = rb_query_parse(conn, sqls, 2, after, err);
     if (r < 0) {
         if (err && err->category == RB_CATEGORY_SCHEMA) {
             err->status = r = RB_ECONFIG;

@@ -38,9 +38,9 @@ int rb_select_range(const char *range, struct rb_buf *ret, struct rb_error *err)
  * extended protocol, which takes one statement only. PostgreSQL's grammar nests brackets in pairs,
  * so text that closes the round bracket it stands in can't also be valid in a square one: what
  * passes both can't leave its place in the COPY. A new line before the closing bracket ends a `--`
- * comment.
+ * comment. `after`: as of rb_query_parse.
  */
 int rb_select_check_where(struct rb_conn *conn, const struct rb_table *table, const char *where,
-                          struct rb_error *err);
+                          const char *after, struct rb_error *err);
 
 #endif

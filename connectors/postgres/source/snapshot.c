@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/lock.h"
 #include "gen/connectors/postgres/source/sql.h"
+
+enum { STATEMENT_MAX = 1024 };
 
 static void copy(char *out, size_t cap, const char *text)
 {
@@ -51,16 +54,20 @@ static bool is_snapshot_id(const char *id)
            strspn(id, "0123456789ABCDEFabcdef-") == strlen(id);
 }
 
-int rb_snapshot_begin(struct rb_conn *conn, const char *id, struct rb_error *err)
+int rb_snapshot_begin(struct rb_conn *conn, const char *id, int64_t lock_timeout_ms,
+                      struct rb_error *err)
 {
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(STATEMENT_MAX);
     if (*id && !is_snapshot_id(id)) {
         return rb_error_set(err, RB_ECONNECTOR, "BAD_SNAPSHOT",
                             "'%.80s' is not the id of a snapshot", id);
     }
-    char sql[256];
-    snprintf(sql, sizeof sql, "%s%s%s%s; %s", rb_sql_begin,
-             *id ? "; SET TRANSACTION SNAPSHOT '" : "", id, *id ? "'" : "", rb_sql_savepoint);
-    int r = rb_query_exec(conn, sql, err);
+    if (rb_buf_printf(&sql, "%s%s%s%s; ", rb_sql_begin, *id ? "; SET TRANSACTION SNAPSHOT '" : "",
+                      id, *id ? "'" : "") < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
+    int r = rb_lock_settings(lock_timeout_ms, &sql, err);
+    r = r < 0 ? r : rb_query_exec(conn, rb_buf_str(&sql), err);
     if (r < 0 && *id) {
         /* The exporting session is gone: undefined_object, or up to PostgreSQL 15
          * invalid_parameter_value. The next try plans anew. Neither class may be repeated as it

@@ -23,10 +23,10 @@ struct rb_snapshot {
 int rb_snapshot_identify(struct rb_conn *conn, struct rb_snapshot *ret, struct rb_error *err);
 /* Within a transaction: exports its snapshot; fills in id, xmin and in_recovery. */
 int rb_snapshot_export(struct rb_conn *conn, struct rb_snapshot *ret, struct rb_error *err);
-/* Begins a read-only, repeatable-read transaction with a savepoint `rapidbyte`, under the snapshot
- * `id` unless it is "".
- * RB_ECONNECTOR for an id that is not one. */
-int rb_snapshot_begin(struct rb_conn *conn, const char *id, struct rb_error *err);
+/* Begins a read-only, repeatable-read transaction under the snapshot `id`, unless it is "", with
+ * rb_lock_settings. RB_ECONNECTOR for an id that is not one. */
+int rb_snapshot_begin(struct rb_conn *conn, const char *id, int64_t lock_timeout_ms,
+                      struct rb_error *err);
 
 /* As the value of Plan's `snapshot`. */
 void rb_snapshot_write(const struct rb_snapshot *snapshot, struct rb_json *json);

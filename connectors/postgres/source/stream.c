@@ -59,14 +59,18 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
 }
 
 /* Streams in several units are divided under one snapshot: a unit waits for its lock here. The host
- * tries the others again, while other streams have their turn. */
-static int lock(const struct rb_source *source, const struct rb_table *table, struct rb_conn *conn,
-                const struct rb_stream_context *context, struct rb_error *err)
+ * tries the others again, while other streams have their turn. What the operator runs, he runs
+ * under his own settings; where the COPY comes next, they come back with it. */
+static int lock(const struct rb_source *source, const struct rb_stream_context *context,
+                struct rb_conn *conn, struct rb_source_stream *stream, struct rb_error *err)
 {
+    const struct rb_table *table = &stream->tables.items[0];
     int64_t timeout_ms = source->config.lock_timeout_ms;
     int64_t all_ms = timeout_ms > 0 ? timeout_ms : -1;
-    bool own_sql = !*context->where && table->kind != 'v';
-    return rb_table_lock(conn, table, timeout_ms, context->unit_count > 1 ? all_ms : 0, own_sql,
+    const char *back = rb_lock_settings_back(!*context->where && table->kind != 'v');
+    bool copy_next = !*context->where && context->sync_mode == RB_CONTEXT_FULL_REFRESH;
+    stream->before_copy = copy_next ? back : NULL;
+    return rb_table_lock(conn, table, context->unit_count > 1 ? all_ms : 0, copy_next ? NULL : back,
                          err);
 }
 
@@ -103,9 +107,10 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 ? r
               : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
-    r = r < 0 || !to_read ? r : lock(source, table, conn, context, err);
-    ret->touched = *context->where != '\0';
-    r = r < 0 ? r : rb_select_check_where(conn, table, context->where, err);
+    r = r < 0 || !to_read ? r : lock(source, context, conn, ret, err);
+    /* Parsing it locks the table. */
+    const char *release = to_read ? NULL : rb_sql_rollback_to;
+    r = r < 0 ? r : rb_select_check_where(conn, table, context->where, release, err);
     if (r == 0 && context->sync_mode == RB_CONTEXT_CDC) {
         r = rb_error_set(err, RB_ECONFIG, "UNSUPPORTED", "sync_mode cdc is not supported");
     }

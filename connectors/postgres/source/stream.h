@@ -14,7 +14,8 @@ struct rb_source_stream {
     struct rb_columns columns; /* chosen */
     bool has_cursor;
     struct rb_cursor cursor;
-    bool touched;            /* the table was, so that it is locked */
+    bool touched;            /* for the cursor the table was, so that it is locked */
+    const char *before_copy; /* statements that are still due; NULL: none; static */
     struct rb_buf condition; /* of the incremental rule */
     struct rb_buf above;     /* of those rows, the ones that move the cursor */
 };
