@@ -76,9 +76,9 @@ int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, st
 int rb_cursor_check_leaves(struct rb_cursor *cursor, struct rb_conn *conn, const char *condition,
                            struct rb_error *err);
 /* Under the same snapshot: finds the new cursor and puts it, with what the next run needs, into a
- * source checkpoint. It never goes back, nor to NULL. */
+ * source checkpoint. It never goes back, nor to NULL. `above`: as rb_cursor_condition wrote it. */
 int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,
-                         const struct rb_snapshot *snapshot, const char *stream, int64_t n_records,
-                         int64_t n_bytes, struct rb_error *err);
+                         const struct rb_snapshot *snapshot, const char *above, const char *stream,
+                         int64_t n_records, int64_t n_bytes, struct rb_error *err);
 
 #endif

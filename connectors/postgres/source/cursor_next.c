@@ -12,7 +12,9 @@
 #include "rapidbyte/host.h"
 
 struct next {
-    bool has_newest;
+    bool has_newest, has_bounds;
+    uint64_t xmin;        /* of the snapshot */
+    bool quiet;           /* it shows all that ever began */
     struct rb_buf newest; /* text */
     struct rb_cursor_literal literal;
     struct rb_query_result seen;
@@ -21,7 +23,7 @@ struct next {
 
 static void next_init(struct next *next)
 {
-    next->has_newest = false;
+    *next = (struct next){0};
     next->newest = RB_BUF_INIT(RB_CURSOR_TEXT_MAX);
     next->value_json = RB_BUF_INIT(RB_CURSOR_RESUME_MAX);
     next->resume_json = RB_BUF_INIT(RB_CURSOR_RESUME_MAX);
@@ -38,36 +40,36 @@ static void next_release(struct next *next)
     rb_query_result_release(&next->seen);
 }
 
-/* Replaces the newest by the text of the largest cursor above the last one, if there is one. */
-static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, struct next *next,
-                       struct rb_error *err)
+/* Replaces the newest by the text of the largest cursor above the last one, if there is one; with
+ * it come the bounds of the snapshot, which are asked for alone otherwise. */
+static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, const char *above,
+                       struct next *next, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
-    RB_CLEANUP(rb_cursor_literal_release) struct rb_cursor_literal literal;
     rb_query_result_init(&rows);
-    rb_cursor_literal_init(&literal);
     const char *e = rb_buf_str(&cursor->expression);
     /* The cast stands outside: ORDER BY would take it for the column otherwise. */
-    int r = rb_buf_printf(&sql, "SELECT newest::pg_catalog.text FROM (SELECT %s AS newest", e);
+    int r = rb_buf_printf(
+        &sql,
+        "SELECT newest::pg_catalog.text, txid_snapshot_xmin(txid_current_snapshot()), "
+        "txid_snapshot_xmax(txid_current_snapshot()) FROM (SELECT %s AS newest",
+        e);
     r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, cursor->where, &sql, err);
-    if (r == 0 && cursor->has_last) {
-        r = rb_cursor_quote(cursor->kind, conn, rb_buf_str(&cursor->last), -1, &literal, err);
-        if (r == 0 && rb_buf_printf(&sql, " AND %s > %s", e, rb_buf_str(&literal.last)) < 0) {
-            r = rb_cursor_no_memory(err);
-        }
-    }
     if (r < 0) {
         return r;
     }
     /* Not max(): uuid has none, and an index serves this as well. */
-    if (rb_buf_append_str(&sql, " AND ") < 0 || rb_cursor_below_ceiling(cursor, conn, &sql) < 0 ||
-        rb_buf_printf(&sql, " ORDER BY %s DESC LIMIT 1) t", e) < 0) {
+    if (rb_buf_printf(&sql, " AND %s ORDER BY %s DESC LIMIT 1) t", above, e) < 0) {
         return rb_cursor_no_memory(err);
     }
     r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, &rows, err);
     const char *found = r < 0 ? NULL : rb_query_text(&rows, 0, 0);
-    if (found) {
+    if (found && cursor->table->has_xmin) {
+        next->has_bounds = true;
+        r = rb_cursor_bounds(&rows, 1, &next->xmin, &next->quiet, err);
+    }
+    if (r == 0 && found) {
         next->has_newest = true;
         rb_buf_clear(&next->newest);
         r = rb_buf_append_str(&next->newest, found);
@@ -191,14 +193,14 @@ int rb_cursor_write_point(const struct rb_cursor *cursor, const struct rb_snapsh
     return 0;
 }
 
-static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, struct next *next,
-                     uint64_t *ret_xmin, struct rb_error *err)
+static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, const char *above,
+                     struct next *next, struct rb_error *err)
 {
     if (rb_buf_append(&next->newest, cursor->last.data, cursor->last.len) < 0) {
         return rb_cursor_no_memory(err);
     }
     next->has_newest = cursor->has_last;
-    int r = find_newest(cursor, conn, next, err);
+    int r = find_newest(cursor, conn, above, next, err);
     if (r == 0 && next->has_newest) {
         r = rb_cursor_quote(cursor->kind, conn, rb_buf_str(&next->newest),
                             cursor->lookback_full ? -1 : cursor->lookback, &next->literal, err);
@@ -206,28 +208,26 @@ static int find_next(const struct rb_cursor *cursor, struct rb_conn *conn, struc
     if (r < 0 || !cursor->table->has_xmin) {
         return r;
     }
-    bool quiet = false;
-    r = rb_cursor_snapshot(conn, ret_xmin, &quiet, err);
-    return r < 0 || quiet ? r
-                          : rb_cursor_find_seen(cursor, conn, rb_buf_str(&next->literal.low),
-                                                *ret_xmin, &next->seen, err);
+    r = next->has_bounds ? 0 : rb_cursor_snapshot(conn, &next->xmin, &next->quiet, err);
+    return r < 0 || next->quiet ? r
+                                : rb_cursor_find_seen(cursor, conn, rb_buf_str(&next->literal.low),
+                                                      next->xmin, &next->seen, err);
 }
 
 int rb_cursor_checkpoint(const struct rb_cursor *cursor, struct rb_conn *conn,
-                         const struct rb_snapshot *snapshot, const char *stream, int64_t n_records,
-                         int64_t n_bytes, struct rb_error *err)
+                         const struct rb_snapshot *snapshot, const char *above, const char *stream,
+                         int64_t n_records, int64_t n_bytes, struct rb_error *err)
 {
     RB_CLEANUP(next_release) struct next next;
     next_init(&next);
-    uint64_t xmin = 0;
-    int r = find_next(cursor, conn, &next, &xmin, err);
+    int r = find_next(cursor, conn, above, &next, err);
     if (r < 0) {
         return r;
     }
     struct rb_cursor_point point = {
         .last = next.has_newest ? rb_buf_str(&next.newest) : NULL,
         .micros = next.literal.micros,
-        .xmin = xmin,
+        .xmin = next.xmin,
         .seen = &next.seen,
     };
     r = rb_cursor_write_point(cursor, snapshot, &point, &next.value_json, &next.resume_json, err);

@@ -32,7 +32,13 @@ int rb_cursor_snapshot(struct rb_conn *conn, uint64_t *ret_xmin, bool *ret_quiet
     if (r < 0) {
         return r;
     }
-    const char *xmin = rb_query_text(&rows, 0, 0), *xmax = rb_query_text(&rows, 0, 1);
+    return rb_cursor_bounds(&rows, 0, ret_xmin, ret_quiet, err);
+}
+
+int rb_cursor_bounds(const struct rb_query_result *rows, size_t column, uint64_t *ret_xmin,
+                     bool *ret_quiet, struct rb_error *err)
+{
+    const char *xmin = rb_query_text(rows, 0, column), *xmax = rb_query_text(rows, 0, column + 1);
     if (!xmin || !xmax || !rb_cursor_parse_xid(xmin, ret_xmin)) {
         return rb_error_set(err, RB_EPROTOCOL, "PROTOCOL_VIOLATION",
                             "the server gave no number for its oldest transaction");

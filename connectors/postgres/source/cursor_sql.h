@@ -17,6 +17,10 @@ bool rb_cursor_parse_xid(const char *text, uint64_t *ret);
  * is visible, for no transaction was open. */
 int rb_cursor_snapshot(struct rb_conn *conn, uint64_t *ret_xmin, bool *ret_quiet,
                        struct rb_error *err);
+/* The same of the first row of another query, where they are two columns from `column` on, texts of
+ * txid_snapshot_xmin and txid_snapshot_xmax. RB_EPROTOCOL. */
+int rb_cursor_bounds(const struct rb_query_result *rows, size_t column, uint64_t *ret_xmin,
+                     bool *ret_quiet, struct rb_error *err);
 
 /* A cursor's value as SQL. */
 struct rb_cursor_literal {

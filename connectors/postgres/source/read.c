@@ -465,7 +465,8 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
     waited = rb_conn_receive_secs(conn) - waited;
     bool keeps_cursor = reading->stream.has_cursor && !context->dry_run;
     if (r == 0 && keeps_cursor) {
-        r = rb_cursor_checkpoint(&reading->stream.cursor, conn, snapshot, context->stream_name,
+        r = rb_cursor_checkpoint(&reading->stream.cursor, conn, snapshot,
+                                 rb_buf_str(&reading->stream.above), context->stream_name,
                                  rb_decoder_rows(reading->decoder),
                                  rb_decoder_bytes(reading->decoder), err);
         r = r < 0 ? r : RB_FAULT(SOURCE_CHECKPOINTED, err);
