@@ -270,6 +270,15 @@ static int parse_version(const char *text)
     return part[0] >= 10 ? part[0] * 10000 + part[1] : part[0] * 10000 + part[1] * 100 + part[2];
 }
 
+/* A database in SQL_ASCII knows no characters: it gives and takes bytes, which need not be UTF-8.
+ * Under another client_encoding it would refuse those that are not. */
+static int take_bytes_as_they_are(struct rb_conn *conn, struct rb_error *err)
+{
+    return strcmp(conn->server_encoding, "SQL_ASCII") == 0
+               ? rb_query_exec(conn, "SET client_encoding = 'SQL_ASCII'", err)
+               : 0;
+}
+
 static int prepare_session(struct rb_conn *conn, struct rb_error *err)
 {
     conn->server_version = parse_version(conn->server_version_text);
@@ -277,6 +286,10 @@ static int prepare_session(struct rb_conn *conn, struct rb_error *err)
         return rb_error_set(
             err, RB_ECONFIG, "SERVER_TOO_OLD", "the server is PostgreSQL %s; 12 or newer is needed",
             *conn->server_version_text ? conn->server_version_text : "of an unknown version");
+    }
+    int r = take_bytes_as_they_are(conn, err);
+    if (r < 0) {
+        return r;
     }
     if (conn->server_version >= 170000) {
         return rb_query_exec(conn, rb_sql_session_17, err);

@@ -2,9 +2,9 @@
  * One connection to a PostgreSQL server (protocol 3.0), over the host's network imports.
  *
  * The settings that decide how values, literals and names read are fixed for every session, among
- * them client_encoding UTF8, DateStyle ISO, IntervalStyle postgres, TimeZone UTC, lc_monetary C,
- * extra_float_digits 3, bytea_output hex, array_nulls on and search_path pg_catalog. Every name in
- * SQL of ours is therefore qualified.
+ * them client_encoding UTF8 (SQL_ASCII where the database is), DateStyle ISO, IntervalStyle
+ * postgres, TimeZone UTC, lc_monetary C, extra_float_digits 3, bytea_output hex, array_nulls on and
+ * search_path pg_catalog. Every name in SQL of ours is therefore qualified.
  */
 #ifndef RB_CONNECTORS_POSTGRES_COMMON_CONN_H
 #define RB_CONNECTORS_POSTGRES_COMMON_CONN_H

@@ -96,18 +96,22 @@ static int fill(struct rb_conn *conn, size_t need, struct rb_error *err)
     return 0;
 }
 
+/* Keeps the value of a ParameterStatus whose name is `name`, cut to the room there is. */
+static void note(const struct rb_wire_message *m, const char *name, char *ret, size_t cap)
+{
+    size_t len = strlen(name) + 1;
+    if (m->len > len && memcmp(m->body, name, len) == 0) {
+        size_t n = strnlen((const char *)m->body + len, m->len - len);
+        n = n < cap ? n : cap - 1;
+        memcpy(ret, m->body + len, n);
+        ret[n] = '\0';
+    }
+}
+
 static void note_parameter(struct rb_conn *conn, const struct rb_wire_message *m)
 {
-    static const char version[] = "server_version";
-    if (m->len <= sizeof version || memcmp(m->body, version, sizeof version) != 0) {
-        return;
-    }
-    size_t n = strnlen((const char *)m->body + sizeof version, m->len - sizeof version);
-    if (n >= sizeof conn->server_version_text) {
-        n = sizeof conn->server_version_text - 1;
-    }
-    memcpy(conn->server_version_text, m->body + sizeof version, n);
-    conn->server_version_text[n] = '\0';
+    note(m, "server_version", conn->server_version_text, sizeof conn->server_version_text);
+    note(m, "server_encoding", conn->server_encoding, sizeof conn->server_encoding);
 }
 
 static int receive_any(struct rb_conn *conn, struct rb_wire_message *ret, struct rb_error *err)

@@ -247,6 +247,21 @@ static int push(struct insert *insert, const char *before, int64_t first, int64_
     return status;
 }
 
+/* The server names the parameter that it can't take, "$3" at the end whatever its language; which
+ * column that is, we know. Arrays share the last one. */
+static void name_parameter(const struct insert *insert, struct rb_error *err)
+{
+    const char *at = err != NULL ? strrchr(err->detail, '$') : NULL;
+    unsigned long number = at != NULL ? strtoul(at + 1, NULL, 10) : 0;
+    const struct rb_columns *columns = &insert->run->columns;
+    for (size_t i = 0; number > 0 && i < columns->n; i++) {
+        number -= element_type(&columns->items[i]) != NULL;
+        if (number == 0) {
+            rb_error_prefix(err, "column \"%s\"", columns->items[i].name);
+        }
+    }
+}
+
 static int pull(struct insert *insert, struct rb_error *err)
 {
     struct rb_loading *run = insert->run;
@@ -255,6 +270,9 @@ static int pull(struct insert *insert, struct rb_error *err)
     int64_t rows = 0;
     double start = rb_clock_secs();
     int status = rb_query_pull(conn, &rows, err);
+    if (status < 0) {
+        name_parameter(insert, err);
+    }
     double secs = rb_clock_secs() - start;
     insert->in_step = secs > soon_secs || rb_conn_notices(conn) != notices;
     run->load->flush_secs += secs;
