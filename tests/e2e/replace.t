@@ -12,6 +12,48 @@ src_sql "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users S
 pg_as_owner mkdir "$PG_DIR/tablespace"
 pg_sql "CREATE TABLESPACE other LOCATION '$PG_DIR/tablespace'"
 
+# Tables that have one thing each: the long questions are asked of a table only where something of it can have an answer.
+declare -A only=(
+    [plain]="" [key]="REFERENCES raw.other" [serial]="DEFAULT 0, n serial" [identity]=", n bigint GENERATED ALWAYS AS IDENTITY"
+    [unique]="UNIQUE" [storage]=", CHECK (id > 0)"
+    [trigger]="; CREATE TRIGGER g BEFORE UPDATE ON raw.one_trigger FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    [policy]="; CREATE POLICY y ON raw.one_policy USING (id < 10)"
+    [security]="; ALTER TABLE raw.one_security ENABLE ROW LEVEL SECURITY" [forced]="; ALTER TABLE raw.one_forced FORCE ROW LEVEL SECURITY"
+    [view]="; CREATE VIEW raw.reads AS SELECT id FROM raw.one_view" [owner]="; ALTER TABLE raw.one_owner OWNER TO single"
+    [grant]="; GRANT SELECT ON raw.one_grant TO single" [column]="; GRANT SELECT (id) ON raw.one_column TO single"
+    [option]="; ALTER TABLE raw.one_option SET (fillfactor = 70)" [toast]="; ALTER TABLE raw.one_toast SET (toast.autovacuum_vacuum_threshold = 77)"
+    [replica]="; ALTER TABLE raw.one_replica REPLICA IDENTITY FULL" [comment]="; COMMENT ON TABLE raw.one_comment IS 'c'"
+    [target]="; ALTER TABLE raw.one_target ALTER id SET STATISTICS 77" [distinct]="; ALTER TABLE raw.one_distinct ALTER id SET (n_distinct = 5)"
+    [index]="; CREATE INDEX its_name ON raw.one_index (id)" [statistics]="; CREATE STATISTICS raw.its_statistics ON id, name FROM raw.one_statistics"
+)
+dst_sql "CREATE ROLE single; CREATE SCHEMA raw; GRANT ALL ON SCHEMA raw TO single; CREATE TABLE raw.other (id int PRIMARY KEY);
+    INSERT INTO raw.other SELECT generate_series(1, 1000)"
+STREAMS=
+for one in "${!only[@]}"; do
+    if [[ ${only[$one]} == \;* ]]; then
+        dst_sql "CREATE TABLE raw.one_$one (name text, id int)${only[$one]}"
+    else
+        dst_sql "CREATE TABLE raw.one_$one (name text, id int ${only[$one]})"
+    fi
+    STREAMS+="- { name: one_$one, table: users }"$'\n'
+done
+# Of raw.one_<name>, as pg_dump tells it, and what it leaves out.
+one() {
+    "$PG_BIN/pg_dump" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres --schema-only --schema=raw -t "raw.one_$1" -t raw.reads dst |
+        grep -v -e '^.restrict' -e '^.unrestrict'
+    dst_sql "SELECT oid, stxname FROM pg_statistic_ext WHERE stxrelid = 'raw.one_$1'::regclass" | cut -d '|' -f 2
+}
+for one in "${!only[@]}"; do one "$one" >"$TAP_DIR/one_$one"; done
+pipeline "$p"
+before=$(dst_sql "SELECT 'raw.one_plain'::regclass::oid")
+run_is 0 "replace of tables with one thing each" "$RAPIDBYTE" run "$p"
+isnt "$(dst_sql "SELECT 'raw.one_plain'::regclass::oid")" "$before" "they are other tables"
+for one in "${!only[@]}"; do
+    one "$one" >"$TAP_DIR/after"
+    is "$(diff "$TAP_DIR/one_$one" "$TAP_DIR/after")" "" "replace keeps what a table has: $one"
+done
+dst_sql "SET client_min_messages = error; DROP SCHEMA raw CASCADE"
+
 # A table with everything: it is the same after a replace, as pg_dump and the catalogue see it.
 dst_sql <<'SQL' || bail "the table can't be made"
 CREATE ROLE reader; CREATE ROLE intern; CREATE ROLE keeper;
@@ -44,6 +86,7 @@ CREATE VIEW raw.v2 WITH (security_barrier = true) AS SELECT v.id, u.name FROM ra
 GRANT SELECT ON raw.v2 TO reader; CREATE MATERIALIZED VIEW raw.m AS SELECT * FROM raw.v2;
 ALTER TABLE raw.users OWNER TO keeper;
 DO $$ BEGIN PERFORM setval('raw.users_ident_seq', 42); END $$;
+CREATE TABLE raw.fourth (id int, name text);
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO intern; ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO intern;
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
 CREATE TABLE raw.second (id int, name text) USING heap2; ALTER TABLE raw.second REPLICA IDENTITY FULL;
@@ -59,7 +102,8 @@ everything() {
 
 STREAMS='- { name: users }
 - { name: second, table: users }
-- { name: third, table: users }' pipeline "$p"
+- { name: third, table: users }
+- { name: fourth, table: users }' pipeline "$p"
 everything >"$TAP_DIR/before"
 for method in "a first time" "a second time"; do
     run_is 0 "replace, $method" "$RAPIDBYTE" run "$p"

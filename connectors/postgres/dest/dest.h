@@ -141,7 +141,11 @@ struct rb_target {
 
 void rb_target_init(struct rb_target *target);
 void rb_target_release(struct rb_target *target);
-/* Looks up schema.table. RB_ESCHEMA when it is something that can't be written. */
+/* Looks up schema.table, all but its columns. RB_ESCHEMA when it is something that can't be
+ * written. */
+int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_target *target, struct rb_error *err);
+/* The same with its columns. */
 int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err);
 /* CREATE TABLE from the stream's columns, with this primary key (an array of names, or absent). */

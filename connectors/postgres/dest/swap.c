@@ -40,8 +40,34 @@ static int find_known(struct rb_dest *dest, const struct rb_query_result *blocke
     return status;
 }
 
-int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
-                  struct rb_error *err)
+/* Which of the long statements have something to say, as swap_parts.sql knows it. */
+struct parts {
+    bool any_blocker; /* swap_blockers.sql, swap_capture.sql */
+    bool any_setting; /* swap_restore.sql */
+    bool any_name;    /* swap_rename.sql */
+};
+
+/* `fresh`: the OID of the new table; NULL: there is none yet. */
+static int ask_parts(struct rb_dest *dest, const char *old, const char *fresh, struct parts *ret,
+                     struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *params[] = {old, fresh};
+    int status = rb_dest_query(dest, rb_sql_swap_parts, params, 2, &r, err);
+    *ret = (struct parts){
+        .any_blocker = rb_query_bool(&r, 0, 0),
+        .any_setting = rb_query_bool(&r, 0, 1),
+        .any_name = rb_query_bool(&r, 0, 2),
+    };
+    if (status == 0 && r.n_rows == 0) { /* it was dropped meanwhile: what comes says so */
+        *ret = (struct parts){.any_blocker = true, .any_setting = true, .any_name = true};
+    }
+    return status;
+}
+
+static int check_blockers(struct rb_dest *dest, const struct rb_target *old, const char *table,
+                          struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
@@ -85,6 +111,14 @@ int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char 
         rb_error_set_hint(err, "set replace_method: truncate, which keeps the table");
     }
     return status;
+}
+
+int rb_swap_check(struct rb_dest *dest, const struct rb_target *old, const char *table,
+                  struct rb_error *err)
+{
+    struct parts parts;
+    int status = ask_parts(dest, old->oid, NULL, &parts, err);
+    return status < 0 || !parts.any_blocker ? status : check_blockers(dest, old, table, err);
 }
 
 int rb_swap_stage(struct rb_dest *dest, const struct rb_target *old,
@@ -170,7 +204,7 @@ static int place_new(struct rb_dest *dest, const char *staging, const char *tabl
 }
 
 /* With both in place: what LIKE left out; then the old one goes, then its names are free. */
-static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_oid,
+static int take_over(struct rb_dest *dest, const char *const oids[2], const struct parts *parts,
                      const struct rb_query_result *captured, const struct names *names,
                      struct rb_error *err)
 {
@@ -178,9 +212,13 @@ static int take_over(struct rb_dest *dest, const char *old_oid, const char *new_
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rename;
     rb_query_result_init(&restore);
     rb_query_result_init(&rename);
-    const char *oids[] = {old_oid, new_oid};
-    int status = rb_dest_query(dest, rb_sql_swap_restore, oids, 2, &restore, err);
-    status = status < 0 ? status : rb_dest_query(dest, rb_sql_swap_rename, oids, 2, &rename, err);
+    int status = 0;
+    if (parts->any_setting) {
+        status = rb_dest_query(dest, rb_sql_swap_restore, oids, 2, &restore, err);
+    }
+    if (status == 0 && parts->any_name) {
+        status = rb_dest_query(dest, rb_sql_swap_rename, oids, 2, &rename, err);
+    }
     status = status < 0 ? status : rb_dest_run_each(dest, &restore, err);
     status = status < 0 ? status : rb_dest_run_each(dest, captured, err);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_RESTORED, err);
@@ -254,12 +292,13 @@ static int check_unchanged(struct rb_dest *dest, const struct rb_target *old,
 
 /* Locks the table that has the name, which may be another one by the time it is ours. */
 static int lock_old(struct rb_dest *dest, const char *table, struct rb_target *old,
-                    struct rb_error *err)
+                    const char *fresh, struct parts *ret, struct rb_error *err)
 {
     int status = run(dest, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", old->relation);
-    status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, old, err);
+    status = status < 0 ? status : rb_target_look(dest, dest->config.schema, table, old, err);
     /* Again, now that nobody can add anything. */
-    return status < 0 ? status : rb_swap_check(dest, old, table, err);
+    status = status < 0 ? status : ask_parts(dest, old->oid, fresh, ret, err);
+    return status < 0 || !ret->any_blocker ? status : check_blockers(dest, old, table, err);
 }
 
 static int replace_old(struct rb_dest *dest, struct rb_target *old, const struct rb_swap *swap,
@@ -267,25 +306,26 @@ static int replace_old(struct rb_dest *dest, struct rb_target *old, const struct
 {
     RB_CLEANUP(rb_target_release) struct rb_target fresh;
     RB_CLEANUP(rb_query_result_release) struct rb_query_result captured;
+    struct parts parts;
     rb_target_init(&fresh);
     rb_query_result_init(&captured);
-    const char *old_oid = old->oid;
-    int status = lock_old(dest, table, old, err);
+    const char *oids[] = {old->oid, fresh.oid};
+    int status = rb_target_look(dest, RB_DEST_LEDGER_SCHEMA, swap->staging, &fresh, err);
+    status = status < 0 ? status : lock_old(dest, table, old, fresh.oid, &parts, err);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_LOCKED, err);
-    status = status < 0 ? status
-                        : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, swap->staging, &fresh, err);
     status = status < 0 ? status : check_unchanged(dest, old, swap->before, table, err);
     /* What belongs to it names its columns, which have other names in the new one. */
     status = status < 0 ? status : rb_alter_carried(dest, old->relation, swap->carried, err);
-    status =
-        status < 0 ? status : rb_dest_query(dest, rb_sql_swap_capture, &old_oid, 1, &captured, err);
+    if (status == 0 && parts.any_blocker) {
+        status = rb_dest_query(dest, rb_sql_swap_capture, oids, 1, &captured, err);
+    }
     status = status < 0 ? status
                         : run(dest, err, "ALTER TABLE %s RENAME TO %s", old->relation,
                               names->out_of_the_way);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_RENAMED, err);
     status = status < 0 ? status : move_in(dest, swap->staging, names, err);
     status = status < 0 ? status : RB_FAULT(DEST_SWAP_MOVED_IN, err);
-    return status < 0 ? status : take_over(dest, old->oid, fresh.oid, &captured, names, err);
+    return status < 0 ? status : take_over(dest, oids, &parts, &captured, names, err);
 }
 
 static int exchange(struct rb_dest *dest, const struct rb_stream_context *context,
@@ -297,7 +337,7 @@ static int exchange(struct rb_dest *dest, const struct rb_stream_context *contex
     struct names names;
     int status = quote(dest->config.schema, names.schema, sizeof names.schema, err);
     status = status < 0 ? status : quote(table, names.table, sizeof names.table, err);
-    status = status < 0 ? status : rb_target_find(dest, dest->config.schema, table, &old, err);
+    status = status < 0 ? status : rb_target_look(dest, dest->config.schema, table, &old, err);
     if (status < 0) {
         return status;
     }

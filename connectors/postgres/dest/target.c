@@ -24,7 +24,7 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
 }
 
-int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
+int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(sizeof target->relation - 1);
@@ -63,8 +63,17 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
     snprintf(target->referenced, sizeof target->referenced, "%s",
              referenced != NULL ? referenced : "");
     snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
+    return 0;
+}
+
+int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_target *target, struct rb_error *err)
+{
+    int status = rb_target_look(dest, schema, table, target, err);
     const char *oid = target->oid;
-    return rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
+    return status < 0 || !target->exists
+               ? status
+               : rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
 }
 
 size_t rb_target_column(const struct rb_target *target, const char *name)

@@ -2,9 +2,10 @@
 -- the new one is made like, a JSON array of [what, its hash]: what differs when the two are exchanged would be lost.
 WITH c AS (
     SELECT format('column %I', a.attname) AS what, concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
-        a.attgenerated, a.attstorage, to_jsonb(a) ->> 'attcompression', col_description(a.attrelid, a.attnum),
+        a.attgenerated, a.attstorage, to_jsonb(a) ->> 'attcompression', m.description,
         pg_get_expr(d.adbin, d.adrelid)) AS signature
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_description m ON m.objoid = a.attrelid AND m.classoid = 'pg_class'::regclass AND m.objsubid = a.attnum
     WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 ), i AS (
     SELECT format('index %I', x.relname), concat_ws('|', i.indisunique, i.indisprimary, i.indisexclusion, i.indoption, i.indclass,

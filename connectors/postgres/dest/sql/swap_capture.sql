@@ -36,8 +36,8 @@ SELECT s FROM (
     UNION ALL
     SELECT 6, format('CREATE OR REPLACE VIEW %s%s AS %s', v.oid::regclass,
         ' WITH (' || array_to_string(v.reloptions, ', ') || ')', pg_get_viewdef(v.oid))
-    FROM t JOIN pg_class v ON v.relkind = 'v' AND EXISTS (
-        SELECT FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+    FROM t CROSS JOIN LATERAL (
+        SELECT DISTINCT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-            AND r.ev_class = v.oid)
+    ) reads JOIN pg_class v ON v.oid = reads.ev_class AND v.relkind = 'v'
 ) all_of_it ORDER BY at, s

@@ -3,7 +3,8 @@
 -- The new table's own grants are those of ALTER DEFAULT PRIVILEGES: whom they name must not read what the old one did not show.
 WITH o AS (SELECT * FROM pg_class WHERE oid = $1::oid), n AS (SELECT $2::oid AS oid)
 SELECT s FROM (
-    SELECT 1 AS at, format('ALTER TABLE %s OWNER TO %I', n.oid::regclass, pg_get_userbyid(o.relowner)) AS s FROM o, n
+    SELECT 1 AS at, format('ALTER TABLE %s OWNER TO %I', n.oid::regclass, pg_get_userbyid(o.relowner)) AS s
+    FROM o, n JOIN pg_class c ON c.oid = n.oid WHERE c.relowner <> o.relowner
     UNION ALL
     SELECT 2, format('ALTER TABLE %s SET (%s)', n.oid::regclass,
         (SELECT string_agg(format('%I = %L', split_part(r, '=', 1), substr(r, strpos(r, '=') + 1)), ', ')
@@ -18,8 +19,8 @@ SELECT s FROM (
     SELECT 2, format('ALTER TABLE %s REPLICA IDENTITY %s', n.oid::regclass, CASE o.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
     FROM o, n WHERE o.relreplident IN ('f', 'n')
     UNION ALL
-    SELECT 2, format('COMMENT ON TABLE %s IS %L', n.oid::regclass, obj_description(o.oid, 'pg_class'))
-    FROM o, n WHERE obj_description(o.oid, 'pg_class') IS NOT NULL
+    SELECT 2, format('COMMENT ON TABLE %s IS %L', n.oid::regclass, m.description)
+    FROM n, o JOIN pg_description m ON m.objoid = o.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0
     UNION ALL
     SELECT 2, format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', n.oid::regclass, c.attname, c.attstattarget)
     FROM o, n, pg_attribute c WHERE c.attrelid = o.oid AND c.attnum > 0 AND NOT c.attisdropped AND c.attstattarget >= 0
@@ -60,11 +61,11 @@ SELECT s FROM (
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
         AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
     UNION ALL
-    SELECT 7, format('COMMENT ON SEQUENCE %s IS %L', pg_get_serial_sequence(n.oid::regclass::text, c.attname), obj_description(d.objid, 'pg_class'))
-    FROM o, n, pg_depend d, pg_class q, pg_attribute c
+    SELECT 7, format('COMMENT ON SEQUENCE %s IS %L', pg_get_serial_sequence(n.oid::regclass::text, c.attname), m.description)
+    FROM o, n, pg_depend d, pg_class q, pg_attribute c, pg_description m
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
         AND q.oid = d.objid AND q.relkind = 'S' AND c.attrelid = o.oid AND c.attnum = d.refobjsubid
-        AND obj_description(d.objid, 'pg_class') IS NOT NULL
+        AND m.objoid = q.oid AND m.classoid = 'pg_class'::regclass AND m.objsubid = 0
     UNION ALL
     SELECT DISTINCT 8, format('REVOKE ALL ON SEQUENCE %s FROM %s', pg_get_serial_sequence(n.oid::regclass::text, c.attname),
         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
