@@ -125,7 +125,9 @@ static int take_load(struct begin *begin, struct rb_error *err)
     const char *leave[] = {begin->pipeline, load_id(begin), milliseconds(begin, "keep_ms", keep),
                            begin->dry ? "false" : "true"};
     /* Before this run's begins: what is given up is not of it. */
-    status = rb_dest_query(dest, rb_sql_load_leave, leave, 4, &begin->left, err);
+    if (rb_query_bool(&begin->found, 0, 4)) {
+        status = rb_dest_query(dest, rb_sql_load_leave, leave, 4, &begin->left, err);
+    }
     if (status == 0) {
         status = begin->resumed ? resume_load(begin, rb_buf_str(&names), err)
                                 : open_load(begin, rb_buf_str(&names), err);

@@ -4,22 +4,20 @@
 -- What the table is like now ($15; NULL: as before) is written where it is another than the last receipt said.
 WITH shape AS (
     INSERT INTO _rapidbyte.tables AS t (target, pipeline, stream, relation, ledger, made, source)
-    SELECT $13, $4, $2, n.relation, n.ledger, n.made, n.source
-      FROM (SELECT c.oid, '_rapidbyte.tables'::regclass::oid, j->>'source', (j->>'made')::bool OR EXISTS (
+    SELECT $13, $4, $2, to_regclass(format('%I.%I', $16::text, $17::text)), '_rapidbyte.tables'::regclass,
+           (j->>'made')::bool OR EXISTS (
                 SELECT FROM _rapidbyte.tables m WHERE m.target = $13 AND m.made
-                    AND (m.relation = (j->>'was')::oid OR m.ledger <> '_rapidbyte.tables'::regclass::oid))
-              FROM (SELECT $15::json) s (j) JOIN pg_class c ON s.j IS NOT NULL AND c.relname = $17
-              JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $16) n (relation, ledger, source, made)
-     WHERE NOT EXISTS (SELECT FROM _rapidbyte.tables o WHERE o.target = $13 AND o.pipeline = $4 AND o.stream = $2
-            AND o.relation = n.relation AND o.ledger = n.ledger AND o.made = n.made AND o.source = n.source)
+                    AND (m.relation = (j->>'was')::oid OR m.ledger <> '_rapidbyte.tables'::regclass::oid)), j->>'source'
+      FROM (SELECT $15::json) s (j) WHERE j IS NOT NULL
     ON CONFLICT (target, pipeline, stream) DO UPDATE
         SET relation = EXCLUDED.relation, ledger = EXCLUDED.ledger, made = EXCLUDED.made, source = EXCLUDED.source
+        WHERE (t.relation, t.ledger, t.made, t.source) IS DISTINCT FROM (EXCLUDED.relation, EXCLUDED.ledger, EXCLUDED.made, EXCLUDED.source)
 )
 INSERT INTO _rapidbyte.loads (load_id, stream, unit, pipeline, attempt, mode, visible, rows, bytes, checksum,
     checkpoint, source_snapshot, source_system, target, started, rejected, sync, target_oid, ledger_oid)
 SELECT $1, $2, $3::int8, $4, $5::int8, $6, $7::bool, $8::int8, $9::int8, $10, $11::json, $12::json,
     $12::json ->> 'system_identifier', $13, transaction_timestamp(), $14::int8, $18,
-    (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $16 AND c.relname = $17),
+    to_regclass(format('%I.%I', $16::text, $17::text)),
     '_rapidbyte.loads'::regclass::oid
  WHERE set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) IS NOT NULL
