@@ -50,6 +50,8 @@ struct rb_fault {
 };
 
 const char *rb_fault_side_name(enum rb_fault_side side); /* "engine", "source", … */
+/* A destination's: the run may not write any more, whichever stream it was that found out. */
+bool rb_lock_is_lost(const struct rb_error *error);
 int rb_fault_exit_code(const struct rb_fault *fault);
 
 /* Seconds. */

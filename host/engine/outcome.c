@@ -40,6 +40,12 @@ static bool is_data(const struct rb_fault *fault)
     return error->status == RB_ESCHEMA && fault->side != RB_FAULT_SOURCE;
 }
 
+bool rb_lock_is_lost(const struct rb_error *error)
+{
+    return strcmp(error->code, "PIPELINE_LOCK_LOST") == 0 ||
+           strcmp(error->code, "LOAD_TAKEN_OVER") == 0;
+}
+
 int rb_fault_exit_code(const struct rb_fault *fault)
 {
     switch (fault->error.status) {
@@ -63,8 +69,7 @@ int rb_fault_exit_code(const struct rb_fault *fault)
     default:
         break;
     }
-    if (strcmp(fault->error.code, "PIPELINE_LOCKED") == 0 ||
-        strcmp(fault->error.code, "LOAD_TAKEN_OVER") == 0) {
+    if (strcmp(fault->error.code, "PIPELINE_LOCKED") == 0 || rb_lock_is_lost(&fault->error)) {
         return RB_EXIT_STATE;
     }
     if (is_data(fault)) {

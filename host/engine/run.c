@@ -314,6 +314,9 @@ static int run_session(struct rb_run *run, enum rb_fault_side *ret_side, struct 
     if (status == 0) {
         *ret_side = RB_FAULT_ENGINE;
         status = rb_run_units(run, err);
+        if (status != 0 && err != NULL && rb_lock_is_lost(err)) {
+            *ret_side = RB_FAULT_DESTINATION;
+        }
     }
     /* Ask the stopped first: what failed because of it is not the connector's fault. */
     if (status != 0 && (rb_session_is_stopped(run->session) || rb_session_is_dead(run->session))) {

@@ -25,6 +25,8 @@ struct rb_schedule {
     struct rb_run *run;
     struct lane lanes[LANES_MAX];
     size_t n_lanes;
+    bool is_lost; /* the pipeline's lock at the destination is: no unit is begun any more */
+    struct rb_error lost;
 };
 
 static bool has_unit(const struct rb_stream_run *stream)
@@ -250,6 +252,10 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
         start_over(run, stream, &stream->report->fault);
         return;
     }
+    if (rb_lock_is_lost(error) && !schedule->is_lost) {
+        schedule->is_lost = true;
+        schedule->lost = *error;
+    }
     stream->done = stream->kept;
     refresh(schedule, stream);
     if (stream->kept.records_written > 0) {
@@ -444,10 +450,35 @@ static int plan_again(struct rb_run *run, struct rb_error *err)
     return status;
 }
 
+static bool is_busy(const struct rb_schedule *schedule)
+{
+    size_t i = 0;
+    while (i < schedule->n_lanes && schedule->lanes[i].stream == NULL) {
+        i++;
+    }
+    return i < schedule->n_lanes;
+}
+
+/* Without the pipeline's lock what has begun comes to its own end, since the claim on the load
+ * keeps it from being committed beside another run's, and nothing else begins. */
+static int end_lost(const struct rb_schedule *schedule, struct rb_error *err)
+{
+    if (is_busy(schedule)) {
+        return RB_OK;
+    }
+    if (err != NULL) {
+        *err = schedule->lost;
+    }
+    return RB_ELOCKED;
+}
+
 static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struct rb_error *err)
 {
     struct lane *lane;
     *ret_wake_ms = 0;
+    if (schedule->is_lost) {
+        return end_lost(schedule, err);
+    }
     while ((lane = free_lane(schedule)) != NULL) {
         struct rb_stream_run *stream = next_stream(schedule->run, ret_wake_ms);
         if (stream == NULL) {

@@ -72,6 +72,31 @@ like "$stderr" "lock of .*pipeline 'lost'|pipeline's lock" "the run that lost it
 is "$(dst_sql "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'late'")" 1 "the run that lost its lock: no row is written"
 is "$(dst_sql 'SELECT count(*) FROM raw.late')" 1 "a run whose load was taken over commits nothing"
 
+# A run whose lock is gone ends before it writes, though no other run has begun: what has been committed stays, and nothing else comes.
+src_sql 'CREATE TABLE first AS SELECT 1 AS id; CREATE TABLE second AS SELECT 20000 AS id; CREATE TABLE third AS SELECT 3 AS id'
+close_gate src
+PIPELINE=cut STATE=cut STREAMS='- { name: first, write_mode: replace }
+- { name: second, where: public.gate(id), write_mode: replace }
+- { name: third, write_mode: replace }' EXTRA='resources: { parallelism: 1 }' pipeline "$TAP_DIR/cut.yaml"
+launch "$RAPIDBYTE" run "$TAP_DIR/cut.yaml"
+wait_until "$PATIENCE_S" at_gate src || bail "the run does not come to the gate: $(<"$TAP_STDERR")"
+is "$(pg_sql "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND datname = 'dst' AND application_name LIKE 'rapidbyte%'")" 1 "between two streams the lock's session is ended"
+open_gate src
+finish
+is "$status" 8 "a run without its lock: some streams are committed" || diag "$stderr"
+like "$stderr" "the session that held the lock of pipeline 'cut' .*was lost.*writes no more" "a run without its lock says what happened"
+like "$stderr" "hint: run again" "a run without its lock says what to do"
+is "$(dst_sql "SELECT to_regclass('raw.first') IS NOT NULL, to_regclass('raw.second') IS NULL, to_regclass('raw.third') IS NULL")" "t|t|t" \
+    "a run without its lock: what comes after it is not written"
+unlike "$stderr" "stream 'third'" "a run without its lock begins no other stream"
+is "$(pg_sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" 0 "a run without its lock leaves none"
+PIPELINE=cut STATE=cut STREAMS='- { name: first, write_mode: replace }
+- { name: second, write_mode: replace }
+- { name: third, write_mode: replace }' pipeline "$TAP_DIR/cut.yaml"
+run_is 0 "the run after one that lost its lock" "$RAPIDBYTE" run "$TAP_DIR/cut.yaml"
+for table in first second third; do same "$table" "the run after one that lost its lock: $table"; done
+
 # A lock whose process is gone, or whose number is another's by now, is nobody's.
 python3 -c '
 import os, socket, sqlite3, sys

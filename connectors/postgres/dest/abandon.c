@@ -109,12 +109,13 @@ int rb_dest_abandon(void *self, const char *load_id, const char *pipeline,
                     struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
 {
     struct rb_dest *dest = self;
+    bool any_writer = false;
     RB_CLEANUP(rb_query_result_release) struct rb_query_result given_up;
     rb_query_result_init(&given_up);
     int status = rb_dest_connect(dest, err);
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, err);
-    status = status < 0 ? status : rb_dest_end_writers(dest, pipeline, err);
+    status = status < 0 ? status : rb_dest_lock_pipeline(dest, pipeline, &any_writer, err);
+    status = status < 0 || !any_writer ? status : rb_dest_end_writers(dest, pipeline, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, "BEGIN", err);
     if (status == 0 && load_id[0] != '\0') {
         status = forget_load(dest, load_id, pipeline, err);

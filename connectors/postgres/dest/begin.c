@@ -162,12 +162,13 @@ static int void_gone(struct begin *begin, struct rb_error *err)
 static int begin_load(struct begin *begin, struct rb_error *err)
 {
     struct rb_dest *dest = begin->dest;
+    bool any_writer = false;
     int status = rb_dest_connect(dest, err);
     status = status < 0 ? status : RB_FAULT(DEST_BEGIN_CONNECTED, err);
     status = status < 0 ? status : rb_ledger_ensure(dest, err);
-    status = status < 0 ? status : rb_dest_lock_pipeline(dest, begin->pipeline, err);
+    status = status < 0 ? status : rb_dest_lock_pipeline(dest, begin->pipeline, &any_writer, err);
     status = status < 0 ? status : RB_FAULT(DEST_PIPELINE_LOCKED, err);
-    status = status < 0 ? status : rb_dest_end_writers(dest, begin->pipeline, err);
+    status = status < 0 || !any_writer ? status : rb_dest_end_writers(dest, begin->pipeline, err);
     status = status < 0 ? status : rb_query_exec(dest->conn, rb_sql_load_begin, err);
     status = status < 0 ? status : take_load(begin, err);
     status = status < 0 ? status : RB_FAULT(DEST_LOAD_TAKEN, err);

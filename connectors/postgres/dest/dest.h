@@ -33,6 +33,7 @@ struct rb_dest {
     struct rb_conn_config config;
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
+    bool has_lock;        /* the connection's session took the pipeline's lock */
     bool ledger_ready;
     bool dry;                   /* what happens is in one transaction, which is rolled back */
     struct rb_buf changes;      /* of the last dry run: what a run would alter, a JSON array */
@@ -346,15 +347,18 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* ---- lock.c */
 
-/* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. */
-int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
+/* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. *ret_any_writer (NULL:
+ * not wanted): whether rb_dest_end_writers has something to do. */
+int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, bool *ret_any_writer,
+                          struct rb_error *err);
 /* As rb_dest_lock_pipeline, without taking it. */
 int rb_dest_look_at_lock(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
 /* Within a transaction. RB_ELOCKED: the load that the stream is of is another run's now. */
 int rb_dest_check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
                         struct rb_error *err);
 /* BEGIN of a transaction that writes for the stream's load: until its end rb_dest_end_writers finds
- * it. In the same message as rb_dest_check_claim, so that no row is sent for another run's load. */
+ * it. In the same message as rb_dest_check_claim, so that no row is sent for another run's load.
+ * RB_ELOCKED also when the session of this run that had the pipeline's lock is gone. */
 int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *context,
                           struct rb_error *err);
 /* Under the pipeline's lock, before a load is taken: ends the server processes in whose

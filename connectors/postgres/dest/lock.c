@@ -27,13 +27,34 @@ static int locked_by(const struct rb_query_result *holder, const char *pipeline,
     return status;
 }
 
-int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, struct rb_error *err)
+/* What a transaction that writes for the pipeline locks, shared, until its end. Nobody asks for it
+ * alone: it shows who is at it. */
+static void writers_number(const char *pipeline, char ret[NUMBER_MAX])
+{
+    char text[RB_DEST_TARGET_MAX];
+    int len = snprintf(text, sizeof text, "rapidbyte writes %s", pipeline);
+    size_t used = len < (int)sizeof text ? (size_t)len : sizeof text - 1;
+    snprintf(ret, NUMBER_MAX, "%" PRId64, (int64_t)rb_hash_row(text, used));
+}
+
+int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, bool *ret_any_writer,
+                          struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
-    int status = rb_dest_query(dest, rb_sql_pipeline_lock, &pipeline, 1, &r, err);
-    if (status < 0 || rb_query_bool(&r, 0, 0)) {
+    char number[NUMBER_MAX];
+    writers_number(pipeline, number);
+    const char *params[] = {pipeline, number};
+    int status = rb_dest_query(dest, rb_sql_pipeline_lock, params, 2, &r, err);
+    if (status < 0) {
         return status;
+    }
+    dest->has_lock = rb_query_text(&r, 0, 0) != NULL;
+    if (ret_any_writer != NULL) {
+        *ret_any_writer = !rb_query_bool(&r, 0, 0);
+    }
+    if (dest->has_lock) {
+        return 0;
     }
     bool known =
         rb_dest_query(dest, rb_sql_pipeline_holder, &pipeline, 1, &r, NULL) == 0 && r.n_rows > 0;
@@ -48,16 +69,6 @@ int rb_dest_look_at_lock(struct rb_dest *dest, const char *pipeline, struct rb_e
     return status < 0 || r.n_rows == 0 ? status : locked_by(&r, pipeline, err);
 }
 
-/* What a transaction that writes for the pipeline locks, shared, until its end. Nobody asks for it
- * alone: it shows who is at it. */
-static void writers_number(const char *pipeline, char ret[NUMBER_MAX])
-{
-    char text[RB_DEST_TARGET_MAX];
-    int len = snprintf(text, sizeof text, "rapidbyte writes %s", pipeline);
-    size_t used = len < (int)sizeof text ? (size_t)len : sizeof text - 1;
-    snprintf(ret, NUMBER_MAX, "%" PRId64, (int64_t)rb_hash_row(text, used));
-}
-
 static int taken_over(const struct rb_stream_context *context, struct rb_error *err)
 {
     int status = rb_error_set(err, RB_ELOCKED, "LOAD_TAKEN_OVER",
@@ -66,6 +77,18 @@ static int taken_over(const struct rb_stream_context *context, struct rb_error *
                               context->pipeline);
     rb_error_set_hint(err, "nothing of this stream was committed; run again when the other run has "
                            "ended");
+    return status;
+}
+
+static int lock_lost(const struct rb_stream_context *context, struct rb_error *err)
+{
+    int status = rb_error_set(err, RB_ELOCKED, "PIPELINE_LOCK_LOST",
+                              "the session that held the lock of pipeline '%s' at the destination "
+                              "was lost, so another run could begin: this one writes no more",
+                              context->pipeline);
+    rb_error_set_hint(err, "run again; if it happens again, look for what ends idle sessions "
+                           "(a proxy's or firewall's timeout, pg_terminate_backend): "
+                           "timeouts.idle bounds the time between keepalives");
     return status;
 }
 
@@ -78,18 +101,35 @@ static int lock_and_check(struct rb_dest *dest, const char *before,
     char number[NUMBER_MAX];
     writers_number(context->pipeline, number);
     const char *claim = context->claim[0] != '\0' ? context->claim : NULL;
+    /* A retry may follow the loss of all sessions, when the server was restarted. */
+    bool take_again = context->attempt > 1;
+    /* A session that has the lock itself would get it once more. */
+    bool ask = claim != NULL && before != NULL && !dest->has_lock;
     const struct rb_query_param params[] = {
         rb_query_text_param(context->load_id),
         rb_query_text_param(claim),
         rb_query_text_param(number),
+        rb_query_text_param(ask ? context->pipeline : NULL),
+        rb_query_text_param(take_again ? "true" : "false"),
     };
     int status =
         before != NULL
-            ? rb_query_run_kept_between(dest->conn, before, NULL, rb_sql_writing_begin, params, 3,
+            ? rb_query_run_kept_between(dest->conn, before, NULL, rb_sql_writing_begin, params, 5,
                                         NULL, &claimed, err)
-            : rb_query_run_kept(dest->conn, rb_sql_writing_begin, params, 3, &claimed, err);
+            : rb_query_run_kept(dest->conn, rb_sql_writing_begin, params, 5, &claimed, err);
     bool is_ours = claim == NULL || (status == 0 && rb_query_bool(&claimed, 0, 1));
-    return status < 0 || is_ours ? status : taken_over(context, err);
+    bool was_free = status == 0 && rb_query_bool(&claimed, 0, 2);
+    dest->has_lock = dest->has_lock || (was_free && take_again);
+    if (status < 0 || !is_ours) {
+        return status < 0 ? status : taken_over(context, err);
+    }
+    if (was_free && take_again) {
+        rb_log(RB_LOG_WARN,
+               "the session that held the lock of pipeline '%s' was lost; no other run has begun, "
+               "and the lock is taken again",
+               context->pipeline);
+    }
+    return was_free && !take_again ? lock_lost(context, err) : 0;
 }
 
 int rb_dest_check_claim(struct rb_dest *dest, const struct rb_stream_context *context,
