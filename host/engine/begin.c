@@ -380,6 +380,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     {
         status = status != 0 ? status : take_stream(run, item, yyjson_doc_get_root(now), err);
     }
+    rb_run_take_order(run, yyjson_obj_get(root, "references"));
     run->begun = run->begun || status == 0;
     return status;
 }

@@ -211,6 +211,7 @@ void rb_run_release(struct rb_run *run)
         free(stream->notes);
         free(stream->last_value);
         free(stream->resume);
+        free(stream->after);
         rb_buf_release(&stream->units_json);
         rb_buf_release(&stream->checkpoint);
         rb_buf_release(&stream->new_checkpoint);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <yyjson.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -49,6 +50,8 @@ struct rb_stream_run {
     int snapshots_lost;              /* how often its snapshot was gone when it was to be read */
     bool has_error;                  /* a unit failed; the others are awaited, not started */
     bool plan_again;                 /* the snapshot is gone */
+    size_t *after; /* streams that come first, by their number: n_after, without a circle */
+    size_t n_after;
 };
 
 struct rb_run {
@@ -132,6 +135,8 @@ int rb_run_open(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_erro
 int rb_run_expand(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
 /* begin.c: the destination's lock, ledger and reconciliation. */
 int rb_run_begin(struct rb_run *run, enum rb_fault_side *ret_side, struct rb_error *err);
+/* order.c: BeginInfo's references: which streams wait until others have ended. */
+void rb_run_take_order(struct rb_run *run, yyjson_val *references);
 /* begin.c: each incremental stream goes on from the checkpoint that the state has, if any. */
 int rb_run_adopt_state(struct rb_run *run, struct rb_error *err);
 /* Takes a Checkpoint as where the cursor stands. RB_ENOMEM. */

@@ -40,6 +40,16 @@ static bool is_open(const struct rb_stream_run *stream)
     return outcome == RB_OUTCOME_NOT_STARTED || outcome == RB_OUTCOME_RUNNING;
 }
 
+/* A table that this one refers to is not loaded yet. */
+static bool must_wait(const struct rb_run *run, const struct rb_stream_run *stream)
+{
+    size_t i = 0;
+    while (i < stream->n_after && !is_open(&run->streams[stream->after[i]])) {
+        i++;
+    }
+    return i < stream->n_after;
+}
+
 /* The first stream with a unit to start now; *ret_wake_ms is when the first that waits for its
  * retry is due (0: none). */
 static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_ms)
@@ -48,7 +58,7 @@ static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_m
     *ret_wake_ms = 0;
     for (size_t i = 0; i < run->n_streams; i++) {
         struct rb_stream_run *stream = &run->streams[i];
-        if (!is_open(stream) || stream->has_error || !has_unit(stream)) {
+        if (!is_open(stream) || stream->has_error || !has_unit(stream) || must_wait(run, stream)) {
             continue;
         }
         if (stream->retry_at_ms <= now) {

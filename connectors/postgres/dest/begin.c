@@ -273,6 +273,34 @@ static int write_streams(const struct begin *begin, struct rb_json *ret, struct 
     return status;
 }
 
+/* Which streams' tables refer to which others': these are loaded first. */
+static int write_references(const struct begin *begin, struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    if (begin->ended || begin->n_streams < 2) {
+        return 0;
+    }
+    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
+    const char *params[] = {begin->dest->config.schema, rb_buf_str(&keys)};
+    status = status < 0 ? status
+                        : rb_dest_query(begin->dest, rb_sql_target_references, params, 2, &r, err);
+    if (status < 0) {
+        return status;
+    }
+    rb_json_key(ret, "references");
+    rb_json_begin_array(ret);
+    for (size_t i = 0; i < r.n_rows; i++) {
+        rb_json_begin_object(ret);
+        rb_json_member_str(ret, "stream_name", rb_query_text(&r, i, 0));
+        write_raw(ret, "after", &r, i, 1);
+        rb_json_end_object(ret);
+    }
+    rb_json_end_array(ret);
+    return 0;
+}
+
 static void write_left(const struct begin *begin, struct rb_json *ret)
 {
     rb_json_key(ret, "left");
@@ -341,5 +369,6 @@ int rb_dest_begin(void *self, const char *offered, const char *pipeline,
         return status;
     }
     write_load(&begin, ret);
-    return write_streams(&begin, ret, err);
+    status = write_references(&begin, ret, err);
+    return status < 0 ? status : write_streams(&begin, ret, err);
 }

@@ -773,14 +773,17 @@ static bool keeps_rejected(const struct rb_stream_context *context)
 
 /* Each stream is a transaction of its own: at its end the rows that its rows refer to must be
  * there. */
-static void hint_reference(struct rb_error *err)
+static void hint_reference(const struct rb_dest *dest, struct rb_error *err)
 {
     static const char foreign_key_violation[] = "23503";
     if (err != NULL && strcmp(err->sqlstate, foreign_key_violation) == 0 && err->hint[0] == '\0') {
         rb_error_set_hint(err,
-                          "list the stream of the table that the key refers to before this one; "
-                          "where two tables refer to each other, drop one of the two foreign keys: "
-                          "each stream is a transaction of its own");
+                          "%sload the table that the key refers to, too: in one document its "
+                          "stream goes first by itself; where two tables refer to each other, drop "
+                          "one of the two foreign keys: each stream is a transaction of its own",
+                          dest->insert ? "where the table refers to itself, set load_method: copy, "
+                                         "which looks when all of its rows are there; otherwise "
+                                       : "");
     }
 }
 
@@ -825,7 +828,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
             err->safe_to_retry = context->load_id[0] != '\0';
         }
         rb_dest_abort(dest);
-        hint_reference(err);
+        hint_reference(dest, err);
         rb_grants_hint(dest, context, err);
     }
     return status;
