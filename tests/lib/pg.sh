@@ -133,6 +133,26 @@ pg_start() {
     return 1
 }
 
+# pg_follow <name> <socket> <port>: a standby of the server that listens there, which becomes the current one.
+pg_follow() {
+    PG_NAME=$1
+    PG_DIR=$(mktemp -d "${TMPDIR:-/tmp}/rapidbyte-pg.XXXXXX") || return 1
+    PG_DATA=$PG_DIR/data PG_SOCKET=$PG_DIR PG_LOG=$PG_DIR/log
+    [[ $(id -u) != 0 ]] || chown "$PG_OWNER" "$PG_DIR" || return 1
+    PG_PORT=$(pg_free_port) || return 1
+    pg_keep
+    pg_as_owner "$PG_BIN/pg_basebackup" --host="$2" --port="$3" --username="$PG_SUPERUSER" --pgdata="$PG_DATA" \
+        --checkpoint=fast --write-recovery-conf --no-sync >"$PG_DIR/basebackup.log" 2>&1 || {
+        cat "$PG_DIR/basebackup.log" >&2
+        return 1
+    }
+    printf "unix_socket_directories = '%s'\n" "$PG_SOCKET" | pg_as_owner tee -a "$PG_DATA/postgresql.conf" >/dev/null
+    pg_boot || {
+        cat "$PG_LOG" >&2
+        return 1
+    }
+}
+
 # Remember the current server's variables under its name.
 pg_keep() {
     PG_SERVERS[$PG_NAME]=$(declare -p PG_NAME PG_BIN PG_OWNER PG_DIR PG_DATA PG_SOCKET PG_LOG PG_USER \
