@@ -1,5 +1,6 @@
 #!/bin/bash
 # What a run shows while it runs: on terminals of any width, and where there is none.
+# shellcheck disable=SC2317,SC2329 # functions that wait_until is given
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"
@@ -63,6 +64,10 @@ sed 's/{ name: v }/{ name: v }/; s/terminal }/terminal, where: "id > 10" }/' "$p
 on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/where.yaml"
 unlike "$stdout" "%" "percent: not of a part of a table"
 
+# For wait_until.
+reads_indexed() { [[ $(pg_sql "SELECT count(*) FROM pg_locks WHERE relation IS NOT NULL AND mode = 'AccessShareLock' AND granted
+    AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = 'dst' AND query LIKE '%pg_sleep(4)%' AND wait_event = 'PgSleep')") -gt 0 ]]; }
+
 # What takes long after the rows have come is named, with its own time.
 src_sql 'CREATE TABLE u (id integer PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 10)'
 dst_sql "CREATE SCHEMA IF NOT EXISTS raw; CREATE TABLE raw.u (id integer PRIMARY KEY);
@@ -73,6 +78,27 @@ for columns in 80 40; do
     on_terminal "$columns" "$RAPIDBYTE" run "$TAP_DIR/upsert.yaml"
     is "$status" 0 "upsert, $columns columns: it runs" || diag "$stdout"
     like "$stdout" "^  u .* rows  merging rows [1-3] s" "upsert, $columns columns: the merge is named, with its time"
+done
+
+# So are indexes that are made, and the wait for a lock at the destination. Each takes two seconds and more: a trigger of the database
+# naps before an index, a session has the table.
+src_sql 'CREATE INDEX u_second ON u (id)'
+dst_sql "CREATE FUNCTION raw.nap_first() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); END';
+    CREATE EVENT TRIGGER nap_first ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION raw.nap_first()"
+STREAMS='- { name: u, destination_table: indexed, write_mode: replace, indexes: all }' PIPELINE=indexed pipeline "$TAP_DIR/indexed.yaml"
+on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/indexed.yaml"
+is "$status" 0 "indexes: it runs" || diag "$stdout"
+like "$stdout" "^  u .* rows  making indexes [1-3] s" "indexes: that they are made is said, with its time"
+dst_sql 'DROP EVENT TRIGGER nap_first'
+for method in swap truncate; do
+    STREAMS="- { name: u, destination_table: indexed, write_mode: replace, replace_method: $method }" PIPELINE=waits pipeline "$TAP_DIR/waits.yaml"
+    PGOPTIONS='-c application_name=reader' PG_DATABASE=dst pg_sql 'BEGIN; LOCK TABLE raw.indexed IN ACCESS SHARE MODE; SELECT pg_sleep(4); COMMIT' >/dev/null &
+    reader=$!
+    wait_until 30 reads_indexed || bail "the table is not locked"
+    on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/waits.yaml"
+    wait "$reader"
+    is "$status" 0 "$method of a locked table: it runs" || diag "$stdout"
+    like "$stdout" "^  u .* rows  waiting for a lock [1-4] s" "$method of a locked table: the wait is named, with its time"
 done
 
 # Connectors that have to be compiled first.

@@ -15,6 +15,8 @@
 #include "rapidbyte/rapidbyte.h"
 
 #define RB_DEST_LEDGER_SCHEMA "_rapidbyte"
+/* Before a lock that keeps readers away. */
+#define RB_DEST_PHASE_LOCK "waiting for a lock"
 
 enum {
     RB_DEST_TARGET_MAX = 2 * RB_CONN_TEXT_MAX, /* "schema.table" as the ledger has it */

@@ -36,6 +36,9 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
     if (keys->primary_key != NULL || keys->indexes != NULL) {
         status = rb_dest_query(dest, rb_sql_index_statements, params, 5, &statements, err);
     }
+    if (status == 0 && statements.n_rows > 0) {
+        rb_phase("making indexes");
+    }
     for (size_t i = 0; status == 0 && i < statements.n_rows; i++) {
         status = make_one(dest, &statements, i, context->destination_table, err);
     }

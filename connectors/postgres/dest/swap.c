@@ -294,7 +294,9 @@ static int check_unchanged(struct rb_dest *dest, const struct rb_target *old,
 static int lock_old(struct rb_dest *dest, const char *table, struct rb_target *old,
                     const char *fresh, struct parts *ret, struct rb_error *err)
 {
+    rb_phase(RB_DEST_PHASE_LOCK);
     int status = run(dest, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", old->relation);
+    rb_phase("publishing");
     status = status < 0 ? status : rb_target_look(dest, dest->config.schema, table, old, err);
     /* Again, now that nobody can add anything. */
     status = status < 0 ? status : ask_parts(dest, old->oid, fresh, ret, err);

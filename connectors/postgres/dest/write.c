@@ -393,7 +393,9 @@ static int truncate(struct unit *unit, struct rb_error *err)
         return status;
     }
     snprintf(sql, sizeof sql, "TRUNCATE TABLE %s", unit->target.relation);
+    rb_phase(RB_DEST_PHASE_LOCK);
     status = rb_query_exec(unit->dest->conn, sql, err);
+    rb_phase("");
     if (status < 0) {
         rb_error_prefix(err, "replace_method: truncate");
     }
