@@ -13,7 +13,10 @@
 #include "host/engine/engine.h"
 #include "host/state/inspect.h"
 
-enum { JSON_MAX = 256 * 1024 * 1024 };
+enum {
+    JSON_MAX = 256 * 1024 * 1024,
+    KEY_SHOWN_MAX = 256, /* a key has at most 250 bytes */
+};
 
 struct history {
     const struct rb_cli *cli;
@@ -23,6 +26,7 @@ struct history {
     struct rb_json json;
     struct rb_buf text;
     size_t n;
+    bool has_keys; /* some run of the list has one */
     struct rb_error error;
 };
 
@@ -71,23 +75,41 @@ static char *message_of(const char *error_json)
     return copy;
 }
 
+/* Text that others gave, of at most `cap` bytes with the final 0. */
+static const char *shown(const char *text, char *ret, size_t cap)
+{
+    snprintf(ret, cap, "%s", text != NULL ? text : "-");
+    rb_text_sanitize(ret);
+    return ret;
+}
+
+static int find_key(void *user, const struct rb_state_run *run)
+{
+    struct history *history = user;
+    history->has_keys = history->has_keys || run->key != NULL;
+    return 0;
+}
+
 static int print_run(void *user, const struct rb_state_run *run)
 {
     struct history *history = user;
     char started[RB_TEXT_MAX], rows[RB_TEXT_MAX], secs[RB_TEXT_MAX], exit_code[16] = "-";
     if (history->n++ == 0) {
-        printf("%6s  %-20s  %-20s  %-10s %4s %8s %12s %12s\n", "run", "pipeline", "started",
-               "outcome", "exit", "streams", "rows", "time");
+        printf("%6s  %-20s  %-20s  %-10s %4s %8s %12s %12s%s\n", "run", "pipeline", "started",
+               "outcome", "exit", "streams", "rows", "time", history->has_keys ? "  key" : "");
     }
     if (run->ended_unix_us != 0) {
         snprintf(exit_code, sizeof exit_code, "%d", run->exit_code);
     }
-    printf("%6lld  %-20s  %-20s  %-10s %4s %8lld %12s %12s\n", (long long)run->id, run->pipeline,
-           rb_text_time(run->started_unix_us, started), outcome_of(history, run), exit_code,
-           (long long)run->n_streams, rb_text_count(run->records_written, rows),
+    char key[KEY_SHOWN_MAX];
+    printf("%6lld  %-20s  %-20s  %-10s %4s %8lld %12s %12s%s%s\n", (long long)run->id,
+           run->pipeline, rb_text_time(run->started_unix_us, started), outcome_of(history, run),
+           exit_code, (long long)run->n_streams, rb_text_count(run->records_written, rows),
            run->ended_unix_us != 0
                ? rb_text_secs(secs_of(run->started_unix_us, run->ended_unix_us), secs)
-               : "-");
+               : "-",
+           history->has_keys ? "  " : "",
+           history->has_keys ? shown(run->key, key, sizeof key) : "");
     return 0;
 }
 
@@ -98,6 +120,7 @@ static void write_run_members(struct history *history, const struct rb_state_run
     rb_json_member_i64(json, "run_id", run->id);
     rb_json_member_str(json, "pipeline", run->pipeline);
     rb_json_member_str(json, "load_id", run->load_id);
+    rb_json_member_str(json, "key", run->key);
     rb_json_member_str(json, "document", run->document_path);
     rb_json_member_str(json, "host", run->host);
     rb_json_member_i64(json, "pid", run->pid);
@@ -211,8 +234,13 @@ int rb_cmd_history(const struct rb_cli *cli)
     rb_json_begin_object(&history.json);
     rb_json_key(&history.json, "runs");
     rb_json_begin_array(&history.json);
-    int status = rb_state_each_run(history.state, pipeline, 0, cli->limit,
-                                   is_json ? write_run : print_run, &history, &history.error);
+    int status = is_json ? RB_OK
+                         : rb_state_each_run(history.state, pipeline, 0, cli->limit, find_key,
+                                             &history, &history.error);
+    status = status != 0
+                 ? status
+                 : rb_state_each_run(history.state, pipeline, 0, cli->limit,
+                                     is_json ? write_run : print_run, &history, &history.error);
     rb_json_end_array(&history.json);
     rb_json_end_object(&history.json);
     if (status == 0 && !is_json && history.n == 0) {
@@ -268,6 +296,10 @@ static int show_run(void *user, const struct rb_state_run *run)
            run->load_id, rb_text_time(run->started_unix_us, started),
            rb_text_time(run->ended_unix_us, ended), (long long)run->pid, run->host,
            run->document_path != NULL ? run->document_path : "-");
+    char key[KEY_SHOWN_MAX];
+    if (run->key != NULL) {
+        printf("key:       %s\n", shown(run->key, key, sizeof key));
+    }
     print_connectors(run->connectors_json);
     char *message = message_of(run->error_json);
     if (message != NULL) {

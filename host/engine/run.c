@@ -459,7 +459,7 @@ static int record(struct rb_run *run, struct rb_error *err)
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
     }
     return rb_state_run_begin(run->state, pipeline->name, run->report->load_id, pipeline->path,
-                              rb_buf_str(&connectors), &run->report->run_id, err);
+                              rb_buf_str(&connectors), run->report->key, &run->report->run_id, err);
 }
 
 /* State, lock and the run's record, before anything moves. */

@@ -90,6 +90,7 @@ int rb_state_each_run(struct rb_state *state, const char *pipeline, int64_t run_
             .n_streams = integer(&query, 11),
             .records_written = integer(&query, 12),
             .connectors_json = text(&query, 13),
+            .key = text(&query, 14),
         };
         int end = visit(user, &run);
         if (end != 0) {

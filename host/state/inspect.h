@@ -52,6 +52,7 @@ struct rb_state_run {
     const char *error_json; /* NULL: none */
     int64_t n_streams, records_written;
     const char *connectors_json; /* array of {role, id, version, sha256}; NULL: not known */
+    const char *key;             /* of its load; NULL: none */
 };
 
 /* The newest first, at most `limit`. pipeline NULL: of all; run_id 0: all. */

@@ -17,7 +17,8 @@ enum {
 };
 
 /* migrations[i] makes version i + 1 of version i. */
-static const char *const migrations[] = {rb_sql_001_init, rb_sql_002_run_connectors};
+static const char *const migrations[] = {rb_sql_001_init, rb_sql_002_run_connectors,
+                                         rb_sql_003_run_key};
 enum { LATEST_VERSION = sizeof migrations / sizeof migrations[0] };
 
 static int check_folder(const char *path, struct rb_error *err)

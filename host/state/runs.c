@@ -8,8 +8,8 @@
 #include "host/state/state.h"
 
 int rb_state_run_begin(struct rb_state *state, const char *pipeline, const char *load_id,
-                       const char *document_path, const char *connectors_json, int64_t *ret_run_id,
-                       struct rb_error *err)
+                       const char *document_path, const char *connectors_json, const char *key,
+                       int64_t *ret_run_id, struct rb_error *err)
 {
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
@@ -19,6 +19,7 @@ int rb_state_run_begin(struct rb_state *state, const char *pipeline, const char 
     rb_state_query_text(&query, ":load_id", load_id);
     rb_state_query_text(&query, ":document_path", document_path);
     rb_state_query_text(&query, ":connectors", connectors_json);
+    rb_state_query_text(&query, ":key", key);
     rb_state_query_text(&query, ":host", host);
     rb_state_query_i64(&query, ":pid", getpid());
     rb_state_query_i64(&query, ":now", rb_state_now_us());

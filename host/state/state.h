@@ -32,10 +32,10 @@ int rb_state_look_at_lock(struct rb_state *state, const char *pipeline, struct r
 int rb_state_unlock(struct rb_state *state, const char *pipeline, struct rb_error *err);
 
 /* A run is recorded before anything moves. Texts are copied. connectors_json: an array of {role,
- * id, version, sha256}; it and document_path may be NULL. */
+ * id, version, sha256}; it, document_path and key (of the load) may be NULL. */
 int rb_state_run_begin(struct rb_state *state, const char *pipeline, const char *load_id,
-                       const char *document_path, const char *connectors_json, int64_t *ret_run_id,
-                       struct rb_error *err);
+                       const char *document_path, const char *connectors_json, const char *key,
+                       int64_t *ret_run_id, struct rb_error *err);
 int rb_state_run_set_load(struct rb_state *state, int64_t run_id, const char *load_id,
                           struct rb_error *err);
 

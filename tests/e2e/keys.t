@@ -22,8 +22,19 @@ rows() { dst_sql "SELECT count(*) FROM raw.$1" 2>/dev/null || echo none; }
 # json <expression of d>
 json() { python3 -c 'import json,sys; d = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$stdout" "$1"; }
 
+run_is 0 "a run before there is a key" "$RAPIDBYTE" run "$p" --streams r
+run_is 0 "history without a key" "$RAPIDBYTE" history "$p"
+unlike "$stdout" "  key" "history without a key has no column for it"
 run_is 0 "a load with a key" "$RAPIDBYTE" run "$p" --key night-1 --output json
 is "$(json 'd["key"], d["already_loaded"], d["resumed"]')" "('night-1', False, False)" "the report has its key"
+run_is 0 "history" "$RAPIDBYTE" history "$p"
+like "$stdout" "^ +run .*  key\$" "history has a column for keys"
+like "$stdout" "^ +2  test .*  night-1\$" "history shows a load's key"
+like "$stdout" "^ +1  test .*  -\$" "history: a load without a key"
+run_is 0 "history, JSON" "$RAPIDBYTE" history "$p" --output json
+is "$(json '[r["key"] for r in d["runs"]]')" "['night-1', None]" "history, JSON: the keys"
+run_is 0 "history show" "$RAPIDBYTE" history show 2 "$p"
+like "$stdout" "^key: +night-1\$" "history show has the key"
 src_sql "UPDATE r SET v = 'later'; INSERT INTO i VALUES (1001, 'later')"
 run_is 0 "the same key again" "$RAPIDBYTE" run "$p" --key night-1
 like "$stderr" "already loaded: the load with the key 'night-1' has ended" "the same key again: says so"

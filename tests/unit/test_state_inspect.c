@@ -160,7 +160,8 @@ static void test_runs(void **ctx)
     struct fixture *f = *ctx;
     int64_t first = 0, second = 0;
     runs(f, NULL, 0, 10, "");
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", "/p.yaml", NULL, &first, NULL), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", "/p.yaml", NULL, NULL, &first, NULL),
+                     0);
     const struct rb_state_stream good = {.stream = "b",
                                          .outcome = "ok",
                                          .records_written = 5,
@@ -176,7 +177,8 @@ static void test_runs(void **ctx)
     assert_int_equal(rb_state_stream_end(f->state, first, &failed, NULL), 0);
     assert_int_equal(rb_state_stream_end(f->state, first, &good, NULL), 0);
     assert_int_equal(rb_state_run_end(f->state, first, "partial", 8, NULL, NULL, NULL), 0);
-    assert_int_equal(rb_state_run_begin(f->state, "q", "l2", "/q.yaml", NULL, &second, NULL), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "q", "l2", "/q.yaml", NULL, NULL, &second, NULL),
+                     0);
     runs(f, NULL, 0, 10, "2 q l2 - -1 0 0;1 p l1 partial 8 2 5;");
     runs(f, NULL, 0, 1, "2 q l2 - -1 0 0;");
     runs(f, "p", 0, 10, "1 p l1 partial 8 2 5;");

@@ -101,11 +101,11 @@ static void test_open_creates_and_reopens(void **ctx)
     struct rb_error err = {0};
     int64_t run = 0;
     struct rb_state *state = open_ok(f->path);
-    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, NULL, &run, &err), 0);
     rb_state_close(state);
     int64_t again = 0;
     state = open_ok(f->path);
-    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, NULL, &again, &err), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, NULL, NULL, &again, &err), 0);
     assert_int_equal(again, run + 1);
     rb_state_close(state);
     rb_state_close(NULL);
@@ -165,13 +165,14 @@ static void test_version_1_becomes_2(void **ctx)
     int64_t run = 0;
     int n = 0;
     struct rb_state *state = open_ok(f->path);
-    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, &run, NULL), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, NULL, &run, NULL), 0);
     assert_int_equal(rb_state_run_end(state, run, "ok", 0, NULL, NULL, NULL), 0);
     rb_state_close(state);
-    run_sql(f->path, "ALTER TABLE runs DROP COLUMN connectors_json; PRAGMA user_version = 1");
+    run_sql(f->path, "ALTER TABLE runs DROP COLUMN connectors_json; ALTER TABLE runs DROP COLUMN "
+                     "key; PRAGMA user_version = 1");
     state = open_ok(f->path);
     assert_int_equal(rb_state_each_run(state, "p", 1, 1, check_first_run, &n, NULL), 0);
-    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, "[]", &run, NULL), 0);
+    assert_int_equal(rb_state_run_begin(state, "p", "l2", NULL, "[]", NULL, &run, NULL), 0);
     rb_state_close(state);
     state = open_ok(f->path); /* not a second time */
     assert_int_equal(rb_state_each_run(state, "p", 2, 1, check_second_run, &n, NULL), 0);
@@ -185,7 +186,7 @@ static void test_newer_version(void **ctx)
     rb_state_close(open_ok(f->path));
     run_sql(f->path, "PRAGMA user_version = 99");
     expect_refused(f->path, "STATE_NEWER",
-                   " was made by a newer rapidbyte (version 99, this one knows up to 2)");
+                   " was made by a newer rapidbyte (version 99, this one knows up to 3)");
 }
 
 static void test_damaged_page(void **ctx)
@@ -196,7 +197,7 @@ static void test_damaged_page(void **ctx)
     for (int i = 0; i < 200; i++) {
         int64_t run = 0;
         assert_int_equal(
-            rb_state_run_begin(state, "pipeline", "load", "document", NULL, &run, &err), 0);
+            rb_state_run_begin(state, "pipeline", "load", "document", NULL, NULL, &run, &err), 0);
     }
     rb_state_close(state);
     /* The first bytes of the second page: the root of a table. */

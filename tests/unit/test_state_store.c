@@ -81,7 +81,8 @@ static void test_run_is_recorded_before_anything_moves(void **ctx)
     struct fixture *f = *ctx;
     int64_t run = 0;
     struct rb_error err = {0};
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", "/doc.yaml", NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", "/doc.yaml", NULL, NULL, &run, &err),
+                     0);
     expect_sql(f, "SELECT pipeline || load_id || document_path || (outcome IS NULL) FROM runs",
                "pl1/doc.yaml1");
     assert_int_equal(rb_state_run_set_load(f->state, run, "l0", &err), 0);
@@ -101,7 +102,7 @@ static void test_an_outcome_that_is_none_is_refused(void **ctx)
     struct fixture *f = *ctx;
     int64_t run = 0;
     struct rb_error err = {0};
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, NULL, &run, &err), 0);
     assert_int_equal(rb_state_run_end(f->state, run, "fine", 0, NULL, NULL, &err), RB_ESTATE);
     expect_sql(f, "SELECT outcome FROM runs", "");
 }
@@ -111,10 +112,10 @@ static void test_reap_marks_runs_without_an_end(void **ctx)
     struct fixture *f = *ctx;
     int64_t ended = 0, dead = 0, other = 0, count = -1;
     struct rb_error err = {0};
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, &ended, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, NULL, &ended, &err), 0);
     assert_int_equal(rb_state_run_end(f->state, ended, "ok", 0, NULL, NULL, &err), 0);
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l2", NULL, NULL, &dead, &err), 0);
-    assert_int_equal(rb_state_run_begin(f->state, "q", "l3", NULL, NULL, &other, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l2", NULL, NULL, NULL, &dead, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "q", "l3", NULL, NULL, NULL, &other, &err), 0);
     assert_int_equal(rb_state_runs_reap(f->state, "p", &count, &err), 0);
     assert_int_equal(count, 1);
     expect_sql(f, "SELECT group_concat(load_id || coalesce(outcome, '-')) FROM runs",
@@ -148,7 +149,7 @@ static void test_stream_and_checkpoint_go_together(void **ctx)
     struct fixture *f = *ctx;
     int64_t run = 0;
     struct rb_error err = {0};
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, NULL, &run, &err), 0);
     struct rb_state_stream s = stream_ok("{\"cursor_value\":{\"int64\":7}}");
     assert_int_equal(rb_state_stream_end(f->state, run, &s, &err), 0);
     expect_checkpoint(f, "orders", "{\"cursor_value\":{\"int64\":7}}", "l1");
@@ -177,7 +178,7 @@ static void test_a_bad_checkpoint_records_nothing(void **ctx)
     struct fixture *f = *ctx;
     int64_t run = 0;
     struct rb_error err = {0};
-    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, &run, &err), 0);
+    assert_int_equal(rb_state_run_begin(f->state, "p", "l1", NULL, NULL, NULL, &run, &err), 0);
     struct rb_state_stream s = stream_ok("{\"cursor_value\":");
     assert_int_equal(rb_state_stream_end(f->state, run, &s, &err), RB_EPROTOCOL);
     assert_string_equal(err.message, "the checkpoint of stream 'orders' is not JSON");

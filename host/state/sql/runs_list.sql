@@ -4,7 +4,7 @@ SELECT id, pipeline, load_id, document_path, host, pid, started_unix_us, ended_u
        (SELECT count(*) FROM run_streams AS s WHERE s.run_id = runs.id),
        (SELECT coalesce(sum(s.records_written), 0) FROM run_streams AS s
         WHERE s.run_id = runs.id AND s.outcome = 'ok'),
-       connectors_json
+       connectors_json, key
 FROM runs
 WHERE (:pipeline IS NULL OR pipeline = :pipeline) AND (:run = 0 OR id = :run)
 ORDER BY id DESC
