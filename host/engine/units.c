@@ -246,13 +246,14 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
     if (stream->units_running > 0) {
         return;
     }
-    bool is_whole = stream->n_units == 1 && !rb_session_is_stopped(run->session);
-    if (is_whole && (read_under_another(run, stream) || wait_for_table(run, stream))) {
+    bool goes_on = !rb_session_is_stopped(run->session);
+    bool is_whole = goes_on && stream->n_units == 1;
+    if ((goes_on && read_under_another(run, stream)) || (is_whole && wait_for_table(run, stream))) {
         return;
     }
     const struct rb_error *error = &stream->report->fault.error;
-    /* Divided streams have committed units in staging, whose snapshot can't be had again: the next
-     * run begins them anew. */
+    /* What the units of a divided stream have committed is in staging, of this snapshot and attempt
+     * alone: under another all are read again. A failure of another kind is the next run's. */
     bool is_locked = run->dry && strcmp(error->code, "TABLE_LOCKED") == 0;
     bool again = is_whole && !is_locked && rb_retry_allowed(error) &&
                  stream->report->attempts <= run->pipeline->resources.max_retries;

@@ -121,6 +121,9 @@ int rb_ledger_commit(struct rb_dest *dest, const struct rb_receipt *receipt, str
 /* Drops staging tables whose owner is gone. Within a transaction. *ret_dropped counts them. */
 int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
                              struct rb_error *err);
+/* Likewise those of the load's stream but `staging`, and what their units left out. */
+int rb_ledger_drop_earlier(struct rb_dest *dest, const struct rb_stream_context *context,
+                           const char *staging, struct rb_error *err);
 /* "s_" and 16 digits that depend on load, stream, snapshot and attempt: what another attempt left,
  * or still writes, is never taken for this one's. */
 void rb_ledger_staging_name(const struct rb_stream_context *context,

@@ -381,16 +381,14 @@ static bool is_staging_name(const char *name)
            strspn(name + 2, "0123456789abcdef") == RB_DEST_STAGING_NAME - 3;
 }
 
-int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
-                             struct rb_error *err)
+/* The tables that were found by name. */
+static int drop_staging(struct rb_dest *dest, const struct rb_query_result *found,
+                        size_t *ret_dropped, struct rb_error *err)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
-    rb_query_result_init(&found);
-    const char *params[] = {pipeline};
-    int status = rb_dest_query(dest, rb_sql_staging_leftover, params, 1, &found, err);
+    int status = 0;
     size_t dropped = 0;
-    for (size_t i = 0; status == 0 && i < found.n_rows; i++) {
-        const char *name = rb_query_text(&found, i, 0);
+    for (size_t i = 0; status == 0 && i < found->n_rows; i++) {
+        const char *name = rb_query_text(found, i, 0);
         if (!is_staging_name(name)) {
             continue;
         }
@@ -405,6 +403,27 @@ int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t 
     }
     *ret_dropped = dropped;
     return status;
+}
+
+int rb_ledger_drop_leftovers(struct rb_dest *dest, const char *pipeline, size_t *ret_dropped,
+                             struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    const char *params[] = {pipeline};
+    int status = rb_dest_query(dest, rb_sql_staging_leftover, params, 1, &found, err);
+    return status < 0 ? status : drop_staging(dest, &found, ret_dropped, err);
+}
+
+int rb_ledger_drop_earlier(struct rb_dest *dest, const struct rb_stream_context *context,
+                           const char *staging, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    size_t dropped = 0;
+    const char *params[] = {context->load_id, context->stream_name, staging};
+    int status = rb_dest_query(dest, rb_sql_staging_earlier, params, 3, &found, err);
+    return status < 0 ? status : drop_staging(dest, &found, &dropped, err);
 }
 
 void rb_ledger_staging_name(const struct rb_stream_context *context, char ret[RB_DEST_STAGING_NAME])

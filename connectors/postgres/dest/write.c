@@ -340,7 +340,9 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
     status = status < 0 ? status : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &staging, err);
     status = status < 0 ? status : RB_FAULT(DEST_SHARED_BEGUN, err);
     if (status == 0 && !staging.exists) {
-        status = rb_dest_query(dest, rb_sql_staging_record, params, 4, NULL, err);
+        status = rb_ledger_drop_earlier(dest, context, name, err);
+        status =
+            status < 0 ? status : rb_dest_query(dest, rb_sql_staging_record, params, 4, NULL, err);
         status = status < 0 ? status : RB_FAULT(DEST_SHARED_RECORDED, err);
         if (status == 0 && unit->target.exists) {
             status = rb_swap_check(dest, &unit->target, context->destination_table, err);

@@ -1,5 +1,5 @@
 -- No row: the unit is loaded already, by a session of an earlier attempt whose COMMIT was under way; or the load is not this run's
--- ($19; NULL: any) any more. What is committed with it is to outlive a crash of the server. The claim is locked until then: who takes
+-- ($19; NULL: any) any more. One that never became visible, of a unit of another attempt or snapshot, gives way. What is committed with it is to outlive a crash of the server. The claim is locked until then: who takes
 -- the load over sees this receipt, or it is not written.
 -- What the table is like now ($15; NULL: as before) is written where it is another than the last receipt said.
 WITH shape AS (
@@ -22,4 +22,10 @@ SELECT $1, $2, $3::int8, $4, $5::int8, $6, $7::bool, $8::int8, $9::int8, $10, $1
  WHERE set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) IS NOT NULL
     AND ($19::text IS NULL OR EXISTS (SELECT FROM _rapidbyte.open_loads WHERE load_id = $1 AND claim = $19 FOR SHARE))
-ON CONFLICT (load_id, stream, unit, target) DO NOTHING
+ON CONFLICT (load_id, stream, unit, target) DO UPDATE
+    SET attempt = EXCLUDED.attempt, mode = EXCLUDED.mode, visible = EXCLUDED.visible, rows = EXCLUDED.rows, bytes = EXCLUDED.bytes,
+        checksum = EXCLUDED.checksum, checkpoint = EXCLUDED.checkpoint, source_snapshot = EXCLUDED.source_snapshot,
+        source_system = EXCLUDED.source_system, started = EXCLUDED.started, rejected = EXCLUDED.rejected, sync = EXCLUDED.sync,
+        target_oid = EXCLUDED.target_oid, ledger_oid = EXCLUDED.ledger_oid
+    WHERE NOT loads.visible
+        AND (loads.attempt, loads.source_snapshot::text) IS DISTINCT FROM (EXCLUDED.attempt, EXCLUDED.source_snapshot::text)
