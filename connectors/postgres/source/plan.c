@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/divide.h"
 #include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/stream.h"
@@ -12,54 +13,24 @@
 #include "rapidbyte/host.h"
 
 enum {
-    BLOCK_BYTES = 8192,
-    UNIT_BLOCKS_MIN = 1024, /* 8 MiB: below that, another connection costs more than it brings */
-    UNITS_MAX = 256,
     SETTINGS_MAX = 1024,
     PLAN_MAX_BYTES = 4 * 1024 * 1024,   /* of one stream, for its readers */
     ANSWER_BYTES = 512 * 1024,          /* at which the answer ends; the host asks again */
     PLANS_MAX_BYTES = 48 * 1024 * 1024, /* of all streams: the host keeps them */
 };
 
-static void write_units(const struct rb_table *table, int64_t n_units, struct rb_json *ret)
-{
-    rb_json_key(ret, "units");
-    rb_json_begin_array(ret);
-    int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
-    for (int64_t i = 0; i < n_units; i++) {
-        char range[48];
-        snprintf(range, sizeof range, "%lld,", (long long)(blocks * i / n_units));
-        size_t n = strlen(range);
-        /* The last is open: the table may have grown. */
-        if (i + 1 < n_units) {
-            snprintf(range + n, sizeof range - n, "%lld", (long long)(blocks * (i + 1) / n_units));
-        }
-        rb_json_begin_object(ret);
-        rb_json_member_str(ret, "range", n_units > 1 ? range : NULL);
-        rb_json_end_object(ret);
-    }
-    rb_json_end_array(ret);
-}
-
 /* Ranges of blocks, where lanes would be idle otherwise, the server can scan a range (14), and they
- * can come together in a table of their own. */
+ * can come together in a table of their own. A filter may name what only the parent of partitions
+ * has: its own name, its row. */
 static bool may_divide(const struct rb_conn *conn, const struct rb_table *table,
                        const struct rb_stream_context *context, int64_t parallelism,
                        size_t n_streams)
 {
     return parallelism > (int64_t)n_streams && context->write_mode == RB_CONTEXT_REPLACE &&
            strcmp(context->replace_method, "truncate") != 0 &&
-           context->sync_mode == RB_CONTEXT_FULL_REFRESH && table->divisible &&
+           context->sync_mode == RB_CONTEXT_FULL_REFRESH &&
+           (table->divisible || (table->kind == 'p' && !table->row_security && !*context->where)) &&
            rb_conn_server_version(conn) >= 140000;
-}
-
-static int64_t count_units(const struct rb_table *table, int64_t parallelism)
-{
-    int64_t blocks = table->estimated_bytes > 0 ? table->estimated_bytes / BLOCK_BYTES : 0;
-    int64_t n = blocks / UNIT_BLOCKS_MIN;
-    n = n < parallelism ? n : parallelism;
-    n = n < UNITS_MAX ? n : UNITS_MAX;
-    return n > 1 ? n : 1;
 }
 
 static void write_estimate(struct rb_json *ret, const char *key, int64_t estimate)
@@ -131,9 +102,9 @@ static void write_plan(struct rb_source *source, const struct rb_catalogue *cata
     rb_json_end_object(ret);
 }
 
-static void write_stream(struct rb_source *source, const struct rb_source_stream *stream,
-                         const struct rb_stream_context *context, int64_t n_units,
-                         struct rb_json *ret)
+static int write_stream(struct rb_source *source, const struct rb_source_stream *stream,
+                        const struct rb_stream_context *context, const struct rb_division *division,
+                        struct rb_json *ret, struct rb_error *err)
 {
     const struct rb_table *table = &stream->tables.items[0];
     rb_json_begin_object(ret);
@@ -144,11 +115,12 @@ static void write_stream(struct rb_source *source, const struct rb_source_stream
     write_estimate(ret, "estimated_bytes", table->estimated_bytes);
     write_columns(&stream->columns, ret);
     write_notes(&stream->columns, ret);
-    write_units(table, n_units, ret);
+    int r = rb_division_write(division, table, ret, err);
     write_plan(source, &stream->catalogue, ret);
     rb_json_key(ret, "error");
     rb_json_null(ret);
     rb_json_end_object(ret);
+    return r;
 }
 
 static void write_failed(const struct rb_stream_context *context, const struct rb_error *error,
@@ -188,24 +160,20 @@ static int note_locked(struct rb_source *source, const struct rb_stream_context 
     return r;
 }
 
-/* The table's size as it is now, which the catalogue's, of the last VACUUM or ANALYZE, need not be.
- * Somebody who has locked the table keeps us from it: then it goes by the catalogue. */
-static int measure(struct rb_source *source, struct rb_table *table, struct rb_error *err)
+/* Sizes as they are now, which the catalogue's, of the last VACUUM or ANALYZE, need not be.
+ * Somebody who has locked the table keeps us from them: then it is not divided. */
+static int divide(struct rb_source *source, struct rb_table *table, int64_t parallelism,
+                  struct rb_division *ret, struct rb_error *err)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
-    rb_query_result_init(&rows);
-    char oid[24];
-    snprintf(oid, sizeof oid, "%lu", (unsigned long)table->oid);
-    struct rb_query_param param = rb_query_text_param(oid);
     struct rb_error own;
-    int r = rb_query_run_kept(source->planner, rb_sql_size, &param, 1, &rows, &own);
+    rb_error_clear(&own);
+    int r = rb_division_measure(source->planner, table, parallelism, ret, &own);
     if (r < 0 && rb_conn_is_usable(source->planner)) {
         return undo(source, err);
     }
     if (r < 0 && err) {
         *err = own;
     }
-    table->estimated_bytes = rb_query_int(&rows, 0, 0, table->estimated_bytes);
     return r;
 }
 
@@ -217,6 +185,7 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
                        struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_source_stream_release) struct rb_source_stream stream;
+    RB_CLEANUP(rb_division_release) struct rb_division division = {0};
     rb_source_stream_init(&stream);
     struct rb_error own;
     rb_error_clear(&own);
@@ -234,12 +203,10 @@ static int plan_stream(struct rb_source *source, const struct rb_stream_context 
         r = undo(source, err);
     }
     struct rb_table *table = stream.tables.items;
-    bool divides = r == 0 && may_divide(source->planner, table, context, parallelism, n_streams);
-    r = divides ? measure(source, table, err) : r;
-    if (r == 0) {
-        write_stream(source, &stream, context, divides ? count_units(table, parallelism) : 1, ret);
+    if (r == 0 && may_divide(source->planner, table, context, parallelism, n_streams)) {
+        r = divide(source, table, parallelism, &division, err);
     }
-    return r;
+    return r < 0 ? r : write_stream(source, &stream, context, &division, ret, err);
 }
 
 static int begin(struct rb_source *source, struct rb_snapshot *ret, struct rb_error *err)

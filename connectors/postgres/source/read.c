@@ -9,6 +9,7 @@
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/cursor_part.h"
+#include "connectors/postgres/source/divide.h"
 #include "connectors/postgres/source/select.h"
 #include "connectors/postgres/source/source.h"
 #include "connectors/postgres/source/stream.h"
@@ -358,7 +359,6 @@ static int build_copy(struct reading *reading, const struct rb_select *select, s
 {
     const char *before = reading->stream.before_copy;
     reading->stream.before_copy = NULL;
-    reading->released = !reading->stream.has_cursor;
     int room = before ? rb_buf_printf(ret, "%s; ", before) : 0;
     int r = room < 0 ? 0 : rb_select_copy(select, ret, err);
     if (room == 0 && r == 0 && reading->released) {
@@ -368,11 +368,25 @@ static int build_copy(struct reading *reading, const struct rb_select *select, s
                     : r;
 }
 
-/* The rows of one COPY. `order` NULL: as they come. */
+/* The rows of one COPY. */
+static int copy(struct reading *reading, const struct rb_select *select, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    int r = build_copy(reading, select, &sql, err);
+    if (r < 0) {
+        return r;
+    }
+    rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&sql));
+    r = RB_FAULT(SOURCE_COPY, err);
+    r = r < 0 ? r : rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
+    r = r < 0 ? r : RB_FAULT(SOURCE_COPY_BEGUN, err);
+    return r < 0 ? r : receive_rows(reading, err);
+}
+
+/* The rows of the table. `order` NULL: as they come. */
 static int copy_rows(struct reading *reading, const char *condition, const char *order,
                      struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     struct rb_select select = {
         .table = &reading->stream.tables.items[0],
         .columns = &reading->stream.columns,
@@ -382,15 +396,35 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
         .order = order,
         .none = reading->context->dry_run,
     };
-    int r = build_copy(reading, &select, &sql, err);
-    if (r < 0) {
-        return r;
+    reading->released = !reading->stream.has_cursor;
+    return copy(reading, &select, err);
+}
+
+/* What of each partition is this unit's, one after the other. They are locked. */
+static int copy_pieces(struct reading *reading, struct rb_error *err)
+{
+    RB_CLEANUP(rb_pieces_release) struct rb_pieces pieces;
+    rb_pieces_init(&pieces);
+    int r = rb_pieces_find(reading->conn, reading->context->unit_range, &pieces, err);
+    for (size_t i = 0; r == 0 && i < pieces.n; i++) {
+        struct rb_table part = reading->stream.tables.items[0]; /* of the same columns */
+        part.kind = 'r';
+        part.schema = pieces.items[i].schema;
+        part.name = pieces.items[i].name;
+        struct rb_select select = {
+            .table = &part,
+            .columns = &reading->stream.columns,
+            .where = "",
+            .range = pieces.items[i].range,
+            .cursor = "",
+        };
+        if (i > 0) {
+            rb_decoder_restart(reading->decoder);
+        }
+        reading->released = i + 1 == pieces.n;
+        r = copy(reading, &select, err);
     }
-    rb_log(RB_LOG_DEBUG, "%s", rb_buf_str(&sql));
-    r = RB_FAULT(SOURCE_COPY, err);
-    r = r < 0 ? r : rb_copy_out_begin(reading->conn, rb_buf_str(&sql), err);
-    r = r < 0 ? r : RB_FAULT(SOURCE_COPY_BEGUN, err);
-    return r < 0 ? r : receive_rows(reading, err);
+    return r;
 }
 
 /* What is left in the decoder; at least one batch, for the schema. */
@@ -427,7 +461,9 @@ static int read_rows(struct reading *reading, struct rb_error *err)
 {
     const struct rb_source_stream *stream = &reading->stream;
     int r;
-    if (!reading->has_parts) {
+    if (rb_range_has_pieces(reading->context->unit_range)) {
+        r = copy_pieces(reading, err);
+    } else if (!reading->has_parts) {
         r = copy_rows(reading, rb_buf_str(&stream->condition), NULL, err);
     } else {
         begin_part(reading);

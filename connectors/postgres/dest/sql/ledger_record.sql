@@ -1,6 +1,7 @@
 -- No row: the unit is loaded already, by a session of an earlier attempt whose COMMIT was under way; or the load is not this run's
--- ($19; NULL: any) any more. One that never became visible, of a unit of another attempt or snapshot, gives way. What is committed with it is to outlive a crash of the server. The claim is locked until then: who takes
--- the load over sees this receipt, or it is not written.
+-- ($19; NULL: any) any more. One that never became visible, of a unit of another attempt or snapshot, gives way. What is committed
+-- with it is to outlive a crash of the server. The claim is locked until then: who takes the load over sees this receipt, or it is
+-- not written.
 -- What the table is like now ($15; NULL: as before) is written where it is another than the last receipt said.
 WITH shape AS (
     INSERT INTO _rapidbyte.tables AS t (target, pipeline, stream, relation, ledger, made, source)
