@@ -58,3 +58,10 @@ void rb_suggest_offer(struct rb_suggest *suggest, const char *word)
         suggest->best = word;
     }
 }
+
+void rb_suggest_hint(const struct rb_suggest *suggest, struct rb_error *err)
+{
+    if (err != NULL && suggest->best != NULL) {
+        rb_error_set_hint(err, "did you mean \"%s\"?", suggest->best);
+    }
+}

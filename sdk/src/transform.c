@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arrow/metadata.h"
+#include "base/suggest.h"
 #include "rapidbyte/host.h"
 
 struct column {
@@ -62,6 +63,18 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory for a batch");
 }
 
+static int refuse_column(const struct run *run, const char *name, struct rb_error *err)
+{
+    struct rb_suggest suggest;
+    rb_suggest_init(&suggest, name);
+    for (size_t i = 0; i < run->n_columns; i++) {
+        rb_suggest_offer(&suggest, run->schema.children[i]->name);
+    }
+    int status = rb_error_set(err, RB_ESCHEMA, "NO_COLUMN", "there is no column '%s'", name);
+    rb_suggest_hint(&suggest, err);
+    return status;
+}
+
 static int choose_column(struct run *run, const char *name, struct rb_error *err)
 {
     bool is_found = false;
@@ -81,8 +94,7 @@ static int choose_column(struct run *run, const char *name, struct rb_error *err
         }
         run->columns[i].is_replaced = true;
     }
-    return is_found ? RB_OK
-                    : rb_error_set(err, RB_ESCHEMA, "NO_COLUMN", "there is no column '%s'", name);
+    return is_found ? RB_OK : refuse_column(run, name, err);
 }
 
 static int new_columns(struct run *run, struct rb_error *err)

@@ -117,6 +117,9 @@ is "$(dst_sql "SELECT count(*) FROM raw.masked m JOIN raw.other a USING (id) WHE
 sed -i 's/columns: \[email, raw\]/columns: [emial]/' "$p"
 run_is 5 "mask: a column that isn't there" "$RAPIDBYTE" run "$p"
 like "$stderr" "there is no column 'emial'" "mask: names it"
+like "$stderr" 'hint: did you mean "email"\?' "mask: and what was meant"
+run "$RAPIDBYTE" check "$p"
+like "$stdout$stderr" 'hint: did you mean "email"\?' "mask: check says so, too"
 
 # Modules built with nothing but the protocol in hand.
 document 'use: plain-source' plain "$dest_postgres"

@@ -107,7 +107,7 @@ near() {
     STREAMS=$1 PIPELINE=near pipeline "$p"
     for command in run check; do
         run "$RAPIDBYTE" $command "$p"
-        is "$status" 3 "$2: $command: exit code"
+        is "$status" "${4:-3}" "$2: $command: exit code"
         like "$stdout$stderr" "hint: $3" "$2: $command: what was meant"
     done
 }
@@ -118,6 +118,18 @@ near '- { name: sales.actor }' "a name with another schema" 'a schema has a key 
 near '- { name: actor }' "a table of another schema" 'schema "sales" has one: . name: "actor", schema: "sales" .'
 near '- { name: customers, columns: [id, updatd_at] }' "a column with a typo" 'did you mean "updated_at"\?'
 near '- { name: customers, sync_mode: incremental, cursor_field: update_at, write_mode: append }' "a cursor with a typo" 'did you mean "updated_at"\?'
+# What a key is made of is a matter of the stream's columns, whether the table is new or old.
+near '- { name: customers, write_mode: upsert, primary_key: [di] }' "a key with a typo, of a new table" 'did you mean "id"\?' 5
+like "$stdout$stderr" 'primary key column "di" is not among the stream.s columns' "a key with a typo: what is wrong"
+dst_sql 'CREATE TABLE raw.customers (id integer UNIQUE, updated_at timestamptz)'
+near '- { name: customers, write_mode: upsert, primary_key: [updatedat] }' "a key with a typo, of an old table" 'did you mean "updated_at"\?' 5
+near '- { name: customers, write_mode: upsert, primary_key: [xxxxxxxx] }' "a key that is like nothing" 'name columns of the stream in primary_key' 5
+run "$RAPIDBYTE" check "$p" --streams custmers
+like "$stderr" 'hint: did you mean "customers"\?' "--streams with a typo"
+STREAMS='["cust*"]' PIPELINE=near pipeline "$p"
+sed -i 's/streams:$/streams: ["cust*"]/; /^    \[/d' "$p"
+run "$RAPIDBYTE" run "$p" --streams custmers
+like "$stderr" 'hint: did you mean "customers"\?' "--streams with a typo, beside a pattern"
 
 # Data that the destination refuses.
 dst_sql 'DROP TABLE raw.users; CREATE TABLE raw.users (id integer PRIMARY KEY, name text CHECK (name <> $$two$$))'

@@ -6,6 +6,7 @@
 
 #include "arrow/metadata.h"
 #include "base/fault.h"
+#include "base/suggest.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -148,9 +149,34 @@ static int read_schema(struct unit *unit, struct rb_error *err)
     return status < 0 ? status : read_key(unit, err);
 }
 
+/* Before the server is asked, which would say it otherwise of a new table, of an old one, and of
+ * one that `check` does not touch. */
+static int refuse_key_column(const struct unit *unit, const char *name, struct rb_error *err)
+{
+    struct rb_suggest suggest;
+    rb_suggest_init(&suggest, name);
+    for (size_t i = 0; i < unit->columns.n; i++) {
+        rb_suggest_offer(&suggest, unit->columns.items[i].name);
+    }
+    int status = rb_error_set(err, RB_ESCHEMA, "NO_KEY_COLUMN",
+                              "primary key column \"%s\" is not among the stream's columns", name);
+    rb_error_set_hint(err, "name columns of the stream in primary_key");
+    rb_suggest_hint(&suggest, err);
+    return status;
+}
+
 static int check_key(const struct unit *unit, struct rb_error *err)
 {
-    if (unit->context->write_mode != RB_CONTEXT_UPSERT || rb_json_count(unit->primary_key) > 0) {
+    if (unit->context->write_mode != RB_CONTEXT_UPSERT) {
+        return 0;
+    }
+    for (size_t i = 0; i < rb_json_count(unit->primary_key); i++) {
+        const char *name = rb_json_text(rb_json_item(unit->primary_key, i), "");
+        if (rb_columns_find(&unit->columns, name) == NULL) {
+            return refuse_key_column(unit, name, err);
+        }
+    }
+    if (rb_json_count(unit->primary_key) > 0) {
         return 0;
     }
     int status = rb_error_set(err, RB_ECONFIG, "NO_PRIMARY_KEY",

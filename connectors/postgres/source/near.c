@@ -32,9 +32,7 @@ static void hint_of(const char *schema, const struct rb_query_result *rows, cons
                               what, where);
         }
     }
-    if (suggest.best) {
-        rb_error_set_hint(err, "did you mean \"%s\"?", suggest.best);
-    }
+    rb_suggest_hint(&suggest, err);
 }
 
 void rb_near_table(struct rb_conn *conn, const char *schema, const char *name, struct rb_error *err)
@@ -55,7 +53,5 @@ void rb_near_column(const struct rb_table *table, const char *name, struct rb_er
     for (size_t i = 0; i < table->columns.n; i++) {
         rb_suggest_offer(&suggest, table->columns.items[i].name);
     }
-    if (err && suggest.best) {
-        rb_error_set_hint(err, "did you mean \"%s\"?", suggest.best);
-    }
+    rb_suggest_hint(&suggest, err);
 }
