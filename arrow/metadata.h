@@ -13,6 +13,7 @@
 #define RB_META_PG_COLLATION "rapidbyte.pg_collation"
 #define RB_META_PG_FORM "rapidbyte.pg_form"
 #define RB_META_PG_ORIGIN "rapidbyte.pg_origin"
+#define RB_META_PG_GENERATED "rapidbyte.pg_generated"
 #define RB_META_PG_DEFINITION "rapidbyte.pg_definition"
 #define RB_META_INDEXES "rapidbyte.indexes"
 #define RB_META_PRIMARY_KEY "rapidbyte.primary_key"

@@ -87,6 +87,7 @@ struct rb_column {
     uint32_t oid;     /* of the base type, at the source; 0: not from PostgreSQL */
     int32_t typmod;   /* -1: none */
     bool not_null;
+    bool generated;     /* the source computes it from other columns */
     bool from_postgres; /* the field says which PostgreSQL type it was */
     enum rb_type_form form;
     enum rb_type_codec codec;

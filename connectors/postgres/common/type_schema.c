@@ -79,6 +79,7 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
         {RB_META_PG_FORM, form},
         {RB_META_PG_DEFINITION, column->definition},
         {RB_META_PG_ORIGIN, column->origin},
+        {RB_META_PG_GENERATED, column->generated ? "true" : NULL},
         {RB_META_EXTENSION_NAME, extension},
         {RB_META_EXTENSION_METADATA, extension_metadata},
     };
@@ -298,6 +299,8 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
         int64_t typmod = meta_int(field, RB_META_PG_TYPMOD, -1);
         column.oid = oid > 0 && oid <= UINT32_MAX ? (uint32_t)oid : 0;
         column.typmod = typmod >= INT32_MIN && typmod <= INT32_MAX ? (int32_t)typmod : -1;
+        struct ArrowStringView generated;
+        column.generated = rb_meta_get(field, RB_META_PG_GENERATED, &generated) == 0;
         column.not_null = (field->flags & ARROW_FLAG_NULLABLE) == 0;
         column.utc = view.type == NANOARROW_TYPE_TIMESTAMP && view.timezone != NULL &&
                      view.timezone[0] != '\0';

@@ -25,6 +25,7 @@ enum {
     RB_TARGET_KEEPS_NOT_NULL = 6,
     RB_TARGET_COLLATION = 7,   /* quoted, qualified; NULL: the type has none */
     RB_TARGET_INEXACT = 8,     /* values that are equal may differ */
+    RB_TARGET_NOT_UPDATED = 9, /* GENERATED ALWAYS AS IDENTITY */
     RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
     RB_DEST_TYPES_KEPT = 32,
     RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */
@@ -142,7 +143,7 @@ struct rb_target {
     char owner[RB_QUOTE_NAME_MAX + 1];
     char referenced[RB_CONN_TEXT_MAX]; /* by a foreign key of another table: which; "": none */
     struct rb_query_result columns;    /* name, type, not null, generated, has default, bare type,
-                                          keeps NOT NULL, collation, inexact */
+                                          keeps NOT NULL, collation, inexact, not updated */
 };
 
 void rb_target_init(struct rb_target *target);

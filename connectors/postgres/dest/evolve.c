@@ -433,6 +433,27 @@ static int settle_null(struct plan *plan, const struct rb_column *column, size_t
     return end_action(plan, &plan->alters);
 }
 
+/* The destination computes the column. It may for one that the source computes, too: what is
+ * computed from the same values is the same where the expressions are. */
+static int settle_generated(const struct plan *plan, const struct rb_column *column,
+                            struct rb_error *err)
+{
+    if (column->generated) {
+        rb_log(RB_LOG_INFO,
+               "column \"%s\" of table \"%s\" is generated at both sides: the destination "
+               "computes it by its own expression",
+               column->name, table_name(plan));
+        return 0;
+    }
+    int status = rb_error_set(err, RB_ESCHEMA, "GENERATED_COLUMN",
+                              "column \"%s\" of table \"%s\" is generated, and the stream has "
+                              "values for it that the destination would not keep",
+                              column->name, table_name(plan));
+    rb_error_set_hint(err, "leave the column out of the stream (columns), or make it a plain one "
+                           "(ALTER COLUMN ... DROP EXPRESSION; a virtual one has to be dropped)");
+    return status;
+}
+
 static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_error *err)
 {
     const struct rb_query_result *r = &plan->target->columns;
@@ -443,9 +464,9 @@ static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_err
         size_t at = find_named(plan, column->name);
         enum rb_cast cast = column->form == RB_FORM_TEXT ? RB_CAST_TEXT : RB_CAST_NONE;
         /* Not what the policy leaves out, nor what the server generates. */
-        bool loaded =
-            at == SIZE_MAX ? !is_policy(plan, "new_column", "ignore") : !rb_query_bool(r, at, 3);
-        int status = 0;
+        bool computed = at != SIZE_MAX && rb_query_bool(r, at, 3);
+        bool loaded = at == SIZE_MAX ? !is_policy(plan, "new_column", "ignore") : !computed;
+        int status = computed ? settle_generated(plan, column, err) : 0;
         if (at != SIZE_MAX && loaded) {
             bool same = strcmp(rb_query_text(r, at, 1), column->declared) == 0;
             status = same ? 0 : settle_type(plan, at, column, &cast, err);

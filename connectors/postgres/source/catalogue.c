@@ -21,6 +21,7 @@ enum {
     T_PRIMARY_KEY,
     T_COPIES,
     T_CHILDREN,
+    T_KEY_OF_RANGES,
     T_COUNT
 };
 
@@ -41,6 +42,7 @@ enum {
     C_MADE_TYPMOD,
     C_ORIGIN,
     C_NUMBER,
+    C_GENERATED,
     C_COUNT
 };
 
@@ -245,6 +247,7 @@ static int read_table(const struct rb_query_result *rows, size_t row, const char
         .copies = rb_query_bool(rows, row, T_COPIES),
         .has_xmin = rb_query_bool(rows, row, T_XMIN),
         .has_children = rb_query_bool(rows, row, T_CHILDREN),
+        .key_of_ranges = rb_query_bool(rows, row, T_KEY_OF_RANGES),
         .estimated_rows = rb_query_int(rows, row, T_ROWS, -1),
         .estimated_bytes = rb_query_int(rows, row, T_BYTES, -1),
         .filenode = rb_query_int(rows, row, T_FILENODE, 0),
@@ -300,6 +303,7 @@ static int read_column(const struct rb_query_result *rows, size_t row,
         .origin = borrowed(rb_query_text(rows, row, C_ORIGIN)),
         .typmod = (int32_t)rb_query_int(rows, row, C_TYPMOD, -1),
         .not_null = rb_query_bool(rows, row, C_NOT_NULL),
+        .generated = rb_query_bool(rows, row, C_GENERATED),
     };
     struct rb_type_facts facts = {
         .oid = (uint32_t)rb_query_int(rows, row, C_OID, 0),

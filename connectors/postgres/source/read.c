@@ -143,6 +143,12 @@ static int describe_keys(struct reading *reading, bool all_columns, struct rb_er
     char oid[16];
     snprintf(oid, sizeof oid, "%u", (unsigned)table->oid);
     struct rb_query_param param = rb_query_text_param(oid);
+    if (all_columns && table->key_of_ranges && strcmp(wanted, "none") != 0) {
+        rb_log(RB_LOG_WARN,
+               "table \"%s\": its primary key is WITHOUT OVERLAPS: one that the destination gets "
+               "has the same columns, and does not keep ranges from overlapping",
+               table->name);
+    }
     if (strcmp(wanted, "all") != 0) {
         return 0;
     }

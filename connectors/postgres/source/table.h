@@ -29,6 +29,7 @@ struct rb_table {
     bool copies;             /* COPY takes it by name, not only as a query */
     bool has_xmin;           /* every row has its transaction's number */
     bool has_children;       /* tables inherit from it; partitions don't count */
+    bool key_of_ranges;      /* its primary key is WITHOUT OVERLAPS */
     char *members;           /* of those: the tables whose rows are this one's, an array of OIDs as
                                 PostgreSQL writes it; NULL: all descendants */
     int64_t estimated_rows;  /* -1: not known */

@@ -1,7 +1,7 @@
 -- The columns of the relations $1, in order, each with the facts of its type. A domain is followed to
 -- the type at its bottom. An array's element is not: its own OID stands in the array's binary form.
 WITH RECURSIVE declared AS (
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull, a.attgenerated
       FROM pg_attribute a
      WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ), base (attrelid, attnum, typid, typmod) AS (
@@ -27,7 +27,9 @@ SELECT d.attrelid,
                     FROM pg_collation c
                     JOIN pg_namespace cn ON cn.oid = c.collnamespace
                    WHERE c.oid = d.attcollation) END,
-       d.attnotnull,
+       -- Where NOT NULL is NOT VALID (PostgreSQL 18), older rows may have NULL.
+       d.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = d.attrelid AND k.contype = 'n'
+                                      AND NOT k.convalidated AND k.conkey[1] = d.attnum),
        has_column_privilege(d.attrelid, d.attnum, 'SELECT'),
        t.typtype = 'e',
        -- A type that not every server has: it is described (type_definitions.sql).
@@ -35,7 +37,8 @@ SELECT d.attrelid,
        d.atttypmod,
        -- What stays as it is when the column gets another name.
        concat_ws('.', (SELECT oid FROM pg_database WHERE datname = current_database()), d.attrelid, d.attnum),
-       d.attnum
+       d.attnum,
+       d.attgenerated <> ''
   FROM declared d
   JOIN pg_type dt ON dt.oid = d.atttypid
   JOIN pg_namespace dn ON dn.oid = dt.typnamespace

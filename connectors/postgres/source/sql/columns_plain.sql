@@ -1,5 +1,5 @@
 -- As columns.sql, of the one relation $1, where no column is of a domain; where one is, its base type is not looked for, and the
--- column before the last four is NULL: then columns.sql is to be asked. A server takes a quarter of the time for this one, and plans it
+-- column before the last five is NULL: then columns.sql is to be asked. A server takes a quarter of the time for this one, and plans it
 -- once: of an array of relations it would think that there are ten, and plan each time anew.
 SELECT a.attrelid,
        a.attname,
@@ -14,13 +14,16 @@ SELECT a.attrelid,
                     FROM pg_collation c
                     JOIN pg_namespace cn ON cn.oid = c.collnamespace
                    WHERE c.oid = a.attcollation) END,
-       a.attnotnull,
+       -- Where NOT NULL is NOT VALID (PostgreSQL 18), older rows may have NULL.
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+                                      AND NOT k.convalidated AND k.conkey[1] = a.attnum),
        has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
        CASE WHEN t.typtype <> 'd' THEN t.typtype = 'e' END,
        CASE WHEN n.nspname NOT IN ('pg_catalog', 'information_schema') THEN a.atttypid END,
        a.atttypmod,
        concat_ws('.', (SELECT oid FROM pg_database WHERE datname = current_database()), a.attrelid, a.attnum),
-       a.attnum
+       a.attnum,
+       a.attgenerated <> ''
   FROM pg_attribute a
   JOIN pg_type t ON t.oid = a.atttypid
   JOIN pg_namespace n ON n.oid = t.typnamespace

@@ -23,7 +23,9 @@ SELECT c.oid,
        c.relkind = 'r' AND NOT h.has_children
            AND NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> ''),
        -- Tables inherit from it that are no partitions.
-       h.has_children
+       h.has_children,
+       -- Its primary key is WITHOUT OVERLAPS (PostgreSQL 18).
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisexclusion)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
