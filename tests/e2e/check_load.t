@@ -47,6 +47,22 @@ moves "a load that goes on"
 like "$checked" "^warning *load: stream 't': appended by the load of .* which did not end; not again" "a load that goes on: check says so"
 like "$checked" '^ok *stream t: already loaded' "a load that goes on: by stream"
 
+# --new of one stream leaves the load open that lacks another one, and its own load with it.
+case_of "$keyed; CREATE TABLE u AS SELECT * FROM t; ALTER TABLE u RENAME TO away" ''
+STREAMS='- { name: t, where: id > 1 }
+- { name: u }' write_mode=append document
+run_is 8 "a stream is lacking" "$RAPIDBYTE" run "$p"
+sed -i 's/id > 1/id > 2/' "$p"
+moves "one stream with --new" --streams t --new
+moves "after --new of one stream" --streams t
+like "$stderr" "stream 't': appended by the load of .* which did not end; not again" "after --new of one stream: it is not appended again"
+sed -i 's/id > 2/id > 3/' "$p"
+agree 2 'did not end, has appended it, and streams.t.where has changed' "after --new of one stream: changed once more" --streams t
+src_sql 'ALTER TABLE away RENAME TO u'
+moves "the stream that was lacking" --streams u
+run_is 0 "when all is there, the next load appends" "$RAPIDBYTE" run "$p"
+is "$(dst_sql 'SELECT count(*) FROM raw.t')" 9 "each append once: 4, 3 and 2 rows"
+
 case_of "$keyed" 'CREATE TABLE t (id int PRIMARY KEY, v text); GRANT ALL ON t TO etl'
 STREAMS='- { name: t }' write_mode=append document
 moves "a ledger of the superuser's"
