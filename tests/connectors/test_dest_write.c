@@ -78,7 +78,7 @@ static void table_is_there(void)
                   (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
                                           .n_columns = 7,
                                           .n_rows = 1,
-                                          .cells = {"4711", "r", NULL, "t", "t", "loader", NULL}});
+                                          .cells = {"4711", "r", "f", "t", "t", "loader", "f"}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "format_type(a.atttypid",
                              .n_columns = 4,
@@ -401,7 +401,7 @@ static void policies_decide_on_columns(void **state)
                   (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
                                           .n_columns = 7,
                                           .n_rows = 1,
-                                          .cells = {"4711", "r", NULL, "t", "t", "loader", NULL}});
+                                          .cells = {"4711", "r", "f", "t", "t", "loader", "f"}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "format_type(a.atttypid",
                              .n_columns = 4,
@@ -457,9 +457,9 @@ static void a_type_with_a_comment_goes_into_no_statement(void **state)
 static void a_locked_pipeline_is_refused_by_name_and_pid(void **state)
 {
     (void)state;
-    rb_fakepg_add(&fake,
-                  (struct rb_fakepg_rule){
-                      .sql = "pg_try_advisory_lock(", .n_columns = 1, .n_rows = 1, .cells = {"f"}});
+    rb_fakepg_add(
+        &fake, (struct rb_fakepg_rule){
+                   .sql = "pg_try_advisory_lock(", .n_columns = 1, .n_rows = 1, .cells = {NULL}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "pg_stat_activity",
                                                  .n_columns = 3,
                                                  .n_rows = 1,
@@ -481,19 +481,22 @@ static void begin_resumes_and_drops_leftovers(void **state)
                   (struct rb_fakepg_rule){
                       .sql = "pg_try_advisory_lock(", .n_columns = 1, .n_rows = 1, .cells = {"t"}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "LEFT JOIN _rapidbyte.open_loads AS k",
-                                                 .n_columns = 4,
+                                                 .n_columns = 6,
                                                  .n_rows = 1,
-                                                 .cells = {"L1", "f", NULL, NULL}});
+                                                 .cells = {"L1", "f", NULL, NULL, "f", "t"}});
     rb_fakepg_add(&fake, (struct rb_fakepg_rule){
                              .sql = "SELECT s.name",
                              .n_columns = 1,
                              .n_rows = 3,
                              .cells = {"s_0123456789abcdef", "users", "s_0123456789abcdeg"}});
-    rb_fakepg_add(&fake, (struct rb_fakepg_rule){
-                             .sql = "WITH ORDINALITY AS e (stream, at)",
-                             .n_columns = 10,
-                             .n_rows = 1,
-                             .cells = {"f", NULL, NULL, "0", NULL, NULL, NULL, NULL, NULL, NULL}});
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "SELECT r.*",
+                                                 .n_columns = 4,
+                                                 .n_rows = 1,
+                                                 .cells = {"f", NULL, NULL, "0"}});
+    rb_fakepg_add(&fake, (struct rb_fakepg_rule){.sql = "SELECT newest.checkpoint",
+                                                 .n_columns = 3,
+                                                 .n_rows = 1,
+                                                 .cells = {NULL, NULL, "f"}});
     call_open("copy");
     char *answer =
         rb_double_call(rb_connector_dest_postgres, RB_SDK_BEGIN,

@@ -21,19 +21,25 @@ struct begin {
     struct rb_json_value request;
     const struct rb_stream_context *streams;
     size_t n_streams;
-    struct rb_query_result found; /* load_find.sql */
-    struct rb_query_result left;  /* load_leave.sql */
-    bool resumed;                 /* it had begun, by this run or for the key, and goes on */
-    bool ended;                   /* the key's load has ended: nothing is to be done */
-    bool dry;                     /* a check: all is looked at, and nothing is changed */
-    bool unknown;                 /* of a check: there is no ledger yet */
-    size_t dropped;               /* staging tables */
+    struct rb_query_result found;   /* load_find.sql */
+    struct rb_query_result active;  /* load_active.sql */
+    struct rb_query_result left;    /* load_leave.sql */
+    struct rb_query_result cursors; /* ledger_cursors.sql */
+    struct rb_buf keys;             /* rb_ledger_write_keys */
+    bool resumed;                   /* it had begun, by this run or for the key, and goes on */
+    bool ended;                     /* the key's load has ended: nothing is to be done */
+    bool dry;                       /* a check: all is looked at, and nothing is changed */
+    bool unknown;                   /* of a check: there is no ledger yet */
+    size_t dropped;                 /* staging tables */
 };
 
 static void begin_release(struct begin *begin)
 {
     rb_query_result_release(&begin->found);
+    rb_query_result_release(&begin->active);
     rb_query_result_release(&begin->left);
+    rb_query_result_release(&begin->cursors);
+    rb_buf_release(&begin->keys);
 }
 
 static const char *load_id(const struct begin *begin)
@@ -124,39 +130,84 @@ static int take_load(struct begin *begin, struct rb_error *err)
     char keep[NUMBER_MAX];
     const char *leave[] = {begin->pipeline, load_id(begin), milliseconds(begin, "keep_ms", keep),
                            begin->dry ? "false" : "true"};
+    bool others = rb_query_bool(&begin->found, 0, 4);
+    if (others || begin->resumed) {
+        status = rb_dest_query(dest, rb_sql_load_active, find, 1, &begin->active, err);
+    }
     /* Before this run's begins: what is given up is not of it. */
-    if (rb_query_bool(&begin->found, 0, 4)) {
+    if (status == 0 && others) {
         status = rb_dest_query(dest, rb_sql_load_leave, leave, 4, &begin->left, err);
     }
     if (status == 0) {
         status = begin->resumed ? resume_load(begin, rb_buf_str(&names), err)
                                 : open_load(begin, rb_buf_str(&names), err);
     }
-    if (begin->dry) {
+    if (status < 0 || begin->dry || !rb_query_bool(&begin->found, 0, 5)) {
         return status;
     }
-    return status < 0 ? status
-                      : rb_ledger_drop_leftovers(dest, begin->pipeline, &begin->dropped, err);
+    return rb_ledger_drop_leftovers(dest, begin->pipeline, &begin->dropped, err);
 }
 
-/* Within a transaction: what the ledger says of tables that are not there any more is void. */
+static int check_rows(const struct begin *begin, const struct rb_query_result *ledger,
+                      struct rb_error *err)
+{
+    return ledger->n_rows == begin->n_streams
+               ? 0
+               : rb_error_set(err, RB_EINTERNAL, "LEDGER",
+                              "the ledger told of %zu streams, not %zu", ledger->n_rows,
+                              begin->n_streams);
+}
+
+static bool any_incremental(const struct begin *begin)
+{
+    size_t i = 0;
+    while (i < begin->n_streams && begin->streams[i].sync_mode != RB_CONTEXT_INCREMENTAL) {
+        i++;
+    }
+    return i < begin->n_streams;
+}
+
+/* Where the streams stand, if that matters. ret_gone: whether the table of one may not be there. */
+static int read_cursors(struct begin *begin, bool *ret_gone, struct rb_error *err)
+{
+    const char *params[] = {begin->pipeline, rb_buf_str(&begin->keys), begin->dest->config.schema};
+    struct rb_query_result *cursors = &begin->cursors;
+    *ret_gone = true;
+    if (!begin->resumed && !any_incremental(begin)) {
+        return 0;
+    }
+    int status = rb_dest_query(begin->dest, rb_sql_ledger_cursors, params, 3, cursors, err);
+    status = status < 0 ? status : check_rows(begin, cursors, err);
+    size_t i = 0;
+    while (status == 0 && i < cursors->n_rows && !rb_query_bool(cursors, i, 2)) {
+        i++;
+    }
+    *ret_gone = i < cursors->n_rows;
+    return status;
+}
+
+/* Within a transaction: what the ledger says of tables that are not there any more is void; where
+ * the streams stand. */
 static int void_gone(struct begin *begin, struct rb_error *err)
 {
     if (begin->ended) {
         return 0;
     }
-    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
+    bool gone = true;
     const char *schema = begin->dest->config.schema;
-    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
-    const char *receipts[] = {begin->dry ? NULL : load_id(begin), rb_buf_str(&keys), schema};
-    const char *checkpoints[] = {begin->dry ? NULL : begin->pipeline, rb_buf_str(&keys), schema};
+    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &begin->keys, err);
+    const char *keys = rb_buf_str(&begin->keys);
+    const char *receipts[] = {begin->dry ? NULL : load_id(begin), keys, schema};
+    const char *checkpoints[] = {begin->dry ? NULL : begin->pipeline, keys, schema};
     /* A load that begins now has no receipts yet, or they are of this run's own. */
     if (status == 0 && begin->resumed) {
         status = rb_dest_query(begin->dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
     }
-    return status < 0 ? status
-                      : rb_dest_query(begin->dest, rb_sql_ledger_void_checkpoints, checkpoints, 3,
-                                      NULL, err);
+    status = status < 0 ? status : read_cursors(begin, &gone, err);
+    if (status < 0 || !(gone || begin->dry)) { /* a check shows that it may be done */
+        return status;
+    }
+    return rb_dest_query(begin->dest, rb_sql_ledger_void_checkpoints, checkpoints, 3, NULL, err);
 }
 
 static int begin_load(struct begin *begin, struct rb_error *err)
@@ -205,69 +256,75 @@ static void write_raw(struct rb_json *json, const char *name, const struct rb_qu
     rb_json_member_raw(json, name, text, text != NULL ? len : 0);
 }
 
-static void write_stream(const struct rb_query_result *ledger, size_t row,
-                         const struct rb_stream_context *context, struct rb_json *ret)
+/* Of each stream a row, or no rows: there is nothing to say. */
+struct past {
+    struct rb_query_result receipts; /* ledger_receipts.sql */
+    struct rb_query_result appended; /* ledger_appended.sql */
+};
+
+static void past_release(struct past *past)
 {
+    rb_query_result_release(&past->receipts);
+    rb_query_result_release(&past->appended);
+}
+
+static void write_stream(const struct begin *begin, const struct past *past, size_t row,
+                         struct rb_json *ret)
+{
+    const struct rb_query_result *receipts = &past->receipts;
+    const struct rb_query_result *appended = &past->appended;
     rb_json_begin_object(ret);
-    rb_json_member_str(ret, "stream_name", context->stream_name);
-    rb_json_member_bool(ret, "loaded", rb_query_bool(ledger, row, 0));
-    rb_json_member_i64(ret, "rows", rb_query_int(ledger, row, 1, 0));
-    rb_json_member_i64(ret, "bytes", rb_query_int(ledger, row, 2, 0));
-    rb_json_member_i64(ret, "parts", rb_query_int(ledger, row, 3, 0));
-    write_raw(ret, "checkpoint", ledger, row, 4);
-    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(ledger, row, 5));
-    if (rb_query_text(ledger, row, 6) != NULL) {
+    rb_json_member_str(ret, "stream_name", begin->streams[row].stream_name);
+    rb_json_member_bool(ret, "loaded", rb_query_bool(receipts, row, 0));
+    rb_json_member_i64(ret, "rows", rb_query_int(receipts, row, 1, 0));
+    rb_json_member_i64(ret, "bytes", rb_query_int(receipts, row, 2, 0));
+    rb_json_member_i64(ret, "parts", rb_query_int(receipts, row, 3, 0));
+    write_raw(ret, "checkpoint", &begin->cursors, row, 0);
+    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&begin->cursors, row, 1));
+    if (rb_query_text(appended, row, 0) != NULL) {
         rb_json_key(ret, "appended_by");
         rb_json_begin_object(ret);
-        rb_json_member_str(ret, "load_id", rb_query_text(ledger, row, 6));
-        rb_json_member_i64(ret, "started_ms", rb_query_int(ledger, row, 7, 0));
-        rb_json_member_i64(ret, "rows", rb_query_int(ledger, row, 8, 0));
-        write_raw(ret, "document", ledger, row, 9);
+        rb_json_member_str(ret, "load_id", rb_query_text(appended, row, 0));
+        rb_json_member_i64(ret, "started_ms", rb_query_int(appended, row, 1, 0));
+        rb_json_member_i64(ret, "rows", rb_query_int(appended, row, 2, 0));
+        write_raw(ret, "document", appended, row, 3);
         rb_json_end_object(ret);
     }
     rb_json_end_object(ret);
 }
 
-static bool any_incremental(const struct begin *begin)
+/* A load that begins now has no receipts; what was appended is of an unfinished one. */
+static int read_past(const struct begin *begin, struct past *ret, struct rb_error *err)
 {
-    size_t i = 0;
-    while (i < begin->n_streams && begin->streams[i].sync_mode != RB_CONTEXT_INCREMENTAL) {
-        i++;
+    char skip[NUMBER_MAX];
+    struct rb_dest *dest = begin->dest;
+    const char *keys = rb_buf_str(&begin->keys);
+    const char *schema = dest->config.schema;
+    const char *receipts[] = {load_id(begin), keys, schema};
+    const char *appended[] = {load_id(begin), begin->pipeline, keys, schema,
+                              milliseconds(begin, "skip_ms", skip)};
+    int status = 0;
+    if (begin->resumed) {
+        status = rb_dest_query(dest, rb_sql_ledger_receipts, receipts, 3, &ret->receipts, err);
+        status = status < 0 ? status : check_rows(begin, &ret->receipts, err);
     }
-    return i < begin->n_streams;
-}
-
-/* Whether the ledger has anything to say of the streams: of a load that begins now, cursors, and
- * what an unfinished one has appended. */
-static bool has_past(const struct begin *begin)
-{
-    return !begin->unknown && (begin->resumed || begin->left.n_rows > 0 || any_incremental(begin));
+    if (status == 0 && begin->left.n_rows > 0) {
+        status = rb_dest_query(dest, rb_sql_ledger_appended, appended, 5, &ret->appended, err);
+        status = status < 0 ? status : check_rows(begin, &ret->appended, err);
+    }
+    return status;
 }
 
 static int write_streams(const struct begin *begin, struct rb_json *ret, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result ledger;
-    rb_query_result_init(&ledger);
-    int status = 0;
-    if (!begin->ended && has_past(begin)) {
-        char skip[NUMBER_MAX];
-        status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
-        const char *params[] = {load_id(begin), begin->pipeline, begin->dest->config.schema,
-                                rb_buf_str(&keys), milliseconds(begin, "skip_ms", skip)};
-        status = status < 0
-                     ? status
-                     : rb_dest_query(begin->dest, rb_sql_ledger_streams, params, 5, &ledger, err);
-        if (status == 0 && ledger.n_rows != begin->n_streams) {
-            status =
-                rb_error_set(err, RB_EINTERNAL, "LEDGER", "the ledger told of %zu streams, not %zu",
-                             ledger.n_rows, begin->n_streams);
-        }
-    }
+    RB_CLEANUP(past_release) struct past past;
+    rb_query_result_init(&past.receipts);
+    rb_query_result_init(&past.appended);
+    int status = begin->ended ? 0 : read_past(begin, &past, err);
     rb_json_key(ret, "streams");
     rb_json_begin_array(ret);
     for (size_t i = 0; status == 0 && !begin->ended && i < begin->n_streams; i++) {
-        write_stream(&ledger, i, &begin->streams[i], ret);
+        write_stream(begin, &past, i, ret);
     }
     rb_json_end_array(ret);
     return status;
@@ -337,8 +394,10 @@ static void write_load(const struct begin *begin, struct rb_json *ret)
     if (begin->resumed || begin->ended) {
         write_raw(ret, "document", &begin->found, 0, 2);
     }
-    if (rb_query_text(&begin->found, 0, 3) != NULL) {
-        rb_json_member_i64(ret, "ended_ms_ago", rb_query_int(&begin->found, 0, 3, 0));
+    int64_t ended = rb_query_int(&begin->found, 0, 3, INT64_MAX);
+    int64_t active = rb_query_int(&begin->active, 0, 0, INT64_MAX);
+    if (ended != INT64_MAX || active != INT64_MAX) {
+        rb_json_member_i64(ret, "ended_ms_ago", ended < active ? ended : active);
     }
     write_left(begin, ret);
     write_notes(begin, ret);
@@ -359,9 +418,12 @@ int rb_dest_begin(void *self, const char *offered, const char *pipeline,
         .streams = streams,
         .n_streams = n_streams,
         .dry = rb_json_truth(rb_json_get(request, "dry_run"), false),
+        .keys = RB_BUF_INIT(RB_ABI_JSON_MAX),
     };
     rb_query_result_init(&begin.found);
+    rb_query_result_init(&begin.active);
     rb_query_result_init(&begin.left);
+    rb_query_result_init(&begin.cursors);
     int status = begin.dry ? look(&begin, err) : begin_load(&begin, err);
     if (status < 0) {
         rb_dest_abort(begin.dest);

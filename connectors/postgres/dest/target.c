@@ -24,6 +24,49 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a statement");
 }
 
+/* `found`: target_table.sql's row. Whether a server that crashes would lose rows, or another one
+ * commits them. */
+static int check_durable(struct rb_dest *dest, const struct rb_target *target,
+                         const struct rb_query_result *found, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result parts;
+    rb_query_result_init(&parts);
+    const char *oid = rb_query_text(found, 0, 0);
+    char kind = rb_query_text(found, 0, 1)[0];
+    if (strchr("rpf", kind) == NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "NOT_A_TABLE", "%s exists and is not a table",
+                            target->relation);
+    }
+    int status = kind == 'p' ? rb_dest_query(dest, rb_sql_target_parts, &oid, 1, &parts, err) : 0;
+    if (status < 0) {
+        return status;
+    }
+    const char *inexact = NULL;
+    if (kind == 'f' || rb_query_bool(&parts, 0, 0)) {
+        inexact = "a foreign table, whose rows another server commits";
+    } else if (rb_query_bool(found, 0, 2) || rb_query_bool(&parts, 0, 1)) {
+        inexact = "unlogged, and empty after a crash of the server";
+    }
+    return inexact == NULL
+               ? 0
+               : rb_error_set(err, RB_ESCHEMA, "NOT_DURABLE",
+                              "%s is (or has a partition that is) %s: it can't be loaded exactly",
+                              target->relation, inexact);
+}
+
+static int read_referenced(struct rb_dest *dest, struct rb_target *target, bool has_triggers,
+                           struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *oid = target->oid;
+    int status = has_triggers ? rb_dest_query(dest, rb_sql_target_referenced, &oid, 1, &r, err) : 0;
+    const char *referenced = status == 0 && r.n_rows > 0 ? rb_query_text(&r, 0, 0) : NULL;
+    snprintf(target->referenced, sizeof target->referenced, "%s",
+             referenced != NULL ? referenced : "");
+    return status;
+}
+
 int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err)
 {
@@ -44,26 +87,13 @@ int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
     if (!target->exists) {
         return 0;
     }
-    const char *kind = rb_query_text(&found, 0, 1);
-    if (strchr("rpf", kind[0]) == NULL) {
-        return rb_error_set(err, RB_ESCHEMA, "NOT_A_TABLE", "%s exists and is not a table",
-                            target->relation);
-    }
-    const char *inexact = rb_query_text(&found, 0, 2);
-    if (inexact != NULL) {
-        return rb_error_set(err, RB_ESCHEMA, "NOT_DURABLE",
-                            "%s is (or has a partition that is) %s: it can't be loaded exactly",
-                            target->relation, inexact);
-    }
-    const char *referenced = rb_query_text(&found, 0, 6);
     target->is_ours = rb_query_bool(&found, 0, 3);
     target->may_truncate = rb_query_bool(&found, 0, 4);
     const char *owner = rb_query_text(&found, 0, 5);
     snprintf(target->owner, sizeof target->owner, "%s", owner != NULL ? owner : "");
-    snprintf(target->referenced, sizeof target->referenced, "%s",
-             referenced != NULL ? referenced : "");
     snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
-    return 0;
+    status = check_durable(dest, target, &found, err);
+    return status < 0 ? status : read_referenced(dest, target, rb_query_bool(&found, 0, 6), err);
 }
 
 int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,

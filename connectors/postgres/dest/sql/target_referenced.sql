@@ -1,0 +1,4 @@
+-- A foreign key of another table that points to a table ($1: its OID).
+SELECT format('%I of table %s', k.conname, k.conrelid::regclass)
+  FROM pg_trigger g JOIN pg_constraint k ON k.oid = g.tgconstraint AND k.contype = 'f' AND k.confrelid = g.tgrelid AND k.conrelid <> g.tgrelid
+ WHERE g.tgrelid = $1::oid AND g.tgisinternal ORDER BY k.conname LIMIT 1
