@@ -5,6 +5,8 @@
 #include "base/arith.h"
 
 enum { PROCESSORS_A_LANE = 2, LANES_A_PROCESSOR = 2, MANY_STREAMS = 16, LANES_MAX = 64 };
+/* Of a check: more sessions hardly make it faster, and a server may lack them. */
+enum { CHECK_LANES_MAX = 4 };
 /* For each stage of a lane; where lanes are many, enough for rows of some megabytes. */
 static const uint64_t stage_bytes = 16 * 1024 * 1024;
 static const uint64_t stage_of_many_bytes = 32 * 1024 * 1024;
@@ -40,6 +42,15 @@ static bool is_bound_by_streams(const struct rb_pipeline *pipeline)
 static bool has_many_streams(const struct rb_pipeline *pipeline)
 {
     return pipeline->n_patterns > 0 || pipeline->n_streams >= MANY_STREAMS;
+}
+
+int rb_parallelism_of_check(const struct rb_pipeline *pipeline, int lanes, int processors)
+{
+    if (pipeline->resources.parallelism_given || !has_many_streams(pipeline)) {
+        return lanes;
+    }
+    int chosen = rb_parallelism_choose(pipeline, processors);
+    return chosen < CHECK_LANES_MAX ? chosen : CHECK_LANES_MAX;
 }
 
 int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors)

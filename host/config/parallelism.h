@@ -15,4 +15,9 @@ int rb_parallelism_processors(void);
  * many units is the source's to say, by the table's size). At least 1. */
 int rb_parallelism_choose(const struct rb_pipeline *pipeline, int processors);
 
+/* The lanes of a check, whose run has `lanes` (at least 1): as many, unless the document does not
+ * say how many and has a pattern or 16 streams and more; then what `auto` would be, at most 4, for
+ * a check mostly waits for round trips. */
+int rb_parallelism_of_check(const struct rb_pipeline *pipeline, int lanes, int processors);
+
 #endif

@@ -123,6 +123,19 @@ static const struct rb_field timeout_fields[] = {
 };
 #define N(fields) (sizeof(fields) / sizeof((fields)[0]))
 
+enum { PARALLELISM_UNSAID = -1 };
+
+static void settle_parallelism(struct rb_pipeline *p)
+{
+    struct rb_resources *resources = &p->resources;
+    resources->parallelism_given = resources->parallelism != PARALLELISM_UNSAID;
+    if (!resources->parallelism_given) {
+        resources->parallelism = 1;
+    } else if (resources->parallelism == 0) {
+        resources->parallelism = rb_parallelism_choose(p, rb_parallelism_processors());
+    }
+}
+
 static struct rb_pipeline *pipeline_new(const char *path)
 {
     struct rb_arena *arena = rb_arena_new();
@@ -138,7 +151,7 @@ static struct rb_pipeline *pipeline_new(const char *path)
                                          .max_inflight_bytes = 16 * MB,
                                          .max_record_bytes = 16 * MB,
                                          .max_inflight_batches = 16,
-                                         .parallelism = 1,
+                                         .parallelism = PARALLELISM_UNSAID,
                                          .max_connections = 8,
                                          .max_retries = 3,
                                          .max_sockets = RB_SPEC_SOCKETS_MAX,
@@ -403,6 +416,7 @@ static int read_document(struct rb_doc *doc, const char *dirs,
     }
     if (options != NULL && options->head_only) {
         read_head(doc, root, p);
+        settle_parallelism(p);
         return rb_arena_failed(doc->arena) ? RB_ENOMEM : 0;
     }
     rb_fields_read(doc, root, "the document", document_fields, N(document_fields), &s);
@@ -416,9 +430,7 @@ static int read_document(struct rb_doc *doc, const char *dirs,
         status = read_transforms(doc, s.transforms, dirs, p);
     }
     check_checkpoints(doc, s.resources, p);
-    if (p->resources.parallelism == 0) {
-        p->resources.parallelism = rb_parallelism_choose(p, rb_parallelism_processors());
-    }
+    settle_parallelism(p);
     return status != 0 ? status : rb_arena_failed(doc->arena) ? RB_ENOMEM : 0;
 }
 

@@ -97,6 +97,7 @@ struct rb_connector_use {
 struct rb_resources {
     uint64_t max_memory_bytes, max_batch_bytes, max_inflight_bytes, max_record_bytes;
     int max_inflight_batches, parallelism, max_connections, max_retries;
+    bool parallelism_given; /* by the document */
     enum rb_compression compression;
     uint64_t checkpoint_interval_bytes, checkpoint_interval_rows, checkpoint_interval_seconds;
     /* Of each connector, whose manifest may set smaller ones. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/config/parallelism.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
@@ -315,6 +316,7 @@ void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_
         fail_item(ret_report, item, RB_FAULT_ENGINE, &error);
     } else {
         run.dry = true;
+        run.lanes = rb_parallelism_of_check(pipeline, run.lanes, rb_parallelism_processors());
         check_state(&run, ret_report);
         check_session(&run, ret_report);
     }

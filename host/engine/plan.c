@@ -51,7 +51,7 @@ static int write_request(const struct rb_run *run, bool continues, struct rb_buf
     rb_json_init(&json, ret);
     rb_json_begin_object(&json);
     rb_json_member_str(&json, "load_id", run->report->load_id);
-    rb_json_member_i64(&json, "parallelism", rb_context_lanes(run->pipeline));
+    rb_json_member_i64(&json, "parallelism", run->lanes);
     rb_json_member_bool(&json, "continues", continues);
     rb_json_member_i64(&json, "total", (int64_t)count_left(run));
     if (!continues) {

@@ -185,7 +185,12 @@ int rb_run_init(struct rb_run *ret_run, const struct rb_pipeline *pipeline,
                 struct rb_run_report *report, struct rb_error *err)
 {
     *ret_run = (struct rb_run){
-        .pipeline = pipeline, .options = options, .observer = observer, .report = report};
+        .pipeline = pipeline,
+        .options = options,
+        .observer = observer,
+        .report = report,
+        .lanes = rb_context_lanes(pipeline),
+    };
     int status = pipeline->n_patterns > 0
                      ? RB_OK
                      : rb_run_take_streams(ret_run, pipeline->streams, pipeline->n_streams, err);
@@ -236,8 +241,7 @@ static int launch(struct rb_run *run, struct rb_error *err)
 {
     struct rb_connector_spec connectors[RB_UNIT_STAGES_MAX];
     struct rb_worker_spec spec;
-    rb_context_worker_spec(run->pipeline, run->options, rb_context_lanes(run->pipeline), connectors,
-                           &spec);
+    rb_context_worker_spec(run->pipeline, run->options, run->lanes, connectors, &spec);
     /* A session of one stream has nothing to keep a snapshot for but that one. */
     run->one_source = spec.one_source = spec.lanes == 1 && run->has_streams && run->n_streams == 1;
     struct rb_session_options options = {

@@ -73,6 +73,7 @@ struct rb_run {
     char claim[33];            /* the load that this run offers, and what a load is its own by */
     bool begun;                /* rb_begin has been answered */
     bool dry;                  /* a check: nothing is read, written or recorded */
+    int lanes;                 /* units at the same time */
     bool dry_runs;             /* source and destination know how */
     bool plan_stale;           /* its cursors are not the ledger's, or a load ended since */
     bool one_source;           /* the stream is read in the session that planned it */

@@ -552,8 +552,7 @@ static void abandon_streams(struct rb_schedule *schedule, const struct rb_error 
 int rb_run_units(struct rb_run *run, struct rb_error *err)
 {
     struct rb_schedule schedule = {.run = run};
-    int lanes = rb_context_lanes(run->pipeline);
-    schedule.n_lanes = lanes < LANES_MAX ? (size_t)lanes : LANES_MAX;
+    schedule.n_lanes = run->lanes < LANES_MAX ? (size_t)run->lanes : LANES_MAX;
     run->schedule = &schedule;
     int status = RB_OK;
     struct rb_error failure;

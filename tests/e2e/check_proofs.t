@@ -50,6 +50,12 @@ run_is 0 "thirty new tables: check" "$RAPIDBYTE" check "$p"
 is "$(grep -c 'a run would CREATE TABLE' <<<"$stdout")" 30 "thirty new tables: said of each"
 made 'CREATE TABLE "raw"'
 is "$MADE" 1 "thirty new tables: one is made"
+EXTRA='' STREAMS='- { match: "*" }' write_mode=append document
+run_is 0 "thirty new tables, no parallelism in the document: check" "$RAPIDBYTE" check "$p"
+is "$(grep -c 'a run would CREATE TABLE' <<<"$stdout")" 30 "thirty new tables: said of each by several sessions"
+made 'CREATE TABLE "raw"'
+like "$MADE" '^[234]$' "thirty new tables: one is made in each of several sessions"
+STREAMS='- { match: "*" }' write_mode=append document
 run_is 0 "thirty new tables: run" "$RAPIDBYTE" run "$p"
 
 two='- { name: a }

@@ -70,11 +70,33 @@ static void test_a_document_may_say_auto(void **ctx)
     assert_true(rb_parallelism_processors() > 0);
 }
 
+static void test_a_check_of_many_has_lanes_of_its_own(void **ctx)
+{
+    static const struct {
+        const char *document;
+        int of_run, lanes;
+    } cases[] = {
+        {HEAD "[ " ALL_OF_THEM " ]\n", 1, 4},
+        {HEAD "[ " ALL_OF_THEM " ]\nresources: { parallelism: 1 }\n", 1, 1},
+        {HEAD "[ " ALL_OF_THEM " ]\nresources: { parallelism: 6 }\n", 6, 6},
+        {HEAD "[ " ALL_OF_THEM " ]\nresources: { max_connections: 3 }\n", 1, 2},
+        {HEAD "[ " TEN(a) ", " TEN(b) " ]\n", 1, 4},
+        {HEAD "[ " TEN(a) " ]\n", 1, 1},
+    };
+    struct rb_config_fixture *f = *ctx;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct rb_pipeline *p = rb_config_fixture_good(f, cases[i].document);
+        assert_int_equal(rb_parallelism_of_check(p, cases[i].of_run, 64), cases[i].lanes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_auto_follows_what_there_is, rb_config_fixture_set_up,
                                         rb_config_fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_check_of_many_has_lanes_of_its_own,
+                                        rb_config_fixture_set_up, rb_config_fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_a_document_may_say_auto, rb_config_fixture_set_up,
                                         rb_config_fixture_tear_down),
     };
