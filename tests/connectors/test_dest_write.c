@@ -74,16 +74,17 @@ static int teardown(void **state)
 /* raw.users (id integer, name text), there already. */
 static void table_is_there(void)
 {
+    rb_fakepg_add(
+        &fake, (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
+                                       .n_columns = 8,
+                                       .n_rows = 1,
+                                       .cells = {"4711", "r", "f", "t", "t", "loader", "f", "f"}});
     rb_fakepg_add(&fake,
-                  (struct rb_fakepg_rule){.sql = "SELECT c.oid, c.relkind",
-                                          .n_columns = 7,
-                                          .n_rows = 1,
-                                          .cells = {"4711", "r", "f", "t", "t", "loader", "f"}});
-    rb_fakepg_add(&fake, (struct rb_fakepg_rule){
-                             .sql = "format_type(a.atttypid",
-                             .n_columns = 4,
-                             .n_rows = 2,
-                             .cells = {"id", "integer", "f", "f", "name", "text", "f", "f"}});
+                  (struct rb_fakepg_rule){.sql = "format_type(a.atttypid",
+                                          .n_columns = 6,
+                                          .n_rows = 2,
+                                          .cells = {"id", "integer", "f", "f", "f", "integer",
+                                                    "name", "text", "f", "f", "f", "text"}});
 }
 
 /* Feeds a batch of (1,'a'), (2,NULL), (3,'c'); the numbers declared to be of `type`. */

@@ -70,7 +70,7 @@ static void startup_is_what_the_protocol_says(void **state)
 {
     (void)state;
     static const char pairs[] = "user\0alice\0database\0shop\0application_name\0rapidbyte p\0"
-                                "client_encoding\0UTF8\0DateStyle\0ISO, YMD\0";
+                                "client_encoding\0UTF8\0";
     static const uint8_t cancel[] = {0, 0, 0,    16,   0x04, 0xd2, 0x16, 0x2e,
                                      0, 0, 0x12, 0x34, 0xde, 0xad, 0xbe, 0xef};
     rb_pgscript_startup(&peer.says, "15.4 (Debian 15.4-1)");
@@ -81,7 +81,8 @@ static void startup_is_what_the_protocol_says(void **state)
         assert_string_equal(rb_conn_server_version_text(conn), "15.4 (Debian 15.4-1)");
         assert_int_equal(rb_conn_transaction(conn), 'I');
         assert_int_equal(rb_load_be32(peer.heard.data + 4), 196608);
-        assert_memory_equal(peer.heard.data + 8, pairs, sizeof pairs - 1);
+        /* No setting: whoever runs SQL of his own finds those that psql finds. */
+        assert_memory_equal(peer.heard.data + 8, pairs, sizeof pairs);
         assert_int_equal(rb_double.cancel_packet.len, sizeof cancel);
         assert_memory_equal(rb_double.cancel_packet.data, cancel, sizeof cancel);
         rb_conn_close(conn);

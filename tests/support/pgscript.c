@@ -55,7 +55,7 @@ void rb_pgscript_startup(struct rb_buf *says, const char *version)
     rb_pgscript_parameter(says, "server_version", version);
     rb_pgscript_message(says, 'K', key, sizeof key);
     rb_pgscript_ready(says, 'I');
-    if (strtol(version, NULL, 10) >= 14) {
+    if (strtol(version, NULL, 10) >= 12) {
         rb_pgscript_done(says, "SET", 'I');
     }
 }

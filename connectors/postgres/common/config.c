@@ -67,6 +67,7 @@ int rb_conn_config_read(const struct rb_open_context *context, struct rb_conn_co
         return r;
     }
     c.port = (int)port;
+    c.session_pooler = strcmp(rb_json_text(rb_json_get(config, "pooler"), "none"), "session") == 0;
     c.connect_timeout_ms = context->connect_timeout_ms;
     c.statement_timeout_ms = context->statement_timeout_ms;
     c.lock_timeout_ms = context->lock_timeout_ms;

@@ -1,11 +1,13 @@
 #include "connectors/postgres/common/conn.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "connectors/postgres/common/query.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/common/wire.h"
 #include "gen/connectors/postgres/common/sql.h"
 #include "rapidbyte/host.h"
@@ -16,6 +18,7 @@ enum {
     SSL_REQUEST = 80877103,
     CANCEL_REQUEST = 80877102,
     BACKEND_KEY_BYTES = 8,
+    SETTINGS_MAX = 16 * 1024, /* of the message that gives a session its settings */
 };
 
 /* What start_tls came to, beside a status. */
@@ -39,41 +42,19 @@ static int put_pair(struct rb_conn *conn, const char *name, const char *value)
     return r < 0 ? r : rb_wire_put_str(conn, value);
 }
 
+/* Nothing that changes how SQL of the user runs (settings.h), and nothing that poolers refuse. */
 static int put_startup(struct rb_conn *conn, const struct rb_conn_config *config)
 {
-    char statement[24], lock[24];
-    snprintf(statement, sizeof statement, "%lld", (long long)config->statement_timeout_ms);
-    snprintf(lock, sizeof lock, "%lld", (long long)config->lock_timeout_ms);
     const char *const pairs[][2] = {
         {"user", config->user},
         {"database", config->database},
         {"application_name", config->application_name},
         {"client_encoding", "UTF8"},
-        /* What texts are written and read by, which a database or a role may have set. */
-        {"DateStyle", "ISO, YMD"},
-        {"IntervalStyle", "postgres"},
-        {"TimeZone", "UTC"},
-        {"extra_float_digits", "3"},
-        {"bytea_output", "hex"},
-        {"lc_monetary", "C"},
-        {"array_nulls", "on"},
-        {"xmloption", "content"},
-        {"quote_all_identifiers", "off"},
-        {"standard_conforming_strings", "on"},
-        {"search_path", "pg_catalog"},
-        /* Ours are catalogue queries by name: planning takes longer than running. */
-        {"plan_cache_mode", "force_generic_plan"},
-        {"idle_in_transaction_session_timeout", "0"},
-        {"statement_timeout", statement},
-        {"lock_timeout", lock},
     };
     int r = rb_wire_begin(conn, 0);
     r = r < 0 ? r : rb_buf_append_be32(&conn->tx, PROTOCOL_3_0);
     for (size_t i = 0; r == 0 && i < sizeof pairs / sizeof *pairs; i++) {
         r = put_pair(conn, pairs[i][0], pairs[i][1]);
-    }
-    for (const char *const *s = config->settings; r == 0 && s && *s; s += 2) {
-        r = put_pair(conn, s[0], s[1]);
     }
     r = r < 0 ? r : rb_buf_append_byte(&conn->tx, 0);
     return r < 0 ? r : rb_wire_end(conn);
@@ -112,6 +93,7 @@ static int note_backend_key(struct rb_conn *conn, const struct rb_wire_message *
     if (m->len != BACKEND_KEY_BYTES) {
         return rb_wire_unexpected(conn, m, "with a key of the wrong length", err);
     }
+    conn->backend_pid = rb_load_be32(m->body);
     uint8_t packet[8 + BACKEND_KEY_BYTES];
     rb_store_be32(packet, sizeof packet);
     rb_store_be32(packet + 4, CANCEL_REQUEST);
@@ -270,31 +252,71 @@ static int parse_version(const char *text)
     return part[0] >= 10 ? part[0] * 10000 + part[1] : part[0] * 10000 + part[1] * 100 + part[2];
 }
 
-/* A database in SQL_ASCII knows no characters: it gives and takes bytes, which need not be UTF-8.
- * Under another client_encoding it would refuse those that are not. */
-static int take_bytes_as_they_are(struct rb_conn *conn, struct rb_error *err)
+/* Fails where another process than the one that the connection was told of runs it: then a pooler
+ * is in between, and what is set for the session may be another client's. Nothing behind it in the
+ * message is run then. */
+static int put_guard(const struct rb_conn *conn, struct rb_buf *sql)
 {
-    return strcmp(conn->server_encoding, "SQL_ASCII") == 0
-               ? rb_query_exec(conn, "SET client_encoding = 'SQL_ASCII'", err)
-               : 0;
+    return rb_buf_printf(sql,
+                         "SELECT pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq("
+                         "pg_catalog.pg_backend_pid(), %" PRId32 ") THEN 1 ELSE 0 END); ",
+                         (int32_t)conn->backend_pid);
 }
 
-static int prepare_session(struct rb_conn *conn, struct rb_error *err)
+static int refuse_pooler(struct rb_error *err)
 {
+    rb_error_set(
+        err, RB_ECONFIG, "POOLER",
+        "a pooler (PgBouncer or its like) is between here and the server: the process that "
+        "runs the session is not the one that the connection was told of");
+    rb_error_set_hint(
+        err, "set pooler: session in this config where each client has a session of its own "
+             "(PgBouncer: pool_mode = session), or connect to the server itself; pooling by "
+             "transaction or statement is not supported");
+    return RB_ECONFIG;
+}
+
+/* What the session is to have, as one message: settings of ours, the operator's time-outs, and what
+ * only newer servers know. */
+static int put_settings(const struct rb_conn *conn, const struct rb_conn_config *config,
+                        struct rb_buf *sql)
+{
+    int r = config->session_pooler || conn->backend_pid == 0 ? 0 : put_guard(conn, sql);
+    r = r < 0 ? r
+              : rb_buf_printf(
+                    sql, "%s; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64,
+                    rb_settings_session, config->statement_timeout_ms, config->lock_timeout_ms);
+    for (const char *const *s = config->settings; r == 0 && s && *s; s += 2) {
+        r = rb_buf_printf(sql, "; SET %s = %s", s[0], s[1]);
+    }
+    /* A database in SQL_ASCII knows no characters: it gives and takes bytes, which need not be
+     * UTF-8. Under another client_encoding it would refuse those that are not. */
+    if (r == 0 && strcmp(conn->server_encoding, "SQL_ASCII") == 0) {
+        r = rb_buf_append_str(sql, "; SET client_encoding = 'SQL_ASCII'");
+    }
+    const char *newer = conn->server_version >= 170000   ? rb_sql_session_17
+                        : conn->server_version >= 140000 ? rb_sql_session_14
+                                                         : NULL;
+    return r < 0 || !newer ? r : rb_buf_printf(sql, "; %s", newer);
+}
+
+static int prepare_session(struct rb_conn *conn, const struct rb_conn_config *config,
+                           struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(SETTINGS_MAX);
     conn->server_version = parse_version(conn->server_version_text);
     if (conn->server_version < RB_CONN_SERVER_VERSION_MIN) {
         return rb_error_set(
             err, RB_ECONFIG, "SERVER_TOO_OLD", "the server is PostgreSQL %s; 12 or newer is needed",
             *conn->server_version_text ? conn->server_version_text : "of an unknown version");
     }
-    int r = take_bytes_as_they_are(conn, err);
-    if (r < 0) {
-        return r;
+    if (put_settings(conn, config, &sql) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY",
+                            "no memory for the session's settings");
     }
-    if (conn->server_version >= 170000) {
-        return rb_query_exec(conn, rb_sql_session_17, err);
-    }
-    return conn->server_version >= 140000 ? rb_query_exec(conn, rb_sql_session_14, err) : 0;
+    int r = rb_query_exec(conn, rb_buf_str(&sql), err);
+    /* division_by_zero is the guard's. */
+    return r < 0 && err && strcmp(err->sqlstate, "22012") == 0 ? refuse_pooler(err) : r;
 }
 
 int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
@@ -314,7 +336,7 @@ int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
     struct rb_error own;
     rb_error_clear(&own);
     int r = connect_by_mode(conn, config, &own);
-    r = r < 0 ? r : prepare_session(conn, &own);
+    r = r < 0 ? r : prepare_session(conn, config, &own);
     if (r < 0) {
         if (strcmp(own.sqlstate, "3D000") == 0) {
             r = own.status = RB_ECONFIG;

@@ -1,10 +1,8 @@
 /*
  * One connection to a PostgreSQL server (protocol 3.0), over the host's network imports.
  *
- * The settings that decide how values, literals and names read are fixed for every session, among
- * them client_encoding UTF8 (SQL_ASCII where the database is), DateStyle ISO, IntervalStyle
- * postgres, TimeZone UTC, lc_monetary C, extra_float_digits 3, bytea_output hex, array_nulls on and
- * search_path pg_catalog. Every name in SQL of ours is therefore qualified.
+ * client_encoding is UTF8, or SQL_ASCII where the database is. Under which settings a statement
+ * runs is in settings.h.
  */
 #ifndef RB_CONNECTORS_POSTGRES_COMMON_CONN_H
 #define RB_CONNECTORS_POSTGRES_COMMON_CONN_H
@@ -35,11 +33,12 @@ struct rb_conn_config {
     char database[RB_CONN_TEXT_MAX];
     char application_name[RB_CONN_TEXT_MAX];
     char schema[RB_CONN_TEXT_MAX];
-    uint32_t secret_id;                                                /* 0: there is no password */
+    bool session_pooler; /* a pooler may be in between, which gives each client its own session */
+    uint32_t secret_id;  /* 0: there is no password */
     int64_t connect_timeout_ms, statement_timeout_ms, lock_timeout_ms; /* 0: none */
     size_t max_record_bytes; /* rb_conn_config_read sets 16 MiB; change it before rb_conn_open */
-    const char *const *settings; /* further "name", "value" pairs for the session, NULL-ended, or
-                                    NULL; borrowed */
+    const char *const *settings; /* further "name", "value" pairs for the session, as SQL,
+                                    NULL-ended, or NULL; borrowed */
 };
 
 /* Reads host, port, user, password, database, schema and application_name. RB_ECONFIG names the

@@ -7,6 +7,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/settings.h"
 #include "gen/connectors/postgres/common/sql.h"
 
 /* Types of a key whose values every server orders alike. Texts are compared byte by byte. */
@@ -157,7 +158,7 @@ static int append_part(struct rb_buf *sql, const struct key *key, size_t i, stru
 {
     int status = rb_quote_ident(sql, key->names[i], err);
     if (status == 0 && key_types[key->types[i]].is_text) {
-        status = no_memory(rb_buf_append_str(sql, " COLLATE \"C\""), err);
+        status = no_memory(rb_buf_append_str(sql, " COLLATE pg_catalog.\"C\""), err);
     }
     return status;
 }
@@ -221,12 +222,14 @@ static int append_range(struct rb_buf *sql, const struct key *key, struct rb_jso
     params->n = 0;
     if (has_from) {
         status = no_memory(rb_buf_append_str(sql, " AND "), err);
-        status = status < 0 ? status : append_bound(sql, key, ">=", from, params, err);
+        status = status < 0 ? status
+                            : append_bound(sql, key, "OPERATOR(pg_catalog.>=)", from, params, err);
         status = status < 0 ? status : append_nulls(sql, key, " AND ", " IS NOT NULL", err);
     }
     if (status == 0 && has_to) {
         status = no_memory(rb_buf_append_str(sql, " AND ("), err);
-        status = status < 0 ? status : append_bound(sql, key, "<", to, params, err);
+        status =
+            status < 0 ? status : append_bound(sql, key, "OPERATOR(pg_catalog.<)", to, params, err);
         if (status == 0 && !has_from) {
             status = append_nulls(sql, key, " OR ", " IS NULL", err);
         }
@@ -235,54 +238,98 @@ static int append_range(struct rb_buf *sql, const struct key *key, struct rb_jso
     return status;
 }
 
-/* ROW(…)::text is the row as record_out prints it, whatever the columns are called. */
-static int append_hash(struct rb_buf *sql, struct rb_json_value columns, const char *from,
-                       struct rb_error *err)
+static int append_names(struct rb_buf *sql, struct rb_json_value columns, struct rb_error *err)
 {
-    int status = no_memory(
-        rb_buf_append_str(sql, "SELECT count(*), coalesce(sum(hashtextextended(r, 0)), 0), "
-                               "coalesce(sum(hashtextextended(r, 7)), 0) FROM (SELECT ROW("),
-        err);
+    int status = 0;
     for (size_t i = 0; status == 0 && i < rb_json_count(columns); i++) {
         status = i > 0 ? no_memory(rb_buf_append_str(sql, ", "), err) : 0;
         status = status < 0 ? status
                             : rb_quote_ident(sql, rb_json_text(rb_json_item(columns, i), ""), err);
     }
-    return status < 0 ? status
-                      : no_memory(rb_buf_printf(sql, ")::text COLLATE \"C\" AS r%s", from), err);
+    return status;
+}
+
+/* ROW(…)::text is the row as record_out prints it, whatever the columns are called. Beside SQL of
+ * the user it is written under our settings, from a subquery that is evaluated under the user's. */
+static int append_hash(struct rb_buf *sql, struct rb_json_value columns, const char *from,
+                       bool runs_sql, struct rb_error *err)
+{
+    int status = no_memory(
+        rb_buf_append_str(sql, "SELECT pg_catalog.count(*), "
+                               "COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(r, 0)), 0), "
+                               "COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(r, 7)), 0) "
+                               "FROM (SELECT "),
+        err);
+    status = status < 0 || !runs_sql ? status : no_memory(rb_settings_begin_text(sql), err);
+    status = status < 0 ? status : no_memory(rb_buf_append_str(sql, "ROW("), err);
+    status = status < 0 ? status : append_names(sql, columns, err);
+    status = status < 0 ? status : no_memory(rb_buf_append_str(sql, ")::pg_catalog.text"), err);
+    status = status < 0 || !runs_sql ? status : no_memory(rb_settings_end_text(sql), err);
+    status = status < 0 ? status
+                        : no_memory(rb_buf_append_str(sql, " COLLATE pg_catalog.\"C\" AS r"), err);
+    if (status == 0 && runs_sql) {
+        status = no_memory(rb_buf_printf(sql, " FROM %s, (SELECT ", rb_settings_from), err);
+        status = status < 0 ? status : append_names(sql, columns, err);
+    }
+    return status < 0 ? status : no_memory(rb_buf_append_str(sql, from), err);
 }
 
 /* ---- asking */
 
 /* The key's values at the first row of each part but the first. */
-static int split_sql(const struct key *key, const char *from, struct rb_json_value range,
-                     int64_t split, struct rb_buf *sql, struct params *params, struct rb_error *err)
+static int split_sql(const struct key *key, const char *from, bool runs_sql,
+                     struct rb_json_value range, int64_t split, struct rb_buf *sql,
+                     struct params *params, struct rb_error *err)
 {
     int status = no_memory(rb_buf_append_str(sql, "SELECT "), err);
     for (size_t i = 0; status == 0 && i < key->n; i++) {
-        status = no_memory(rb_buf_printf(sql, "%sk%zu::text", i > 0 ? ", " : "", i), err);
+        status = i > 0 ? no_memory(rb_buf_append_str(sql, ", "), err) : 0;
+        status = status < 0 || !runs_sql ? status : no_memory(rb_settings_begin_text(sql), err);
+        status =
+            status < 0 ? status : no_memory(rb_buf_printf(sql, "k%zu::pg_catalog.text", i), err);
+        status = status < 0 || !runs_sql ? status : no_memory(rb_settings_end_text(sql), err);
     }
-    status = status < 0 ? status : no_memory(rb_buf_append_str(sql, " FROM (SELECT "), err);
+    status = status < 0
+                 ? status
+                 : no_memory(rb_buf_printf(sql, " FROM %s%s(SELECT ",
+                                           runs_sql ? rb_settings_from : "", runs_sql ? ", " : ""),
+                             err);
     for (size_t i = 0; status == 0 && i < key->n; i++) {
         status = rb_quote_ident(sql, key->names[i], err);
         status = status < 0 ? status : no_memory(rb_buf_printf(sql, " AS k%zu, ", i), err);
     }
-    status = status < 0 ? status
-                        : no_memory(rb_buf_append_str(sql, "row_number() OVER (ORDER BY "), err);
+    status =
+        status < 0
+            ? status
+            : no_memory(rb_buf_append_str(sql, "pg_catalog.row_number() OVER (ORDER BY "), err);
     status = status < 0 ? status : append_parts(sql, key, err);
     status =
         status < 0
             ? status
-            : no_memory(rb_buf_printf(sql, ") - 1 AS n, count(*) OVER () AS total%s", from), err);
+            : no_memory(rb_buf_printf(sql, ") AS n, pg_catalog.count(*) OVER () AS total%s", from),
+                        err);
     status = status < 0 ? status : append_range(sql, key, range, params, err);
     status = status < 0 ? status : append_nulls(sql, key, " AND ", " IS NOT NULL", err);
     return status < 0
                ? status
                : no_memory(rb_buf_printf(sql,
-                                         ") AS keys WHERE n > 0 AND n %% ((total + %lld) / %lld) "
-                                         "= 0 ORDER BY n",
+                                         ") AS keys WHERE n OPERATOR(pg_catalog.>) 1 AND "
+                                         "pg_catalog.mod(pg_catalog.int8mi(n, 1), "
+                                         "pg_catalog.int8div(pg_catalog.int8pl(total, %lld), "
+                                         "%lld)) OPERATOR(pg_catalog.=) 0 ORDER BY n",
                                          (long long)split - 1, (long long)split),
                            err);
+}
+
+/* Of all sessions, where SQL of the user runs in them. */
+static int set_settings(const struct rb_content *content, const char *settings,
+                        struct rb_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && content->runs_sql && i < content->n; i++) {
+        status = rb_query_exec(content->conns[i], settings, err);
+    }
+    return status;
 }
 
 int rb_content_split(struct rb_content *content, const char *from, struct rb_json_value key_json,
@@ -297,10 +344,13 @@ int rb_content_split(struct rb_content *content, const char *from, struct rb_jso
     int status = read_key(key_json, &key, err);
     if (status == 0 && key.n > 0 && split > 1 && split <= RB_CONTENT_RANGES_MAX) {
         struct rb_json_value range = rb_json_item(rb_json_get(request, "ranges"), 0);
-        status = split_sql(&key, from, range, split, &sql, &params, err);
+        status = split_sql(&key, from, content->runs_sql, range, split, &sql, &params, err);
         status = status < 0 ? status
-                            : rb_query_run(content->conns[0], rb_buf_str(&sql), params.items,
-                                           params.n, RB_QUERY_TEXT, &rows, err);
+                 : content->runs_sql
+                     ? rb_query_run_as_user(content->conns[0], rb_buf_str(&sql), params.items,
+                                            params.n, &rows, err)
+                     : rb_query_run(content->conns[0], rb_buf_str(&sql), params.items, params.n,
+                                    RB_QUERY_TEXT, &rows, err);
     }
     if (status < 0) {
         rb_content_release(content);
@@ -325,17 +375,21 @@ struct sums {
     char a[48], b[48];
 };
 
-static int send_range(struct rb_conn *conn, const char *from, struct rb_json_value request,
-                      size_t index, struct rb_error *err)
+static int send_range(struct rb_conn *conn, const char *from, bool runs_sql,
+                      struct rb_json_value request, size_t index, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     struct key key;
     struct params params;
     struct rb_json_value range = rb_json_item(rb_json_get(request, "ranges"), index);
     int status = read_key(rb_json_get(request, "key"), &key, err);
-    status = status < 0 ? status : append_hash(&sql, rb_json_get(request, "columns"), from, err);
+    status = status < 0 ? status
+                        : append_hash(&sql, rb_json_get(request, "columns"), from, runs_sql, err);
     status = status < 0 ? status : append_range(&sql, &key, range, &params, err);
-    status = status < 0 ? status : no_memory(rb_buf_append_str(&sql, ") AS hashed"), err);
+    status = status < 0 ? status
+                        : no_memory(rb_buf_append_str(&sql, runs_sql ? " OFFSET 0) AS q) AS hashed"
+                                                                     : ") AS hashed"),
+                                    err);
     return status < 0 ? status : rb_query_send(conn, rb_buf_str(&sql), params.items, params.n, err);
 }
 
@@ -371,7 +425,7 @@ static int hash_ranges(const struct rb_content *content, const char *from,
             status = receive_range(conn, &sums[i - content->n], err);
         }
         if (status == 0 && i < n_ranges) {
-            status = send_range(conn, from, request, i, err);
+            status = send_range(conn, from, content->runs_sql, request, i, err);
         }
     }
     return status;
@@ -388,7 +442,9 @@ int rb_content_hash(struct rb_content *content, const char *from, struct rb_json
     if (sums == NULL) {
         return no_memory(RB_ENOMEM, err);
     }
-    int status = hash_ranges(content, from, request, sums, n, err);
+    int status = set_settings(content, rb_settings_users, err);
+    status = status < 0 ? status : hash_ranges(content, from, request, sums, n, err);
+    status = status < 0 ? status : set_settings(content, rb_settings_own, err);
     if (status < 0) {
         rb_content_release(content);
         free(sums);

@@ -27,6 +27,7 @@ struct rb_content {
     struct rb_conn *conns[RB_CONTENT_CONNECTIONS_MAX];
     size_t n;
     char snapshot[64];
+    bool runs_sql;     /* what is hashed has SQL of the user in it (settings.h); the caller's */
     char encoding[32]; /* of the database: hashes of texts in different ones differ */
 };
 

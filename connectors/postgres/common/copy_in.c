@@ -92,8 +92,8 @@ static int finish(struct rb_conn *conn, int64_t *ret_rows, struct rb_error *err)
             return r;
         }
         switch (m.type) {
-        case 'C':
-            rows = rb_wire_tag_count(&m);
+        case 'C': /* of the COPY, or of what stands behind it, which counts nothing */
+            rows = rb_wire_tag_count(&m) < 0 ? rows : rb_wire_tag_count(&m);
             break;
         case 'E':
             return rb_wire_sync(conn, rb_wire_error(conn, &m, err), err);

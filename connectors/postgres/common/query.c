@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "connectors/postgres/common/result.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/common/wire.h"
 
 static int too_large(struct rb_conn *conn, int status, struct rb_error *err)
@@ -64,7 +65,7 @@ static int collect(struct rb_conn *conn, struct rb_query_result *result, int64_t
             status = result ? rb_result_add_row(result, &m, err) : 0;
             break;
         case 'C':
-            *ret_affected = rb_wire_tag_count(&m);
+            *ret_affected = rb_wire_tag_count(&m) < 0 ? *ret_affected : rb_wire_tag_count(&m);
             if (result) {
                 rb_result_finish(result, &m);
             }
@@ -225,26 +226,50 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
     return run(conn, r, NULL, err);
 }
 
-int rb_query_parse(struct rb_conn *conn, const char *const *sqls, size_t n, const char *after,
-                   struct rb_error *err)
+/* The answers to the `n` statements of one message; `result` (NULL: not wanted): the second one's.
+ */
+static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_described,
+                           struct rb_query_result *result, struct rb_error *err)
 {
+    struct rb_error *own = err;
     int64_t affected = -1;
+    if (ret_described) {
+        rb_buf_clear(ret_described);
+    }
+    if (result) {
+        rb_result_clear(result);
+    }
+    int first = 0;
+    for (int i = 0; i < n; i++) {
+        conn->described = i == 0 ? ret_described : NULL;
+        int r = collect(conn, i == 1 ? result : NULL, &affected, own);
+        conn->described = NULL;
+        if (r < 0 && !rb_conn_is_usable(conn)) {
+            return first < 0 ? first : r;
+        }
+        /* After a failure of the first, the others fail for that alone. */
+        first = first < 0 ? first : r;
+        own = first < 0 ? NULL : err;
+    }
+    return first < 0 ? first : RB_FAULT(STATEMENT_ANSWERED, err);
+}
+
+int rb_query_parse(struct rb_conn *conn, const char *before, const char *const *sqls, size_t n,
+                   const char *after, struct rb_error *err)
+{
     int r = check_idle(conn, err);
     if (r < 0) {
         return r;
     }
     rb_buf_clear(&conn->tx);
+    r = put_simple(conn, before);
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = put_parse(conn, "", sqls[i], NULL, NULL, 0);
     }
     r = r < 0 ? r : put_sync(conn);
-    r = r < 0 || !after ? r : put_simple(conn, after);
-    r = run(conn, r, NULL, err);
-    if (after == NULL || !rb_conn_is_usable(conn)) {
-        return r;
-    }
-    int r_after = collect(conn, NULL, &affected, r < 0 ? NULL : err);
-    return r < 0 ? r : r_after;
+    r = r < 0 ? r : put_simple(conn, after);
+    r = send_statement(conn, r, err);
+    return r < 0 ? r : collect_between(conn, 3, NULL, NULL, err);
 }
 
 /* The statement `name` ("": unnamed), which is parsed first unless `sql` is NULL. */
@@ -363,29 +388,19 @@ int rb_query_run_kept(struct rb_conn *conn, const char *sql, const struct rb_que
     return r;
 }
 
-/* The answers to the `n` statements of rb_query_run_kept_between. */
-static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_described,
-                           struct rb_query_result *result, struct rb_error *err)
+int rb_query_run_as_user(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                         size_t n_params, struct rb_query_result *result, struct rb_error *err)
 {
-    struct rb_error *own = err;
-    int64_t affected = -1;
-    if (ret_described) {
-        rb_buf_clear(ret_described);
+    int r = check_idle(conn, err);
+    if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
+        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
-    rb_result_clear(result);
-    int first = 0;
-    for (int i = 0; i < n; i++) {
-        conn->described = i == 0 ? ret_described : NULL;
-        int r = collect(conn, i == 1 ? result : NULL, &affected, own);
-        conn->described = NULL;
-        if (r < 0 && !rb_conn_is_usable(conn)) {
-            return first < 0 ? first : r;
-        }
-        /* After a failure of the first, the others fail for that alone. */
-        first = first < 0 ? first : r;
-        own = first < 0 ? NULL : err;
-    }
-    return first < 0 ? first : RB_FAULT(STATEMENT_ANSWERED, err);
+    rb_buf_clear(&conn->tx);
+    r = put_simple(conn, rb_settings_users);
+    r = r < 0 ? r : put_extended(conn, "", sql, params, n_params, RB_QUERY_TEXT);
+    r = r < 0 ? r : put_simple(conn, rb_settings_own);
+    r = send_statement(conn, r, err);
+    return r < 0 ? r : collect_between(conn, 3, NULL, result, err);
 }
 
 int rb_query_run_kept_between(struct rb_conn *conn, const char *before,

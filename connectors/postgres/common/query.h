@@ -86,10 +86,14 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
 int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
                      const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
 /* Whether the server takes each of `n` texts as one statement: all in one message, each parsed
- * without being run, up to the first that fails. `after` (statements without parameters; NULL:
- * none) goes with them, and runs in any case. */
-int rb_query_parse(struct rb_conn *conn, const char *const *sqls, size_t n, const char *after,
-                   struct rb_error *err);
+ * without being run, up to the first that fails. `before` and `after` (statements without
+ * parameters) go with them, and `after` runs in any case. */
+int rb_query_parse(struct rb_conn *conn, const char *before, const char *const *sqls, size_t n,
+                   const char *after, struct rb_error *err);
+/* In a transaction: as rb_query_run with results in text form, of a statement that has SQL of the
+ * user in it, under the user's settings (settings.h), which go with it in one message. */
+int rb_query_run_as_user(struct rb_conn *conn, const char *sql, const struct rb_query_param *params,
+                         size_t n_params, struct rb_query_result *result, struct rb_error *err);
 /* In transactions: statements that go to the server before the answers to those before them came,
  * so that it never waits. Each push, in one message, is of `before` (statements without parameters,
  * whose rows are thrown away) and of a prepared statement without rows, and has its pull, in the

@@ -35,6 +35,7 @@ struct rb_conn {
     enum rb_wire_mode mode;
     int server_version;
     char server_version_text[128];
+    uint32_t backend_pid;     /* as BackendKeyData has it; 0: it was not said */
     char server_encoding[32]; /* of the database, as ParameterStatus says it */
     size_t max_record_bytes;
     double deadline_secs; /* on rb_clock_secs; 0: none. Only while connecting */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/load.h"
 
 #define QUOTE "$rapidbyte$"
@@ -26,10 +27,19 @@ static const char *bare_type(const struct rb_loading *run, size_t i)
     return rb_query_text(&run->load->target->columns, at, RB_TARGET_BARE_TYPE);
 }
 
+/* Of texts: read by the type's own input function, under our settings. */
+static bool is_reading(const struct rb_loading *run, size_t i)
+{
+    const struct rb_target *target = run->load->target;
+    size_t at = rb_target_column(target, run->columns.items[i].name);
+    return run->load->mapping->cast[i] == RB_CAST_TEXT &&
+           (run->reads_otherwise || rb_query_bool(&target->columns, at, RB_TARGET_CAST_MADE));
+}
+
 static bool is_function(const struct rb_loading *run, size_t i)
 {
     enum rb_cast cast = run->load->mapping->cast[i];
-    return cast == RB_CAST_EXACT || cast == RB_CAST_NULL;
+    return cast == RB_CAST_EXACT || cast == RB_CAST_NULL || is_reading(run, i);
 }
 
 static void add_function_name(struct rb_statement *sql, size_t i)
@@ -38,8 +48,33 @@ static void add_function_name(struct rb_statement *sql, size_t i)
     rb_statement_number(sql, (int64_t)i);
 }
 
+/* A literal is read by the input function whatever casts there are. */
+static int create_reading(struct rb_loading *run, size_t i, struct rb_error *err)
+{
+    struct rb_statement *sql = &run->sql;
+    const char *to = bare_type(run, i);
+    if (strstr(to, QUOTE) != NULL || strchr(to, '\'') != NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "TYPE_NAME", "the name of type %s has a quote in it",
+                            to);
+    }
+    rb_statement_begin(sql, "CREATE FUNCTION ", err);
+    add_function_name(sql, i);
+    rb_statement_add(sql, "(v text) RETURNS ");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, " LANGUAGE plpgsql STRICT");
+    rb_statement_add(sql, rb_settings_of_function);
+    rb_statement_add(sql, "AS " QUOTE " DECLARE r record; BEGIN EXECUTE "
+                          "'SELECT ' || quote_literal(v) || '::");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, " AS v' INTO r; RETURN r.v; END " QUOTE);
+    return rb_statement_exec(sql, run->dest, NULL, err);
+}
+
 static int create(struct rb_loading *run, size_t i, struct rb_error *err)
 {
+    if (is_reading(run, i)) {
+        return create_reading(run, i, err);
+    }
     struct rb_statement *sql = &run->sql;
     const char *from = source_type(&run->columns.items[i]);
     const char *to = target_type(run, i);
@@ -109,9 +144,26 @@ void rb_cast_add(const struct rb_loading *run, struct rb_statement *sql, size_t 
     }
 }
 
+/* Asked for where it matters alone: texts for a table whose rows run SQL of the user. */
+static int find_reading(struct rb_loading *run, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    bool any = false;
+    for (size_t i = 0; i < run->columns.n; i++) {
+        any = any || run->load->mapping->cast[i] == RB_CAST_TEXT;
+    }
+    if (!any || !run->load->target->runs_sql) {
+        return 0;
+    }
+    int status = rb_query_run_as_user(run->dest->conn, rb_settings_read_alike, NULL, 0, &r, err);
+    run->reads_otherwise = status == 0 && !rb_query_bool(&r, 0, 0);
+    return status;
+}
+
 int rb_cast_begin(struct rb_loading *run, struct rb_error *err)
 {
-    int status = 0;
+    int status = find_reading(run, err);
     for (size_t i = 0; status == 0 && i < run->columns.n; i++) {
         status = is_function(run, i) ? create(run, i, err) : 0;
         if (status == 0 && run->load->mapping->cast[i] == RB_CAST_NULL) {

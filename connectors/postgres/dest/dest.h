@@ -21,11 +21,14 @@
 enum {
     RB_DEST_TARGET_MAX = 2 * RB_CONN_TEXT_MAX, /* "schema.table" as the ledger has it */
     RB_DEST_STAGING_NAME = 19,                 /* "s_", 16 hexadecimal digits, the final 0 */
-    RB_TARGET_BARE_TYPE = 5,                   /* rb_target's column with the type's name alone */
+    RB_TARGET_GENERATED = 3,
+    RB_TARGET_HAS_DEFAULT = 4,
+    RB_TARGET_BARE_TYPE = 5, /* rb_target's column with the type's name alone */
     RB_TARGET_KEEPS_NOT_NULL = 6,
     RB_TARGET_COLLATION = 7,   /* quoted, qualified; NULL: the type has none */
     RB_TARGET_INEXACT = 8,     /* values that are equal may differ */
     RB_TARGET_NOT_UPDATED = 9, /* GENERATED ALWAYS AS IDENTITY */
+    RB_TARGET_CAST_MADE = 10,  /* somebody made a cast from text to the type */
     RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
     RB_DEST_TYPES_KEPT = 32,
     RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */
@@ -138,12 +141,14 @@ struct rb_target {
     char oid[16];
     char name[RB_QUOTE_NAME_MAX + 1];    /* as it is */
     char relation[2 * RB_CONN_TEXT_MAX]; /* quoted, qualified */
+    bool runs_sql;                       /* a row that comes runs SQL of the user's: a trigger, a
+                                            check, a default, … (settings.h) */
     bool is_ours;                        /* the role may alter it */
     bool may_truncate;
     char owner[RB_QUOTE_NAME_MAX + 1];
     char referenced[RB_CONN_TEXT_MAX]; /* by a foreign key of another table: which; "": none */
     struct rb_query_result columns;    /* name, type, not null, generated, has default, bare type,
-                                          keeps NOT NULL, collation, inexact, not updated */
+                                          keeps NOT NULL, collation, inexact, not updated, cast made */
 };
 
 void rb_target_init(struct rb_target *target);

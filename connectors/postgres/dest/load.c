@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "connectors/postgres/common/copy.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/load.h"
 
 static int no_memory(struct rb_error *err)
@@ -175,10 +176,29 @@ static int copy_end(struct rb_loading *run, int status, int64_t *ret_rows, struc
     return status;
 }
 
+/* Of a temporary table nothing of the user's is run. */
+static bool runs_sql(const struct rb_loading *run)
+{
+    return !run->indirect && run->load->target->runs_sql;
+}
+
+int rb_loading_as_user(struct rb_loading *run, bool user, struct rb_error *err)
+{
+    return !runs_sql(run)
+               ? 0
+               : rb_query_exec(run->dest->conn, user ? rb_settings_users : rb_settings_own, err);
+}
+
+/* With its settings: the user's for the rows, and ours after them. */
 static int build_copy(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_statement *sql = &run->sql;
-    rb_statement_begin(sql, "COPY ", err);
+    rb_statement_begin(sql, "", err);
+    if (runs_sql(run)) {
+        rb_statement_add(sql, rb_settings_users);
+        rb_statement_add(sql, "; ");
+    }
+    rb_statement_add(sql, "COPY ");
     rb_statement_add(sql, rb_loading_relation(run));
     if (run->columns.n > 0) {
         rb_statement_add(sql, " (");
@@ -186,6 +206,10 @@ static int build_copy(struct rb_loading *run, struct rb_error *err)
         rb_statement_add(sql, ")");
     }
     rb_statement_add(sql, " FROM STDIN (FORMAT binary)");
+    if (runs_sql(run)) {
+        rb_statement_add(sql, "; ");
+        rb_statement_add(sql, rb_settings_own);
+    }
     return rb_statement_end(sql);
 }
 

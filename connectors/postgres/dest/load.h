@@ -101,13 +101,14 @@ struct rb_loading {
     struct rb_statement tried;        /* the same for some of them, with what goes before */
     struct insert *insert;            /* insert.c's */
     struct rb_rejects rejects;
-    bool is_plain;       /* an upsert's rows are moved as if no two had the same key */
-    bool indirect;       /* by RB_LOAD_TEMPORARY */
-    bool is_numbered;    /* which has RB_LOAD_POSITION */
-    bool bound;          /* the encoder has a batch */
-    int64_t batch_first; /* rows of the batches before this one */
-    int64_t sent;        /* rows that the server counted as they came in */
-    int64_t staged;      /* of these: in RB_LOAD_TEMPORARY, to be moved to the target */
+    bool is_plain;        /* an upsert's rows are moved as if no two had the same key */
+    bool indirect;        /* by RB_LOAD_TEMPORARY */
+    bool is_numbered;     /* which has RB_LOAD_POSITION */
+    bool reads_otherwise; /* under the user's settings a text is another value than under ours */
+    bool bound;           /* the encoder has a batch */
+    int64_t batch_first;  /* rows of the batches before this one */
+    int64_t sent;         /* rows that the server counted as they came in */
+    int64_t staged;       /* of these: in RB_LOAD_TEMPORARY, to be moved to the target */
 };
 
 /* The column's index among the chosen ones, or SIZE_MAX. */
@@ -125,6 +126,9 @@ int rb_loading_range(struct rb_loading *run, int64_t first,
                      int (*load)(void *self, const char *before, int64_t first, int64_t end,
                                  int64_t *ret_suspect, struct rb_error *err),
                      struct rb_error *err);
+/* Where a row that comes to the target runs SQL of the user: under the user's settings from here
+ * on, or under ours again. */
+int rb_loading_as_user(struct rb_loading *run, bool user, struct rb_error *err);
 /* The next batch into the reader, which has the first one already. 0; 1: the stream ended. `kept`
  * (NULL: not wanted) takes the bytes of the one before, for rb_batch_reader_swap. */
 int rb_loading_next(struct rb_loading *run, struct rb_buf *kept, struct rb_error *err);

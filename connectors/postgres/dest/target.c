@@ -87,6 +87,7 @@ int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
     if (!target->exists) {
         return 0;
     }
+    target->runs_sql = rb_query_bool(&found, 0, 7);
     target->is_ours = rb_query_bool(&found, 0, 3);
     target->may_truncate = rb_query_bool(&found, 0, 4);
     const char *owner = rb_query_text(&found, 0, 5);
@@ -96,14 +97,28 @@ int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
     return status < 0 ? status : read_referenced(dest, target, rb_query_bool(&found, 0, 6), err);
 }
 
+/* A default, a generated value, or a type that is not of pg_catalog, which may be, or hold, a
+ * domain with its checks. */
+static bool column_runs_sql(const struct rb_query_result *columns, size_t i)
+{
+    const char *type = rb_query_text(columns, i, RB_TARGET_BARE_TYPE);
+    return rb_query_bool(columns, i, RB_TARGET_HAS_DEFAULT) ||
+           rb_query_bool(columns, i, RB_TARGET_GENERATED) || type == NULL || strchr(type, '.');
+}
+
 int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err)
 {
     int status = rb_target_look(dest, schema, table, target, err);
     const char *oid = target->oid;
-    return status < 0 || !target->exists
-               ? status
-               : rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
+    if (status < 0 || !target->exists) {
+        return status;
+    }
+    status = rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
+    for (size_t i = 0; status == 0 && i < target->columns.n_rows; i++) {
+        target->runs_sql = target->runs_sql || column_runs_sql(&target->columns, i);
+    }
+    return status;
 }
 
 size_t rb_target_column(const struct rb_target *target, const char *name)

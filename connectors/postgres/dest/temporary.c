@@ -2,6 +2,7 @@
  * cast (types that travel as text): COPY and INSERT fill it, one INSERT … SELECT empties it. */
 #include <string.h>
 
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -56,8 +57,9 @@ int rb_temporary_number(struct rb_loading *run, struct rb_error *err)
 void rb_temporary_add_position(struct rb_statement *sql, int64_t position)
 {
     /* A sequence does not go back with what is rolled back. */
-    rb_statement_add(sql, "SELECT setval(pg_get_serial_sequence('" RB_LOAD_TEMPORARY
-                          "', " RB_LOAD_POSITION_TEXT "), ");
+    rb_statement_add(
+        sql, "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence('" RB_LOAD_TEMPORARY
+             "', " RB_LOAD_POSITION_TEXT "), ");
     rb_statement_number(sql, position);
     rb_statement_add(sql, ", false); ");
 }
@@ -71,6 +73,10 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     bool upsert = rb_upsert_is(run);
     (void)ret_suspect;
     rb_statement_begin(sql, before, err);
+    if (run->load->target->runs_sql) {
+        rb_statement_add(sql, rb_settings_users);
+        rb_statement_add(sql, "; ");
+    }
     rb_statement_add(sql, "INSERT INTO ");
     rb_statement_add(sql, run->load->target->relation);
     rb_statement_add(sql, " (");
@@ -87,9 +93,9 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     }
     rb_statement_add(sql, " FROM " RB_LOAD_TEMPORARY);
     if (first > 0 || end < INT64_MAX) {
-        rb_statement_add(sql, " WHERE " RB_LOAD_POSITION " > ");
+        rb_statement_add(sql, " WHERE " RB_LOAD_POSITION " OPERATOR(pg_catalog.>) ");
         rb_statement_number(sql, first);
-        rb_statement_add(sql, " AND " RB_LOAD_POSITION " <= ");
+        rb_statement_add(sql, " AND " RB_LOAD_POSITION " OPERATOR(pg_catalog.<=) ");
         rb_statement_number(sql, end);
     }
     if (upsert && !run->is_plain) {
@@ -101,6 +107,10 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     }
     if (upsert) {
         rb_upsert_add_conflict(run);
+    }
+    if (run->load->target->runs_sql) {
+        rb_statement_add(sql, "; ");
+        rb_statement_add(sql, rb_settings_own);
     }
     int64_t affected = 0;
     int status = rb_statement_exec(sql, run->dest, &affected, err);

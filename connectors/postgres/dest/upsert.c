@@ -185,17 +185,37 @@ int rb_upsert_reject_null_keys(struct rb_loading *run, struct rb_error *err)
     return status < 0 ? status : remove_rows(run, err);
 }
 
-/* The key's columns, of the target or as numbered ones of a subquery. */
-static void add_key_columns(struct rb_loading *run, const char *prefix, bool by_name)
+/* The operators by which the key's columns are equal, one a row. */
+static int find_equality(struct rb_loading *run, struct rb_query_result *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    struct rb_json json;
+    rb_json_init(&json, &names);
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < key_count(run); i++) {
+        const struct rb_target *target = run->load->target;
+        size_t at = rb_target_column(target, key_name(run, i));
+        rb_json_str(&json, rb_query_text(&target->columns, at, RB_TARGET_BARE_TYPE));
+    }
+    rb_json_end_array(&json);
+    if (rb_json_finish(&json) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
+    const char *param = rb_buf_str(&names);
+    return rb_dest_query(run->dest, rb_sql_key_equality, &param, 1, ret, err);
+}
+
+/* "t.a = s.k0 AND …": as the target's unique index compares them, whatever operator of that name
+ * the search path has. */
+static void add_equal_keys(struct rb_loading *run, const struct rb_query_result *equality)
 {
     for (size_t i = 0; i < key_count(run); i++) {
-        rb_statement_add(&run->sql, i > 0 ? ", " : "");
-        rb_statement_add(&run->sql, prefix);
-        if (by_name) {
-            rb_statement_name(&run->sql, key_name(run, i));
-        } else {
-            rb_statement_number(&run->sql, (int64_t)i);
-        }
+        rb_statement_add(&run->sql, i > 0 ? " AND t." : "t.");
+        rb_statement_name(&run->sql, key_name(run, i));
+        rb_statement_add(&run->sql, " ");
+        rb_statement_add(&run->sql, rb_query_text(equality, i, 0));
+        rb_statement_add(&run->sql, " s.k");
+        rb_statement_number(&run->sql, (int64_t)i);
     }
 }
 
@@ -218,7 +238,13 @@ static void add_columns(struct rb_loading *run, bool by_name)
 static int count_lost(struct rb_loading *run, int64_t *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result equality;
     rb_query_result_init(&r);
+    rb_query_result_init(&equality);
+    int status = find_equality(run, &equality, err);
+    if (status < 0) {
+        return status;
+    }
     struct rb_statement *sql = &run->sql;
     rb_statement_begin(sql, "SELECT count(*) FROM (SELECT ", err);
     for (size_t i = 0; i < key_count(run); i++) {
@@ -236,17 +262,15 @@ static int count_lost(struct rb_loading *run, int64_t *ret, struct rb_error *err
     }
     rb_statement_add(sql, " FROM " RB_LOAD_TEMPORARY ") s WHERE NOT EXISTS (SELECT FROM ");
     rb_statement_add(sql, run->load->target->relation);
-    rb_statement_add(sql, " t WHERE (");
-    add_key_columns(run, "t.", true);
-    rb_statement_add(sql, ") = (");
-    add_key_columns(run, "s.k", false);
+    rb_statement_add(sql, " t WHERE ");
+    add_equal_keys(run, &equality);
     /* A savepoint's number is above its transaction's: its age is below 0. */
-    rb_statement_add(sql, ") AND (age(t.xmin) BETWEEN -1073741824 AND 0 OR ROW(");
+    rb_statement_add(sql, " AND (age(t.xmin) BETWEEN -1073741824 AND 0 OR ROW(");
     add_columns(run, true);
     rb_statement_add(sql, ")::record *= ROW(");
     add_columns(run, false);
     rb_statement_add(sql, ")::record))");
-    int status = rb_statement_end(sql);
+    status = rb_statement_end(sql);
     status = status < 0 ? status
                         : rb_dest_query_once(run->dest, rb_buf_str(&sql->text), NULL, 0, &r, err);
     if (status == 0) {

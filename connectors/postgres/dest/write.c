@@ -7,6 +7,7 @@
 #include "arrow/metadata.h"
 #include "base/fault.h"
 #include "base/suggest.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -457,14 +458,18 @@ static int check_truncate(const struct rb_target *target, struct rb_error *err)
 
 static int truncate(struct unit *unit, struct rb_error *err)
 {
-    char sql[sizeof unit->target.relation + 32];
+    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     int status = check_truncate(&unit->target, err);
     if (status < 0 || unit->dest->dry) {
         return status;
     }
-    snprintf(sql, sizeof sql, "TRUNCATE TABLE %s", unit->target.relation);
+    /* It may have triggers. */
+    if (rb_buf_printf(&sql, "%s; TRUNCATE TABLE %s; %s", rb_settings_users, unit->target.relation,
+                      rb_settings_own) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
+    }
     rb_phase(RB_DEST_PHASE_LOCK);
-    status = rb_query_exec(unit->dest->conn, sql, err);
+    status = rb_query_exec(unit->dest->conn, rb_buf_str(&sql), err);
     rb_phase("");
     if (status < 0) {
         rb_error_prefix(err, "replace_method: truncate");

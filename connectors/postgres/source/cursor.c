@@ -180,7 +180,7 @@ static int exists(struct rb_cursor *cursor, struct rb_conn *conn, const char *co
     if (r == 0 && rb_buf_printf(&sql, " AND (%s))", condition) < 0) {
         r = rb_cursor_no_memory(err);
     }
-    r = r < 0 ? r : rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, &rows, err);
+    r = r < 0 ? r : rb_cursor_query(cursor, conn, rb_buf_str(&sql), &rows, err);
     if (r == 0) {
         *ret = rb_query_bool(&rows, 0, 0);
     }

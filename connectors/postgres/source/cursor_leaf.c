@@ -17,8 +17,9 @@ static int put_from(const struct rb_cursor *cursor, const struct rb_query_result
 {
     if (!rb_query_bool(leaves, row, L_READABLE)) {
         int r = rb_select_from(cursor->table, cursor->where, sql, err);
-        if (r == 0 && rb_buf_printf(sql, " AND tableoid = %lld::pg_catalog.oid",
-                                    (long long)rb_query_int(leaves, row, L_OID, 0)) < 0) {
+        if (r == 0 &&
+            rb_buf_printf(sql, " AND tableoid OPERATOR(pg_catalog.=) %lld::pg_catalog.oid",
+                          (long long)rb_query_int(leaves, row, L_OID, 0)) < 0) {
             r = rb_cursor_no_memory(err);
         }
         return r;
@@ -45,7 +46,7 @@ static int check_leaf(struct rb_cursor *cursor, struct rb_conn *conn,
                       no_nulls ? " IS NOT NULL" : "") < 0) {
         r = rb_cursor_no_memory(err);
     }
-    r = r < 0 ? r : rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, &rows, err);
+    r = r < 0 ? r : rb_cursor_query(cursor, conn, rb_buf_str(&sql), &rows, err);
     if (r < 0 || !rb_query_bool(&rows, 0, 0)) {
         return r;
     }

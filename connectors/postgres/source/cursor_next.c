@@ -6,6 +6,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/source/cursor_kind.h"
 #include "connectors/postgres/source/cursor_sql.h"
 #include "connectors/postgres/source/select.h"
@@ -50,11 +51,17 @@ static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, con
     rb_query_result_init(&rows);
     const char *e = rb_buf_str(&cursor->expression);
     /* The cast stands outside: ORDER BY would take it for the column otherwise. */
-    int r = rb_buf_printf(
-        &sql,
-        "SELECT newest::pg_catalog.text, txid_snapshot_xmin(txid_current_snapshot()), "
-        "txid_snapshot_xmax(txid_current_snapshot()) FROM (SELECT %s AS newest",
-        e);
+    int r = rb_buf_append_str(&sql, "SELECT ");
+    r = r < 0 ? r : rb_settings_begin_text(&sql);
+    r = r < 0 ? r : rb_buf_append_str(&sql, "newest::pg_catalog.text");
+    r = r < 0 ? r : rb_settings_end_text(&sql);
+    r = r < 0
+            ? r
+            : rb_buf_printf(&sql,
+                            ", pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), "
+                            "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
+                            "FROM %s, (SELECT %s AS newest",
+                            rb_settings_from, e);
     r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, cursor->where, &sql, err);
     if (r < 0) {
         return r;
@@ -63,7 +70,7 @@ static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, con
     if (rb_buf_printf(&sql, " AND %s ORDER BY %s DESC LIMIT 1) t", above, e) < 0) {
         return rb_cursor_no_memory(err);
     }
-    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, &rows, err);
+    r = rb_cursor_query(cursor, conn, rb_buf_str(&sql), &rows, err);
     const char *found = r < 0 ? NULL : rb_query_text(&rows, 0, 0);
     if (found && cursor->table->has_xmin) {
         next->has_bounds = true;
@@ -90,17 +97,19 @@ int rb_cursor_find_seen(const struct rb_cursor *cursor, struct rb_conn *conn, co
     int r = rb_buf_append_str(&sql, "SELECT DISTINCT xmin::pg_catalog.text");
     r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, "", &sql, err);
     if (r == 0 && *low) {
-        r = cursor->may_be_null ? rb_buf_printf(&sql, " AND (%s >= %s OR %s IS NULL)", e, low, e)
-                                : rb_buf_printf(&sql, " AND %s >= %s", e, low);
+        r = cursor->may_be_null
+                ? rb_buf_printf(&sql, " AND (%s OPERATOR(pg_catalog.>=) %s OR %s IS NULL)", e, low,
+                                e)
+                : rb_buf_printf(&sql, " AND %s OPERATOR(pg_catalog.>=) %s", e, low);
     }
     if (r == 0) {
-        r = rb_buf_printf(&sql, " AND age(xmin) BETWEEN 0 AND age('%" PRIu32 "'::xid) LIMIT %d",
-                          (uint32_t)xmin, RB_CURSOR_SEEN_MAX + 1);
+        r = rb_buf_printf(&sql, " AND " RB_CURSOR_OPEN_SINCE " LIMIT %d", (uint32_t)xmin,
+                          RB_CURSOR_SEEN_MAX + 1);
     }
     if (r < 0) {
         return rb_cursor_no_memory(err);
     }
-    r = rb_query_run(conn, rb_buf_str(&sql), NULL, 0, RB_QUERY_TEXT, ret, err);
+    r = rb_cursor_query(cursor, conn, rb_buf_str(&sql), ret, err);
     if (r == 0 && ret->n_rows > RB_CURSOR_SEEN_MAX) {
         rb_error_set(
             err, RB_EDATA, "TOO_MANY_TRANSACTIONS",

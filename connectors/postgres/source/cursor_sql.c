@@ -8,10 +8,19 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/source/cursor_kind.h"
+#include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/host.h"
 
 enum { EPOCH_2000_SECS = 946684800 };
+
+int rb_cursor_query(const struct rb_cursor *cursor, struct rb_conn *conn, const char *sql,
+                    struct rb_query_result *ret, struct rb_error *err)
+{
+    return rb_select_runs_sql(cursor->table, cursor->where)
+               ? rb_query_run_as_user(conn, sql, NULL, 0, ret, err)
+               : rb_query_run(conn, sql, NULL, 0, RB_QUERY_TEXT, ret, err);
+}
 
 bool rb_cursor_parse_xid(const char *text, uint64_t *ret)
 {
@@ -101,8 +110,8 @@ int rb_cursor_below_ceiling(const struct rb_cursor *cursor, struct rb_conn *conn
         return rb_buf_printf(ret, "%s IS NOT NULL", e);
     }
     bool old = rb_conn_server_version(conn) < 140000 && kind->ceiling12;
-    return rb_buf_printf(ret, "%s < %s::pg_catalog.%s", e, old ? kind->ceiling12 : kind->ceiling,
-                         kind->type);
+    return rb_buf_printf(ret, "%s OPERATOR(pg_catalog.<) %s::pg_catalog.%s", e,
+                         old ? kind->ceiling12 : kind->ceiling, kind->type);
 }
 
 /* Appends "age(xmin) BETWEEN 0 AND age(prevxmin) AND xmin <> ALL (seen)". A frozen row keeps its
@@ -115,8 +124,8 @@ static int put_late(const struct rb_cursor *cursor, struct rb_buf *ret, struct r
     bool ok =
         rb_cursor_parse_xid(rb_json_text(rb_json_get(cursor->resume, "prevxmin"), ""), &prev) &&
         n <= RB_CURSOR_SEEN_MAX;
-    int r = rb_buf_printf(
-        ret, "age(xmin) BETWEEN 0 AND age('%" PRIu32 "'::xid) AND xmin <> ALL ('{", (uint32_t)prev);
+    int r = rb_buf_printf(ret, RB_CURSOR_OPEN_SINCE " AND xmin OPERATOR(pg_catalog.<>) ALL ('{",
+                          (uint32_t)prev);
     for (size_t i = 0; ok && r == 0 && i < n; i++) {
         uint64_t xid = 0;
         ok =
@@ -127,7 +136,7 @@ static int put_late(const struct rb_cursor *cursor, struct rb_buf *ret, struct r
         return rb_error_set(err, RB_ECONNECTOR, "BAD_CURSOR",
                             "the kept cursor is not one this connector wrote");
     }
-    r = r < 0 ? r : rb_buf_append_str(ret, "}'::xid[])");
+    r = r < 0 ? r : rb_buf_append_str(ret, "}'::pg_catalog.xid[])");
     return r < 0 ? rb_cursor_no_memory(err) : 0;
 }
 
@@ -142,7 +151,7 @@ static int condition_table(const struct rb_cursor *cursor, const char *above, co
         return r;
     }
     const char *l = rb_buf_str(&late);
-    r = *low ? rb_buf_printf(ret, "%s >= %s AND (%s OR %s)", e, low, above, l)
+    r = *low ? rb_buf_printf(ret, "%s OPERATOR(pg_catalog.>=) %s AND (%s OR %s)", e, low, above, l)
              : rb_buf_printf(ret, "(%s OR %s IS NOT NULL AND %s)", above, e, l);
     if (r == 0 && cursor->may_be_null && cursor->nulls == RB_CURSOR_NULLS_INCLUDE) {
         r = rb_buf_printf(ret, " OR %s IS NULL AND %s", e, l);
@@ -159,7 +168,8 @@ static int condition_view(const struct rb_cursor *cursor, const char *above, con
     if (!cursor->upsert) {
         r = rb_buf_append_str(ret, above);
     } else {
-        r = *low ? rb_buf_printf(ret, "%s >= %s", e, low) : rb_buf_printf(ret, "%s IS NOT NULL", e);
+        r = *low ? rb_buf_printf(ret, "%s OPERATOR(pg_catalog.>=) %s", e, low)
+                 : rb_buf_printf(ret, "%s IS NOT NULL", e);
         if (r == 0 && cursor->may_be_null && cursor->nulls == RB_CURSOR_NULLS_INCLUDE) {
             r = rb_buf_printf(ret, " OR %s IS NULL", e);
         }
@@ -190,7 +200,8 @@ int rb_cursor_condition(const struct rb_cursor *cursor, struct rb_conn *conn, st
         if (r < 0) {
             return r;
         }
-        if (rb_buf_printf(ret_above, "%s > %s AND ", e, rb_buf_str(&literal.last)) < 0) {
+        if (rb_buf_printf(ret_above, "%s OPERATOR(pg_catalog.>) %s AND ", e,
+                          rb_buf_str(&literal.last)) < 0) {
             return rb_cursor_no_memory(err);
         }
     }

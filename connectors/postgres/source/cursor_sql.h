@@ -8,9 +8,18 @@
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/source/cursor.h"
 
+/* printf's format: of a row, that its transaction was still open at the 32-bit number %u. */
+#define RB_CURSOR_OPEN_SINCE                                                                       \
+    "pg_catalog.age(xmin) OPERATOR(pg_catalog.>=) 0 AND pg_catalog.age(xmin) "                     \
+    "OPERATOR(pg_catalog.<=) pg_catalog.age('%" PRIu32 "'::pg_catalog.xid)"
+
 int rb_cursor_no_memory(struct rb_error *err);
 /* RB_ESCHEMA: the kept cursor does not go with `what`. */
 int rb_cursor_refuse(const struct rb_cursor *cursor, const char *what, struct rb_error *err);
+/* Runs a statement that reads the table, under the user's settings where it has SQL of the user in
+ * it. */
+int rb_cursor_query(const struct rb_cursor *cursor, struct rb_conn *conn, const char *sql,
+                    struct rb_query_result *ret, struct rb_error *err);
 /* A 64-bit decimal. */
 bool rb_cursor_parse_xid(const char *text, uint64_t *ret);
 /* The horizon of the transaction's snapshot, as a 64-bit number. ret_quiet: nothing at or above it

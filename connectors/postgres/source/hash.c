@@ -79,6 +79,7 @@ static int answer(struct rb_source *source, const struct rb_stream_context *cont
     if (status < 0) {
         return status;
     }
+    source->content.runs_sql = rb_select_runs_sql(table, context->where);
     status = rb_select_check_where(conn, table, context->where, NULL, err);
     if (status < 0) {
         rb_content_release(&source->content);

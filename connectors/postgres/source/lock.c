@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/host.h"
@@ -25,8 +26,9 @@ static int no_memory(struct rb_error *err)
  * condition may use any. */
 static int build_select(const struct rb_table *table, struct rb_buf *sql, struct rb_error *err)
 {
-    int r = rb_buf_append_str(sql, "SELECT");
-    bool any = false;
+    bool runs_sql = rb_table_runs_sql(table), any = false;
+    int r = runs_sql ? rb_buf_printf(sql, "%s; ", rb_settings_users) : 0;
+    r = r < 0 ? r : rb_buf_append_str(sql, "SELECT");
     for (size_t i = 0; r == 0 && i < table->columns.n; i++) {
         if (table->places[i].may_select) {
             r = rb_buf_append_str(sql, any ? ", " : " ");
@@ -35,7 +37,8 @@ static int build_select(const struct rb_table *table, struct rb_buf *sql, struct
         }
     }
     r = r < 0 ? r : rb_select_from(table, "", sql, err);
-    return r < 0 ? r : rb_buf_append_str(sql, " LIMIT 0");
+    r = r < 0 ? r : rb_buf_append_str(sql, " LIMIT 0");
+    return r < 0 || !runs_sql ? r : rb_buf_printf(sql, "; %s", rb_settings_own);
 }
 
 int rb_lock_settings(int64_t lock_timeout_ms, struct rb_buf *ret, struct rb_error *err)
@@ -46,10 +49,9 @@ int rb_lock_settings(int64_t lock_timeout_ms, struct rb_buf *ret, struct rb_erro
     return r < 0 ? no_memory(err) : 0;
 }
 
-const char *rb_lock_settings_back(bool own_sql)
+void rb_lock_settings_back(int64_t lock_timeout_ms, char ret[RB_LOCK_BACK_MAX])
 {
-    return own_sql ? "SET LOCAL lock_timeout TO DEFAULT"
-                   : "SET LOCAL lock_timeout TO DEFAULT; SET LOCAL jit TO DEFAULT";
+    snprintf(ret, RB_LOCK_BACK_MAX, "SET LOCAL lock_timeout = %" PRId64, lock_timeout_ms);
 }
 
 /* One field of a RowDescription; false where it ends too early. */

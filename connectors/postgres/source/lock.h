@@ -17,6 +17,7 @@
 #include "connectors/postgres/source/table.h"
 
 enum {
+    RB_LOCK_BACK_MAX = 64,
     RB_LOCK_TRY_MS = 900, /* in the queue: whoever comes behind us waits no longer than that */
 };
 
@@ -24,9 +25,8 @@ enum {
  * locking, and after them the savepoint `rapidbyte`. Going back to it gives the locks back, and
  * brings these settings again. lock_timeout_ms: the operator's; 0: none. RB_ENOMEM. */
 int rb_lock_settings(int64_t lock_timeout_ms, struct rb_buf *ret, struct rb_error *err);
-/* What gives the operator's own settings back, for statements that read. own_sql: nothing of the
- * operator's is run, so that JIT stays off. Static. */
-const char *rb_lock_settings_back(bool own_sql);
+/* What gives the operator's lock_timeout back, for statements that read; 0: none. */
+void rb_lock_settings_back(int64_t lock_timeout_ms, char ret[RB_LOCK_BACK_MAX]);
 /* Within a transaction under the snapshot that `table` was found under, after rb_lock_settings:
  * locks all that a query of the table reads. Where somebody has locked it, tries again, out of the
  * queue in between, for wait_ms (0: once; negative: for ever). `after` (NULL: none) is run in the

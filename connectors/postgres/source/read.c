@@ -8,6 +8,7 @@
 #include "connectors/postgres/common/copy.h"
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/source/cursor_part.h"
 #include "connectors/postgres/source/divide.h"
 #include "connectors/postgres/source/select.h"
@@ -41,6 +42,8 @@ struct reading {
     int64_t part_rows, part_bytes; /* of the stream, where this one began */
     double part_ends_secs;         /* when it is due; 0: by rows or bytes alone */
     double emit_secs;
+    bool runs_sql;       /* of the user, under the user's settings */
+    bool alike;          /* under which texts are written as under ours */
     const char *release; /* SQL that gives the table's lock back */
     bool released;       /* the table's lock, by the message that had the COPY */
     bool is_text;        /* a column is cast: the bytes are not those the destination sends */
@@ -363,12 +366,19 @@ static int receive_rows(struct reading *reading, struct rb_error *err)
 static int build_copy(struct reading *reading, const struct rb_select *select, struct rb_buf *ret,
                       struct rb_error *err)
 {
-    const char *before = reading->stream.before_copy;
-    reading->stream.before_copy = NULL;
-    int room = before ? rb_buf_printf(ret, "%s; ", before) : 0;
+    char *back = reading->stream.lock_back;
+    int room = *back ? rb_buf_printf(ret, "%s; ", back) : 0;
+    *back = '\0';
+    if (room == 0 && reading->runs_sql) {
+        room = rb_buf_printf(ret, "%s; ", rb_settings_users);
+    }
     int r = room < 0 ? 0 : rb_select_copy(select, ret, err);
-    if (room == 0 && r == 0 && reading->released) {
-        room = rb_buf_printf(ret, "; %s", reading->release);
+    /* Going back to the savepoint brings our settings, too. */
+    const char *after = reading->released   ? reading->release
+                        : reading->runs_sql ? rb_settings_own
+                                            : NULL;
+    if (room == 0 && r == 0 && after) {
+        room = rb_buf_printf(ret, "; %s", after);
     }
     return room < 0 ? rb_error_set(err, room, "OUT_OF_MEMORY", "no room for the statement's text")
                     : r;
@@ -400,6 +410,7 @@ static int copy_rows(struct reading *reading, const char *condition, const char 
         .range = reading->context->unit_range,
         .cursor = condition,
         .order = order,
+        .alike = reading->alike,
         .none = reading->context->dry_run,
     };
     reading->released = !reading->stream.has_cursor;
@@ -423,6 +434,7 @@ static int copy_pieces(struct reading *reading, struct rb_error *err)
             .where = "",
             .range = pieces.items[i].range,
             .cursor = "",
+            .alike = reading->alike,
         };
         if (i > 0) {
             rb_decoder_restart(reading->decoder);
@@ -447,6 +459,22 @@ static bool wants_parts(const struct rb_stream_context *context)
            context->write_mode == RB_CONTEXT_APPEND && context->unit_count <= 1 &&
            (context->checkpoint_interval_rows > 0 || context->checkpoint_interval_bytes > 0 ||
             context->checkpoint_interval_seconds > 0);
+}
+
+/* Asked for where it matters alone: texts beside SQL of the user. */
+static int find_alike(struct reading *reading, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    reading->runs_sql =
+        rb_select_runs_sql(&reading->stream.tables.items[0], reading->context->where);
+    reading->alike = !reading->runs_sql;
+    if (reading->alike || !reading->is_text) {
+        return 0;
+    }
+    int r = rb_query_run_as_user(reading->conn, rb_settings_write_alike, NULL, 0, &rows, err);
+    reading->alike = r == 0 && rb_query_bool(&rows, 0, 0);
+    return r;
 }
 
 static int prepare_parts(struct reading *reading, struct rb_error *err)
@@ -499,6 +527,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
     reading->release = release_sql(source, conn);
     r = rb_source_stream_open(source, conn, context, snapshot, true, &reading->stream, err);
     r = r < 0 ? r : prepare_arrow(reading, context, err);
+    r = r < 0 ? r : find_alike(reading, err);
     r = r < 0 ? r : prepare_parts(reading, err);
     double rows_start = rb_clock_secs();
     double waited = rb_conn_receive_secs(conn);

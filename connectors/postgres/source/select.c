@@ -6,6 +6,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/common/settings.h"
 
 static const unsigned long long block_max = 0xfffffffe;
 
@@ -33,7 +34,8 @@ int rb_select_from(const struct rb_table *table, const char *where, struct rb_bu
     r = r < 0 ? r : put_where(where, ret, err);
     if (r == 0 && table->members != NULL) {
         r = no_memory(
-            rb_buf_printf(ret, " AND tableoid = ANY ('%s'::pg_catalog.oid[])", table->members),
+            rb_buf_printf(ret, " AND tableoid OPERATOR(pg_catalog.=) ANY ('%s'::pg_catalog.oid[])",
+                          table->members),
             err);
     }
     return r;
@@ -73,40 +75,80 @@ int rb_select_range(const char *range, struct rb_buf *ret, struct rb_error *err)
         return rb_error_set(err, RB_ECONNECTOR, "BAD_RANGE", "'%.80s' is not a range of blocks",
                             range);
     }
-    int r = rb_buf_printf(ret, " AND ctid >= '(%llu,0)'::pg_catalog.tid", from);
+    int r =
+        rb_buf_printf(ret, " AND ctid OPERATOR(pg_catalog.>=) '(%llu,0)'::pg_catalog.tid", from);
     if (r == 0 && comma[1]) {
-        r = rb_buf_printf(ret, " AND ctid < '(%llu,0)'::pg_catalog.tid", to);
+        r = rb_buf_printf(ret, " AND ctid OPERATOR(pg_catalog.<) '(%llu,0)'::pg_catalog.tid", to);
     }
     return no_memory(r, err);
 }
 
-static int put_columns(const struct rb_columns *columns, struct rb_buf *ret, struct rb_error *err)
+static int put_names(const struct rb_columns *columns, struct rb_buf *ret, struct rb_error *err)
 {
-    for (size_t i = 0; i < columns->n; i++) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < columns->n; i++) {
+        r = no_memory(rb_buf_append_str(ret, i ? ", " : " "), err);
+        r = r < 0 ? r : rb_quote_ident(ret, columns->items[i].name, err);
+    }
+    return r;
+}
+
+/* By the type's own output function, as format() calls it: somebody may have made a cast to text
+ * that says something else. The types that every server has are cast, as PostgreSQL does it. NULL
+ * is no text; a composite of NULLs is one. */
+static int put_text(const struct rb_column *column, bool ours, struct rb_buf *ret,
+                    struct rb_error *err)
+{
+    bool builtin = column->oid < RB_TYPE_BUILTIN_OID_END;
+    int r = ours ? rb_settings_begin_text(ret) : 0;
+    r = r < 0 || builtin ? r : rb_buf_append_str(ret, "CASE WHEN pg_catalog.num_nulls(");
+    r = r < 0 || builtin ? r : rb_quote_ident(ret, column->name, err);
+    r = r < 0 || builtin
+            ? r
+            : rb_buf_append_str(ret, ") OPERATOR(pg_catalog.=) 0 THEN pg_catalog.format('%s', ");
+    r = r < 0 ? r : rb_quote_ident(ret, column->name, err);
+    r = r < 0 ? r : rb_buf_append_str(ret, builtin ? "::pg_catalog.text" : ") END");
+    r = r < 0 || !ours ? r : rb_settings_end_text(ret);
+    return no_memory(r, err);
+}
+
+/* `ours`: the statement runs under the user's settings, and texts are to be written under ours. */
+static int put_columns(const struct rb_columns *columns, bool ours, struct rb_buf *ret,
+                       struct rb_error *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < columns->n; i++) {
         const struct rb_column *column = &columns->items[i];
-        int r = no_memory(rb_buf_append_str(ret, i ? ", " : " "), err);
-        r = r < 0 ? r : rb_quote_ident(ret, column->name, err);
-        if (r == 0 && column->form == RB_FORM_TEXT) {
-            r = no_memory(rb_buf_append_str(ret, "::pg_catalog.text"), err);
-        }
-        if (r < 0) {
-            return r;
+        r = no_memory(rb_buf_append_str(ret, i ? ", " : " "), err);
+        if (r == 0) {
+            r = column->form == RB_FORM_TEXT ? put_text(column, ours, ret, err)
+                                             : rb_quote_ident(ret, column->name, err);
         }
     }
-    return 0;
+    return r;
+}
+
+static bool has_texts(const struct rb_columns *columns)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        if (columns->items[i].form == RB_FORM_TEXT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rb_select_runs_sql(const struct rb_table *table, const char *where)
+{
+    return *where || rb_table_runs_sql(table);
 }
 
 static bool is_whole_table(const struct rb_select *select)
 {
-    for (size_t i = 0; i < select->columns->n; i++) {
-        if (select->columns->items[i].form == RB_FORM_TEXT) {
-            return false;
-        }
-    }
     /* Under row security COPY would become a query by itself; so it is one that says so. */
     return select->table->copies && !select->table->row_security && select->columns->n > 0 &&
-           !*select->where && !*select->range && !*select->cursor && !select->order &&
-           !select->none;
+           !has_texts(select->columns) && !*select->where && !*select->range && !*select->cursor &&
+           !select->order && !select->none;
 }
 
 static int copy_table(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
@@ -114,18 +156,14 @@ static int copy_table(const struct rb_select *select, struct rb_buf *ret, struct
     int r = no_memory(rb_buf_append_str(ret, "COPY "), err);
     r = r < 0 ? r : rb_quote_qualified(ret, select->table->schema, select->table->name, err);
     r = r < 0 ? r : no_memory(rb_buf_append_str(ret, " ("), err);
-    r = r < 0 ? r : put_columns(select->columns, ret, err);
+    r = r < 0 ? r : put_names(select->columns, ret, err);
     return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
 }
 
-int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
+/* Everything behind the columns. */
+static int put_rows(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
 {
-    if (is_whole_table(select)) {
-        return copy_table(select, ret, err);
-    }
-    int r = no_memory(rb_buf_append_str(ret, "COPY (SELECT"), err);
-    r = r < 0 ? r : put_columns(select->columns, ret, err);
-    r = r < 0 ? r : rb_select_from(select->table, select->where, ret, err);
+    int r = rb_select_from(select->table, select->where, ret, err);
     if (r == 0 && *select->range) {
         r = rb_select_range(select->range, ret, err);
     }
@@ -135,11 +173,30 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
     if (r == 0 && select->order) {
         r = no_memory(rb_buf_printf(ret, " ORDER BY %s", select->order), err);
     }
-    return r < 0 ? r
-                 : no_memory(rb_buf_append_str(ret, select->none
-                                                        ? " LIMIT 0) TO STDOUT (FORMAT binary)"
-                                                        : ") TO STDOUT (FORMAT binary)"),
-                             err);
+    return r < 0 || !select->none ? r : no_memory(rb_buf_append_str(ret, " LIMIT 0"), err);
+}
+
+/* Where texts have to be written under our settings, the user's SQL is in a subquery that the
+ * planner can't take apart. */
+static int put_subquery(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
+{
+    int r = no_memory(rb_buf_printf(ret, " FROM %s, (SELECT", rb_settings_from), err);
+    r = r < 0 ? r : put_names(select->columns, ret, err);
+    r = r < 0 ? r : put_rows(select, ret, err);
+    return r < 0 ? r : no_memory(rb_buf_append_str(ret, " OFFSET 0) AS q"), err);
+}
+
+int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
+{
+    if (is_whole_table(select)) {
+        return copy_table(select, ret, err);
+    }
+    bool ours = !select->alike && has_texts(select->columns) &&
+                rb_select_runs_sql(select->table, select->where);
+    int r = no_memory(rb_buf_append_str(ret, "COPY (SELECT"), err);
+    r = r < 0 ? r : put_columns(select->columns, ours, ret, err);
+    r = r < 0 ? r : ours ? put_subquery(select, ret, err) : put_rows(select, ret, err);
+    return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
 }
 
 static int build_alone(const struct rb_table *table, const char *before, const char *where,
@@ -164,7 +221,7 @@ int rb_select_check_where(struct rb_conn *conn, const struct rb_table *table, co
         return r;
     }
     const char *sqls[] = {rb_buf_str(&round), rb_buf_str(&square)};
-    r = rb_query_parse(conn, sqls, 2, after, err);
+    r = rb_query_parse(conn, rb_settings_users, sqls, 2, after ? after : rb_settings_own, err);
     if (r < 0) {
         if (err && err->category == RB_CATEGORY_SCHEMA) {
             err->status = r = RB_ECONFIG;

@@ -1,6 +1,7 @@
 #include "connectors/postgres/source/stream.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
@@ -59,17 +60,20 @@ static int open_cursor(struct rb_conn *conn, const struct rb_stream_context *con
 }
 
 /* Streams in several units are divided under one snapshot: a unit waits for its lock here. The host
- * tries the others again, while other streams have their turn. What the operator runs, he runs
- * under his own settings; where the COPY comes next, they come back with it. */
+ * tries the others again, while other streams have their turn. Where the COPY comes next, the
+ * operator's lock_timeout comes back with it. */
 static int lock(const struct rb_source *source, const struct rb_stream_context *context,
                 struct rb_conn *conn, struct rb_source_stream *stream, struct rb_error *err)
 {
     const struct rb_table *table = &stream->tables.items[0];
     int64_t timeout_ms = source->config.lock_timeout_ms;
     int64_t all_ms = timeout_ms > 0 ? timeout_ms : -1;
-    const char *back = rb_lock_settings_back(!*context->where && table->kind != 'v');
+    char back[RB_LOCK_BACK_MAX];
+    rb_lock_settings_back(timeout_ms, back);
     bool copy_next = !*context->where && context->sync_mode == RB_CONTEXT_FULL_REFRESH;
-    stream->before_copy = copy_next ? back : NULL;
+    if (copy_next) {
+        memcpy(stream->lock_back, back, sizeof back);
+    }
     return rb_table_lock(conn, table, context->unit_count > 1 ? all_ms : 0, copy_next ? NULL : back,
                          err);
 }

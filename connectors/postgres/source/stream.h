@@ -6,6 +6,7 @@
 #include "connectors/postgres/source/catalogue.h"
 #include "connectors/postgres/source/cursor.h"
 #include "connectors/postgres/source/source.h"
+#include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/table.h"
 
 struct rb_source_stream {
@@ -14,10 +15,10 @@ struct rb_source_stream {
     struct rb_columns columns; /* chosen */
     bool has_cursor;
     struct rb_cursor cursor;
-    bool touched;            /* for the cursor the table was, so that it is locked */
-    const char *before_copy; /* statements that are still due; NULL: none; static */
-    struct rb_buf condition; /* of the incremental rule */
-    struct rb_buf above;     /* of those rows, the ones that move the cursor */
+    bool touched;                     /* for the cursor the table was, so that it is locked */
+    char lock_back[RB_LOCK_BACK_MAX]; /* a statement that is still due before the COPY; "": none */
+    struct rb_buf condition;          /* of the incremental rule */
+    struct rb_buf above;              /* of those rows, the ones that move the cursor */
 };
 
 void rb_source_stream_init(struct rb_source_stream *stream);

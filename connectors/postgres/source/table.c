@@ -124,6 +124,12 @@ int rb_table_choose(const struct rb_table *table, struct rb_json_value names, co
     return 0;
 }
 
+bool rb_table_runs_sql(const struct rb_table *table)
+{
+    return table->kind == 'v' || table->kind == 'f' || table->row_security ||
+           (table->kind == 'r' && !table->copies);
+}
+
 const char *rb_table_kind_name(const struct rb_table *table)
 {
     switch (table->kind) {

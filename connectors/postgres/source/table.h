@@ -61,6 +61,9 @@ int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, con
  * not there, RB_EPERM for one that the role may not read, RB_ECONFIG for one named twice. */
 int rb_table_choose(const struct rb_table *table, struct rb_json_value names, const char *role,
                     struct rb_columns *ret, struct rb_error *err);
+/* Reading it runs SQL of the user: a view's, a row policy's, a generated column's, or what a
+ * foreign server's wrapper reads its values by. */
+bool rb_table_runs_sql(const struct rb_table *table);
 /* "table", "view", … */
 const char *rb_table_kind_name(const struct rb_table *table);
 
