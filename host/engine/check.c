@@ -328,30 +328,3 @@ void rb_engine_check(const struct rb_pipeline *pipeline, const struct rb_engine_
     rb_run_release(&run);
     rb_run_report_release(&scratch);
 }
-
-int rb_engine_discover(const struct rb_pipeline *pipeline, const struct rb_engine_options *options,
-                       const struct rb_observer *observer, struct rb_buf *ret_catalog,
-                       struct rb_fault *fault)
-{
-    struct rb_run_report scratch;
-    memset(&scratch, 0, sizeof scratch);
-    struct rb_run run;
-    rb_error_clear(&fault->error);
-    fault->side = RB_FAULT_ENGINE;
-    int status = rb_run_init(&run, pipeline, options, observer, &scratch, &fault->error);
-    status = status != 0 ? status : rb_run_start_session(&run, &fault->error);
-    if (status == 0) {
-        fault->side = RB_FAULT_SOURCE;
-        status = rb_run_open_one(&run, &pipeline->source, 0, &fault->error);
-    }
-    status = status != 0 ? status
-                         : rb_session_call(run.session, RB_ROLE_SOURCE, 0, "rb_discover", NULL, 0,
-                                           ret_catalog, &fault->error);
-    if (run.session != NULL && rb_session_is_stopped(run.session)) {
-        fault->side = RB_FAULT_ENGINE;
-    }
-    rb_session_end(run.session, NULL);
-    rb_run_release(&run);
-    rb_run_report_release(&scratch);
-    return status;
-}

@@ -106,7 +106,8 @@ struct rb_connector {
     void (*close)(void *self);
     /* Writes "status" and "message". */
     int (*validate)(void *self, struct rb_json *ret, struct rb_error *err);
-    /* request: DiscoverRequest. Writes the streams, each as an object, into the open array. */
+    /* request: DiscoverRequest. Writes the streams, each as an object, into the open array. 1:
+     * there are more after the last one; only where the request has `in_pieces`. */
     int (*discover)(void *self, struct rb_json_value request, struct rb_json *ret,
                     struct rb_error *err);
     int (*read)(void *self, const struct rb_stream_context *context, struct rb_read_summary *ret,

@@ -94,7 +94,10 @@ static int call_discover(const struct rb_connector *connector, struct rb_json_va
     rb_json_begin_array(ret);
     int status = connector->discover(instance.self, json, ret, err);
     rb_json_end_array(ret);
-    return status;
+    if (status > 0) {
+        rb_json_member_bool(ret, "more", true);
+    }
+    return status < 0 ? status : RB_OK;
 }
 
 static int parse_stream(struct rb_json_value json, struct rb_stream_context *ret,

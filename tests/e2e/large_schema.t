@@ -31,4 +31,17 @@ run_is 0 "60,000 columns: run" "$RAPIDBYTE" run "$p"
 is "$(dst_sql "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'raw'::regnamespace AND attnum > 0")" 60000 "60,000 columns: all of them"
 run_is 0 "60,000 columns: check" "$RAPIDBYTE" check "$p"
 is "$(grep -c '^ok .*stream t' <<<"$stdout")" 60 "60,000 columns: check looks at each table"
+
+# What there is comes in pieces, in the order of names: each stream once, with all of its columns.
+discovered() { python3 -c '
+import json, sys
+streams = json.load(sys.stdin)["streams"]
+names = [s["name"] for s in streams]
+print(len(names), len(set(names)), names == sorted(names), sum(len(s["schema"]) for s in streams))' <<<"$stdout"; }
+for schema in "wide 60 60 True 60000" "many 1500 1500 True 4500" "none 0 0 True 0"; do
+    sed "/^  config: /s/schema: public/schema: ${schema%% *}/" "$p" >"$TAP_DIR/discover.yaml"
+    echo 'resources: { max_memory: 64mb, parallelism: 1 }' >>"$TAP_DIR/discover.yaml"
+    run_is 0 "discover of schema ${schema%% *}" "$RAPIDBYTE" discover "$TAP_DIR/discover.yaml" --output json
+    is "$(discovered)" "${schema#* }" "discover of schema ${schema%% *}: each stream and column once"
+done
 done_testing

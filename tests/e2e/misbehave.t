@@ -84,6 +84,11 @@ code = subprocess.run(sys.argv[2:]).returncode
 open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 sys.exit(code)' "$TAP_DIR/peak")
 
+# One that never ends its catalogue.
+document loop
+run_is 6 "a catalogue without end: exit code" "$RAPIDBYTE" discover "$p"
+like "$stderr" "says that there are more streams, and names none" "a catalogue without end: what is said"
+
 # Memory: the guest is refused what is over the limit, and says so itself; the process stays small.
 document hog "resources: { max_memory: 64mb }"
 run_is 3 "a memory hog" "${with_peak[@]}" "$RAPIDBYTE" run "$p"

@@ -1,5 +1,7 @@
 #include "connectors/postgres/source/catalogue.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,11 +138,12 @@ static int query_columns(struct rb_conn *conn, const struct rb_query_result *tab
 static int query_tables(struct rb_conn *conn, const char *schema, const char *name,
                         struct rb_query_result *ret, struct rb_error *err)
 {
-    struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name)};
-    int r = name ? rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err) : 1;
+    struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name),
+                                      rb_query_text_param(NULL), rb_query_text_param(NULL)};
+    int r = rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err);
     const char *kind = r == 0 ? rb_query_text(ret, 0, T_KIND) : NULL;
-    return r == 1 || (r == 0 && ret->n_rows > 0 && (!kind || *kind == 'p'))
-               ? rb_query_run_kept(conn, rb_sql_tables, params, 2, ret, err)
+    return r == 0 && ret->n_rows > 0 && (!kind || *kind == 'p')
+               ? rb_query_run_kept(conn, rb_sql_tables, params, 4, ret, err)
                : r;
 }
 
@@ -154,11 +157,10 @@ static int check_shape(const struct rb_query_result *rows, size_t n_columns, con
                               what);
 }
 
-int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
-                       struct rb_catalogue *ret, struct rb_error *err)
+/* With what the tables in it are made of. */
+static int complete(struct rb_conn *conn, struct rb_catalogue *ret, struct rb_error *err)
 {
-    int r = query_tables(conn, schema, name, &ret->tables, err);
-    r = r < 0 ? r : check_shape(&ret->tables, T_COUNT, "tables", err);
+    int r = check_shape(&ret->tables, T_COUNT, "tables", err);
     if (r < 0 || !ret->tables.n_rows) {
         return r;
     }
@@ -166,6 +168,25 @@ int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *nam
     r = r < 0 ? r : check_shape(&ret->columns, C_COUNT, "columns", err);
     r = r < 0 ? r : query_types(conn, &ret->columns, &ret->types, err);
     return r < 0 ? r : check_shape(&ret->types, D_COUNT, "types", err);
+}
+
+int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
+                       struct rb_catalogue *ret, struct rb_error *err)
+{
+    int r = query_tables(conn, schema, name, &ret->tables, err);
+    return r < 0 ? r : complete(conn, ret, err);
+}
+
+int rb_catalogue_list(struct rb_conn *conn, const char *schema, const char *after,
+                      int64_t max_columns, struct rb_catalogue *ret, struct rb_error *err)
+{
+    char max[24];
+    snprintf(max, sizeof max, "%" PRId64, max_columns);
+    struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(NULL),
+                                      rb_query_text_param(after),
+                                      rb_query_text_param(max_columns > 0 ? max : NULL)};
+    int r = rb_query_run(conn, rb_sql_tables, params, 4, RB_QUERY_TEXT, &ret->tables, err);
+    return r < 0 ? r : complete(conn, ret, err);
 }
 
 int rb_catalogue_find_members(struct rb_conn *conn, const char *streams,

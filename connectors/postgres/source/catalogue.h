@@ -15,10 +15,14 @@ struct rb_catalogue {
 void rb_catalogue_init(struct rb_catalogue *catalogue);
 void rb_catalogue_release(struct rb_catalogue *catalogue);
 
-/* Asks about relation `name` of `schema`, or with NULL all of them but partitions. A relation that
- * is not there is not in the answer. `ret` is initialised. */
+/* Asks about relation `name` of `schema`. One that is not there is not in the answer. `ret` is
+ * initialised. */
 int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
                        struct rb_catalogue *ret, struct rb_error *err);
+/* All relations of `schema` but partitions, by name: those after `after` (NULL: from the first on)
+ * until they and their columns are `max_columns` (0: all of them). */
+int rb_catalogue_list(struct rb_conn *conn, const char *schema, const char *after,
+                      int64_t max_columns, struct rb_catalogue *ret, struct rb_error *err);
 /* Of a table that others inherit from: what of them is read with it. `streams`: the tables that are
  * streams themselves (sql/members.sql). */
 int rb_catalogue_find_members(struct rb_conn *conn, const char *streams,

@@ -9,6 +9,8 @@
 #include "connectors/postgres/source/table.h"
 #include "gen/connectors/postgres/source/sql.h"
 
+enum { PIECE_COLUMNS = 8000 }; /* after so many an answer ends: 20 MB of the guest's memory */
+
 /* The words by which a column says when its row last changed, best first. */
 static const char *const change_words[] = {"updat", "modif", "chang", "creat", "insert", "_at", ""};
 
@@ -156,21 +158,38 @@ static int write_names(struct rb_conn *conn, const char *schema, struct rb_json 
     return r;
 }
 
+/* Of all that the request asks for, or of a piece of it. 1: there is more. */
+static int write_tables(struct rb_conn *conn, const char *schema, struct rb_json_value request,
+                        struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result more;
+    rb_query_result_init(&more);
+    RB_CLEANUP(rb_tables_release) struct rb_tables tables;
+    rb_tables_init(&tables);
+    bool in_pieces = rb_json_truth(rb_json_get(request, "in_pieces"), false);
+    const char *after = rb_json_text(rb_json_get(request, "after"), NULL);
+    int r = rb_tables_list(conn, schema, after, in_pieces ? PIECE_COLUMNS : 0, &tables, err);
+    for (size_t i = 0; r == 0 && i < tables.n; i++) {
+        write_table(&tables.items[i], ret);
+    }
+    if (r < 0 || !in_pieces || tables.n == 0) {
+        return r;
+    }
+    struct rb_query_param params[] = {rb_query_text_param(schema),
+                                      rb_query_text_param(tables.items[tables.n - 1].name)};
+    r = rb_query_run(conn, rb_sql_more_tables, params, 2, RB_QUERY_TEXT, &more, err);
+    return r < 0 ? r : rb_query_bool(&more, 0, 0);
+}
+
 int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,
                        struct rb_error *err)
 {
     struct rb_source *source = self;
     const char *schema = rb_json_text(rb_json_get(request, "schema"), source->config.schema);
     RB_CLEANUP(rb_conn_closep) struct rb_conn *conn = NULL;
-    RB_CLEANUP(rb_tables_release) struct rb_tables tables;
-    rb_tables_init(&tables);
     int r = rb_conn_open(&source->config, &conn, err);
     if (r == 0 && rb_json_truth(rb_json_get(request, "names_only"), false)) {
         return write_names(conn, schema, ret, err);
     }
-    r = r < 0 ? r : rb_tables_list(conn, schema, NULL, true, &tables, err);
-    for (size_t i = 0; r == 0 && i < tables.n; i++) {
-        write_table(&tables.items[i], ret);
-    }
-    return r;
+    return r < 0 ? r : write_tables(conn, schema, request, ret, err);
 }

@@ -31,13 +31,13 @@ void rb_tables_release(struct rb_tables *tables)
     rb_tables_init(tables);
 }
 
-int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
+int rb_tables_list(struct rb_conn *conn, const char *schema, const char *after, int64_t max_columns,
                    struct rb_tables *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_catalogue_release) struct rb_catalogue catalogue;
     rb_catalogue_init(&catalogue);
-    int r = rb_catalogue_query(conn, schema, name, &catalogue, err);
-    return r < 0 ? r : rb_catalogue_tables(&catalogue, schema, peer_pg_binary, ret, err);
+    int r = rb_catalogue_list(conn, schema, after, max_columns, &catalogue, err);
+    return r < 0 ? r : rb_catalogue_tables(&catalogue, schema, true, ret, err);
 }
 
 int rb_tables_find(const struct rb_catalogue *catalogue, const char *schema, const char *name,

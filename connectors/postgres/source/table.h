@@ -47,9 +47,9 @@ struct rb_tables {
 void rb_tables_init(struct rb_tables *tables);
 void rb_tables_release(struct rb_tables *tables);
 
-/* Relation `name` of `schema`, or with NULL all of them but partitions, with their columns as they
- * travel to a peer with or without pg_binary. A relation that is not there is not in the list. */
-int rb_tables_list(struct rb_conn *conn, const char *schema, const char *name, bool peer_pg_binary,
+/* The relations of `schema` that rb_catalogue_list finds, with their columns as they travel to a
+ * peer with pg_binary. */
+int rb_tables_list(struct rb_conn *conn, const char *schema, const char *after, int64_t max_columns,
                    struct rb_tables *ret, struct rb_error *err);
 /* The one that was asked for, which must be there and be readable; ret->items[0] is it. RB_ESCHEMA,
  * RB_EPERM. `filter_rows`: filtered rows are what the operator wants. `role`: ours, for hints. */

@@ -1,5 +1,5 @@
--- What may be read in schema $1, or the one relation $2 of it. A partition is listed only by name: its
--- rows belong to the parent's stream. No function here locks a table, or waits for one that somebody else has locked: sizes are
+-- The one relation $2 of schema $1, or, where $2 is NULL, what may be read there: the relations after the name $3 (NULL: from the first
+-- on) until they and their columns are $4 (NULL: all of them). A partition is listed only by name: its rows belong to the parent's stream. No function here locks a table, or waits for one that somebody else has locked: sizes are
 -- those that VACUUM and ANALYZE have noted.
 SELECT c.oid,
        c.relname,
@@ -26,7 +26,15 @@ SELECT c.oid,
        h.has_children,
        -- Its primary key is WITHOUT OVERLAPS (PostgreSQL 18).
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisexclusion)
-  FROM pg_class c
+  FROM (
+        SELECT p.oid, sum(p.relnatts::int8 + 1) OVER (ORDER BY p.relname COLLATE "C") - p.relnatts - 1 AS before
+          FROM pg_class p
+         WHERE p.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = $1)
+           AND p.relkind IN ('r', 'p', 'v', 'm', 'f')
+           AND p.relpersistence <> 't'
+           AND (p.relname = $2 OR $2::text IS NULL AND NOT p.relispartition AND ($3::text IS NULL OR p.relname COLLATE "C" > $3))
+       ) listed
+  JOIN pg_class c ON c.oid = listed.oid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
  CROSS JOIN LATERAL (
@@ -45,8 +53,5 @@ SELECT c.oid,
                coalesce(bool_or(l.relkind = 'f'), false)
           FROM part JOIN pg_class l ON l.oid = part.oid AND l.relkind <> 'p'
        ) leaves (estimated_rows, bytes, has_foreign)
- WHERE n.nspname = $1
-   AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-   AND c.relpersistence <> 't'
-   AND (c.relname = $2 OR $2::text IS NULL AND NOT c.relispartition)
+ WHERE $4::int8 IS NULL OR listed.before < $4::int8
  ORDER BY c.relname COLLATE "C"
