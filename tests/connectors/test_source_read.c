@@ -24,9 +24,9 @@ static const char open_json[] =
 #define PLANNED(column)                                                                            \
     READ(                                                                                          \
         "\"plan\":{\"tables\":[[\"42\",\"t\",\"r\",\"t\",\"f\",\"3\",\"8192\",\"t\",\"t\",\"42\"," \
-        "\"[\\\"id\\\"]\",\"t\",\"f\"]],\"columns\":[[\"42\",\"" column                            \
+        "\"[\\\"id\\\"]\",\"t\",\"f\",\"f\"]],\"columns\":[[\"42\",\"" column                      \
         "\",\"integer\",\"pg_catalog.int4\",\"23\",\"-1\",null,null,\"t\",\"t\",\"f\",null,\"-"    \
-        "1\",\"1.42.1\",\"1\"]],"                                                                  \
+        "1\",\"1.42.1\",\"1\",\"f\"]],"                                                            \
         "\"types\":[]},")
 static const char read_json[] = READ("");
 static const char planned_json[] = PLANNED("id");
@@ -69,13 +69,13 @@ static void put_settings(void)
 static void put_table_as(bool planned)
 {
     static const char *const t[] = {"42", "t", "r",  "t",        "f", "3", "8192",
-                                    "t",  "t", "42", "[\"id\"]", "t", "f"};
+                                    "t",  "t", "42", "[\"id\"]", "t", "f", "f"};
     static const char *const unchanged[] = {NULL};
     /* Column 1 of table 42, int4 without a modifier. */
     static const char described[] = "\0\1id\0\0\0\0\52\0\1\0\0\0\27\0\4\377\377\377\377\0\0";
     static const char *const c[] = {
         "42", "id", "integer", "pg_catalog.int4", "23", "-1", NULL, NULL, "t", "t",
-        "f",  NULL, "-1",      "1.42.1",          "1"};
+        "f",  NULL, "-1",      "1.42.1",          "1",  "f"};
     rb_pgscript_startup(&peer.says, "15.4");
     rb_pgscript_complete(&peer.says, "BEGIN");
     put_settings();

@@ -133,7 +133,7 @@ for mode in append upsert; do
     if [[ $mode == append ]]; then
         begin "$mode, full channel" source_blocked "wait_event = 'PgSleep'"
     else
-        begin "$mode, while rows move" session dst "wait_event = 'PgSleep' AND query LIKE 'INSERT INTO%'"
+        begin "$mode, while rows move" session dst "wait_event = 'PgSleep' AND query LIKE '%INSERT INTO%'"
     fi
     interrupt INT
     blocked "$mode, blocked by a trigger"
