@@ -195,12 +195,12 @@ static int void_gone(struct begin *begin, struct rb_error *err)
     }
     bool gone = true;
     const char *schema = begin->dest->config.schema;
-    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &begin->keys, err);
     const char *keys = rb_buf_str(&begin->keys);
     const char *receipts[] = {begin->dry ? NULL : load_id(begin), keys, schema};
     const char *checkpoints[] = {begin->dry ? NULL : begin->pipeline, keys, schema};
+    int status = 0;
     /* A load that begins now has no receipts yet, or they are of this run's own. */
-    if (status == 0 && begin->resumed) {
+    if (begin->resumed) {
         status = rb_dest_query(begin->dest, rb_sql_ledger_void_receipts, receipts, 3, NULL, err);
     }
     status = status < 0 ? status : read_cursors(begin, &gone, err);
@@ -333,16 +333,13 @@ static int write_streams(const struct begin *begin, struct rb_json *ret, struct 
 /* Which streams' tables refer to which others': these are loaded first. */
 static int write_references(const struct begin *begin, struct rb_json *ret, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf keys = RB_BUF_INIT(RB_ABI_JSON_MAX);
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
     if (begin->ended || begin->n_streams < 2) {
         return 0;
     }
-    int status = rb_ledger_write_keys(begin->streams, begin->n_streams, &keys, err);
-    const char *params[] = {begin->dest->config.schema, rb_buf_str(&keys)};
-    status = status < 0 ? status
-                        : rb_dest_query(begin->dest, rb_sql_target_references, params, 2, &r, err);
+    const char *params[] = {begin->dest->config.schema, rb_buf_str(&begin->keys)};
+    int status = rb_dest_query(begin->dest, rb_sql_target_references, params, 2, &r, err);
     if (status < 0) {
         return status;
     }
@@ -424,7 +421,10 @@ int rb_dest_begin(void *self, const char *offered, const char *pipeline,
     rb_query_result_init(&begin.active);
     rb_query_result_init(&begin.left);
     rb_query_result_init(&begin.cursors);
-    int status = begin.dry ? look(&begin, err) : begin_load(&begin, err);
+    int status = rb_ledger_write_keys(streams, n_streams, &begin.keys, err);
+    if (status == 0) {
+        status = begin.dry ? look(&begin, err) : begin_load(&begin, err);
+    }
     if (status < 0) {
         rb_dest_abort(begin.dest);
         rb_grants_hint(begin.dest, n_streams > 0 ? &streams[0] : NULL, err);

@@ -194,10 +194,7 @@ static int build_copy(struct rb_loading *run, struct rb_error *err)
 {
     struct rb_statement *sql = &run->sql;
     rb_statement_begin(sql, "", err);
-    if (runs_sql(run)) {
-        rb_statement_add(sql, rb_settings_users);
-        rb_statement_add(sql, "; ");
-    }
+    rb_statement_as_user(sql, runs_sql(run));
     rb_statement_add(sql, "COPY ");
     rb_statement_add(sql, rb_loading_relation(run));
     if (run->columns.n > 0) {
@@ -206,10 +203,7 @@ static int build_copy(struct rb_loading *run, struct rb_error *err)
         rb_statement_add(sql, ")");
     }
     rb_statement_add(sql, " FROM STDIN (FORMAT binary)");
-    if (runs_sql(run)) {
-        rb_statement_add(sql, "; ");
-        rb_statement_add(sql, rb_settings_own);
-    }
+    rb_statement_as_ours(sql, runs_sql(run));
     return rb_statement_end(sql);
 }
 

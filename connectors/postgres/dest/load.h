@@ -23,6 +23,10 @@ void rb_statement_init(struct rb_statement *statement);
 void rb_statement_release(struct rb_statement *statement);
 void rb_statement_begin(struct rb_statement *statement, const char *text, struct rb_error *err);
 void rb_statement_add(struct rb_statement *statement, const char *text);
+/* Around a statement that runs SQL of the user's (settings.h): its settings before it, ours after
+ * it. */
+void rb_statement_as_user(struct rb_statement *statement, bool runs_sql);
+void rb_statement_as_ours(struct rb_statement *statement, bool runs_sql);
 /* In double quotes. */
 void rb_statement_name(struct rb_statement *statement, const char *name);
 /* Quoted, with commas in between. */

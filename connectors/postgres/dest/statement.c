@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/load.h"
 
 void rb_statement_init(struct rb_statement *statement)
@@ -34,6 +35,22 @@ void rb_statement_add(struct rb_statement *statement, const char *text)
 {
     if (statement->status == 0) {
         check(statement, rb_buf_append_str(&statement->text, text));
+    }
+}
+
+void rb_statement_as_user(struct rb_statement *statement, bool runs_sql)
+{
+    if (runs_sql) {
+        rb_statement_add(statement, rb_settings_users);
+        rb_statement_add(statement, "; ");
+    }
+}
+
+void rb_statement_as_ours(struct rb_statement *statement, bool runs_sql)
+{
+    if (runs_sql) {
+        rb_statement_add(statement, "; ");
+        rb_statement_add(statement, rb_settings_own);
     }
 }
 

@@ -2,7 +2,6 @@
  * cast (types that travel as text): COPY and INSERT fill it, one INSERT … SELECT empties it. */
 #include <string.h>
 
-#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
@@ -73,10 +72,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     bool upsert = rb_upsert_is(run);
     (void)ret_suspect;
     rb_statement_begin(sql, before, err);
-    if (run->load->target->runs_sql) {
-        rb_statement_add(sql, rb_settings_users);
-        rb_statement_add(sql, "; ");
-    }
+    rb_statement_as_user(sql, run->load->target->runs_sql);
     rb_statement_add(sql, "INSERT INTO ");
     rb_statement_add(sql, run->load->target->relation);
     rb_statement_add(sql, " (");
@@ -108,10 +104,7 @@ static int move_rows(void *self, const char *before, int64_t first, int64_t end,
     if (upsert) {
         rb_upsert_add_conflict(run);
     }
-    if (run->load->target->runs_sql) {
-        rb_statement_add(sql, "; ");
-        rb_statement_add(sql, rb_settings_own);
-    }
+    rb_statement_as_ours(sql, run->load->target->runs_sql);
     int64_t affected = 0;
     int status = rb_statement_exec(sql, run->dest, &affected, err);
     run->load->affected += status == 0 ? affected : 0;

@@ -7,8 +7,8 @@
 #include "arrow/metadata.h"
 #include "base/fault.h"
 #include "base/suggest.h"
-#include "connectors/postgres/common/settings.h"
 #include "connectors/postgres/dest/dest.h"
+#include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
 enum { DEFAULT_BATCH_BYTES = 64 * 1024 * 1024 };
@@ -458,18 +458,19 @@ static int check_truncate(const struct rb_target *target, struct rb_error *err)
 
 static int truncate(struct unit *unit, struct rb_error *err)
 {
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     int status = check_truncate(&unit->target, err);
     if (status < 0 || unit->dest->dry) {
         return status;
     }
-    /* It may have triggers. */
-    if (rb_buf_printf(&sql, "%s; TRUNCATE TABLE %s; %s", rb_settings_users, unit->target.relation,
-                      rb_settings_own) < 0) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no room for the statement's text");
-    }
+    RB_CLEANUP(rb_statement_release) struct rb_statement sql;
+    rb_statement_init(&sql);
+    rb_statement_begin(&sql, "", err);
+    rb_statement_as_user(&sql, unit->target.runs_sql); /* its triggers are */
+    rb_statement_add(&sql, "TRUNCATE TABLE ");
+    rb_statement_add(&sql, unit->target.relation);
+    rb_statement_as_ours(&sql, unit->target.runs_sql);
     rb_phase(RB_DEST_PHASE_LOCK);
-    status = rb_query_exec(unit->dest->conn, rb_buf_str(&sql), err);
+    status = rb_statement_exec(&sql, unit->dest, NULL, err);
     rb_phase("");
     if (status < 0) {
         rb_error_prefix(err, "replace_method: truncate");
