@@ -74,16 +74,19 @@ src_sql "CREATE SCHEMA evil;
     CREATE OPERATOR evil.> (FUNCTION = evil.less, LEFTARG = bigint, RIGHTARG = bigint);
     CREATE OPERATOR evil.>= (FUNCTION = evil.less, LEFTARG = bigint, RIGHTARG = bigint);
     CREATE FUNCTION evil.count(\"any\") RETURNS bigint LANGUAGE internal AS 'int8abs'" 2>/dev/null
-src_sql "CREATE TYPE place AS (at timestamptz, d date, span interval, x float8, b bytea, a text[]);
+dst_sql 'CREATE TABLE target ()'
+src_sql "CREATE TABLE target ();
+    CREATE TYPE place AS (at timestamptz, d date, span interval, x float8, b bytea, a text[]);
     CREATE TYPE rng AS RANGE (subtype = float8);
-    CREATE TABLE kept (id bigint PRIMARY KEY, place place, rng rng, places place[], x float8, d date, span interval, b bytea, t text);
-    INSERT INTO kept SELECT i, p, rng(0.1, 0.1 + 0.2), ARRAY[p, NULL], 0.1 + 0.2, '2026-03-04', '-1 day +02:03:04', '\\x00ff5c', E'back\\\\slash ''quote'''
+    CREATE TYPE pointer AS (target regclass, at date);
+    CREATE TABLE kept (id bigint PRIMARY KEY, \"TimeZone\" text, bool bool, points regclass, pointer pointer, place place, rng rng, places place[], x float8, d date, span interval, b bytea, t text);
+    INSERT INTO kept SELECT i, 'a zone', true, 'target', ROW('target', '2026-03-04')::pointer, p, rng(0.1, 0.1 + 0.2), ARRAY[p, NULL], 0.1 + 0.2, '2026-03-04', '-1 day +02:03:04', '\\x00ff5c', E'back\\\\slash ''quote'''
         FROM generate_series(1, 5) i, LATERAL (SELECT ROW('2026-03-04 05:06:07+00', '2026-03-04', '-1 day +02:03:04', 0.1 + 0.2, '\\x00ff5c', ARRAY['NULL', NULL])::place AS p) q;
     CREATE VIEW shown AS SELECT * FROM kept;
     CREATE TABLE chosen AS SELECT * FROM kept;
     CREATE TABLE textual (id bigint PRIMARY KEY, at timestamptz NOT NULL, note text);
     INSERT INTO textual SELECT i, '2026-03-04 05:06:07+00'::timestamptz + i * interval '1 day', E'n\\\\' || i FROM generate_series(1, 5) i"
-columns='id, place::text, rng::text, places::text, x, d, span, b, t'
+columns='id, "TimeZone", bool, points::text, pointer::text, place::text, rng::text, places::text, x, d, span, b, t'
 kept=$(plain src_sql "SELECT $columns FROM kept ORDER BY id")
 while read -r setting; do
     anew

@@ -9,7 +9,7 @@
  * ours after it, for its transaction alone; so it takes no round trip more.
  *
  * What of ours stands in the same statement as the user's has to read the same under any settings:
- * names, types, functions and operators are qualified, literals are written as E'…'.
+ * names, types, functions and operators are qualified.
  */
 #ifndef RB_CONNECTORS_POSTGRES_COMMON_SETTINGS_H
 #define RB_CONNECTORS_POSTGRES_COMMON_SETTINGS_H
@@ -22,7 +22,8 @@ extern const char rb_settings_session[];
 extern const char rb_settings_users[];
 extern const char rb_settings_own[];
 
-/* "SELECT <bool>": whether texts are written under the user's settings as they are under ours. */
+/* "SELECT <bool>": whether texts are written under the user's settings as they are under ours, but
+ * for names of the catalogue, which depend on the search path. */
 extern const char rb_settings_write_alike[];
 /* The same of texts that are read. */
 extern const char rb_settings_read_alike[];

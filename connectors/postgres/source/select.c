@@ -112,16 +112,43 @@ static int put_text(const struct rb_column *column, bool ours, struct rb_buf *re
     return no_memory(r, err);
 }
 
-/* `ours`: the statement runs under the user's settings, and texts are to be written under ours. */
-static int put_columns(const struct rb_columns *columns, bool ours, struct rb_buf *ret,
-                       struct rb_error *err)
+bool rb_select_runs_sql(const struct rb_table *table, const char *where)
+{
+    return *where || rb_table_runs_sql(table);
+}
+
+/* Texts that hold names of the catalogue (regclass and its kin, also as parts of what users made):
+ * they lack their schemas where the search path has them. */
+static bool may_hold_names(const struct rb_column *column)
+{
+    return column->oid < RB_TYPE_BUILTIN_OID_END ||
+           (column->definition != NULL && strstr(column->definition, "\"reg") != NULL);
+}
+
+/* The statement runs under the user's settings, and this text is to be written under ours. */
+static bool is_ours(const struct rb_select *select, const struct rb_column *column)
+{
+    return column->form == RB_FORM_TEXT && rb_select_runs_sql(select->table, select->where) &&
+           (!select->alike || may_hold_names(column));
+}
+
+static bool any_is_ours(const struct rb_select *select)
+{
+    bool any = false;
+    for (size_t i = 0; i < select->columns->n; i++) {
+        any = any || is_ours(select, &select->columns->items[i]);
+    }
+    return any;
+}
+
+static int put_columns(const struct rb_select *select, struct rb_buf *ret, struct rb_error *err)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < columns->n; i++) {
-        const struct rb_column *column = &columns->items[i];
+    for (size_t i = 0; r == 0 && i < select->columns->n; i++) {
+        const struct rb_column *column = &select->columns->items[i];
         r = no_memory(rb_buf_append_str(ret, i ? ", " : " "), err);
         if (r == 0) {
-            r = column->form == RB_FORM_TEXT ? put_text(column, ours, ret, err)
+            r = column->form == RB_FORM_TEXT ? put_text(column, is_ours(select, column), ret, err)
                                              : rb_quote_ident(ret, column->name, err);
         }
     }
@@ -136,11 +163,6 @@ static bool has_texts(const struct rb_columns *columns)
         }
     }
     return false;
-}
-
-bool rb_select_runs_sql(const struct rb_table *table, const char *where)
-{
-    return *where || rb_table_runs_sql(table);
 }
 
 static bool is_whole_table(const struct rb_select *select)
@@ -191,11 +213,11 @@ int rb_select_copy(const struct rb_select *select, struct rb_buf *ret, struct rb
     if (is_whole_table(select)) {
         return copy_table(select, ret, err);
     }
-    bool ours = !select->alike && has_texts(select->columns) &&
-                rb_select_runs_sql(select->table, select->where);
     int r = no_memory(rb_buf_append_str(ret, "COPY (SELECT"), err);
-    r = r < 0 ? r : put_columns(select->columns, ours, ret, err);
-    r = r < 0 ? r : ours ? put_subquery(select, ret, err) : put_rows(select, ret, err);
+    r = r < 0 ? r : put_columns(select, ret, err);
+    r = r < 0                 ? r
+        : any_is_ours(select) ? put_subquery(select, ret, err)
+                              : put_rows(select, ret, err);
     return r < 0 ? r : no_memory(rb_buf_append_str(ret, ") TO STDOUT (FORMAT binary)"), err);
 }
 

@@ -15,7 +15,8 @@ struct rb_select {
     const char *range;  /* "from,to": heap blocks [from, to); "from,": to the end */
     const char *cursor; /* condition of the incremental rule: SQL of ours */
     const char *order;  /* expression to sort by, likewise; NULL: as the rows come */
-    bool alike;         /* texts are written under the user's settings as they are under ours */
+    bool alike;         /* texts are written under the user's settings as they are under ours, but
+                           for the names that they may hold */
     bool none;          /* no row, of all that would be read: the server says what it would say */
 };
 
