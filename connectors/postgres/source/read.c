@@ -435,6 +435,7 @@ static int copy_pieces(struct reading *reading, struct rb_error *err)
             .range = pieces.items[i].range,
             .cursor = "",
             .alike = reading->alike,
+            .none = reading->context->dry_run,
         };
         if (i > 0) {
             rb_decoder_restart(reading->decoder);
