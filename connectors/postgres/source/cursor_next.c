@@ -51,17 +51,18 @@ static int find_newest(const struct rb_cursor *cursor, struct rb_conn *conn, con
     rb_query_result_init(&rows);
     const char *e = rb_buf_str(&cursor->expression);
     /* The cast stands outside: ORDER BY would take it for the column otherwise. */
+    bool runs_sql = rb_select_runs_sql(cursor->table, cursor->where);
     int r = rb_buf_append_str(&sql, "SELECT ");
-    r = r < 0 ? r : rb_settings_begin_text(&sql);
+    r = r < 0 || !runs_sql ? r : rb_settings_begin_text(&sql);
     r = r < 0 ? r : rb_buf_append_str(&sql, "newest::pg_catalog.text");
-    r = r < 0 ? r : rb_settings_end_text(&sql);
+    r = r < 0 || !runs_sql ? r : rb_settings_end_text(&sql);
     r = r < 0
             ? r
             : rb_buf_printf(&sql,
                             ", pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), "
                             "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) "
-                            "FROM %s, (SELECT %s AS newest",
-                            rb_settings_from, e);
+                            "FROM %s%s(SELECT %s AS newest",
+                            runs_sql ? rb_settings_from : "", runs_sql ? ", " : "", e);
     r = r < 0 ? rb_cursor_no_memory(err) : rb_select_from(cursor->table, cursor->where, &sql, err);
     if (r < 0) {
         return r;

@@ -68,13 +68,10 @@ static int lock(const struct rb_source *source, const struct rb_stream_context *
     const struct rb_table *table = &stream->tables.items[0];
     int64_t timeout_ms = source->config.lock_timeout_ms;
     int64_t all_ms = timeout_ms > 0 ? timeout_ms : -1;
-    char back[RB_LOCK_BACK_MAX];
-    rb_lock_settings_back(timeout_ms, back);
     bool copy_next = !*context->where && context->sync_mode == RB_CONTEXT_FULL_REFRESH;
-    if (copy_next) {
-        memcpy(stream->lock_back, back, sizeof back);
-    }
-    return rb_table_lock(conn, table, context->unit_count > 1 ? all_ms : 0, copy_next ? NULL : back,
+    char now[RB_LOCK_BACK_MAX];
+    rb_lock_settings_back(timeout_ms, copy_next ? stream->lock_back : now);
+    return rb_table_lock(conn, table, context->unit_count > 1 ? all_ms : 0, copy_next ? NULL : now,
                          err);
 }
 

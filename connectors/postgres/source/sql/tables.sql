@@ -1,6 +1,7 @@
 -- The one relation $2 of schema $1, or, where $2 is NULL, what may be read there: the relations after the name $3 (NULL: from the first
--- on) until they and their columns are $4 (NULL: all of them). A partition is listed only by name: its rows belong to the parent's stream. No function here locks a table, or waits for one that somebody else has locked: sizes are
--- those that VACUUM and ANALYZE have noted.
+-- on) until they and their columns are $4 (NULL: all of them). A partition is listed only by name: its rows belong to the parent's
+-- stream. No function here locks a table, or waits for one that somebody else has locked: sizes are those that VACUUM and ANALYZE have
+-- noted.
 SELECT c.oid,
        c.relname,
        c.relkind::text,
