@@ -1,13 +1,9 @@
 #!/bin/bash
 # What the ledger and other runs have to say of a load, check says as run does, without taking a lock or changing a row.
 . "$(dirname "$0")/../lib/tap.sh"
-. tests/lib/pg.sh
-. tests/lib/pipeline.sh
 . tests/lib/agree.sh
 
-pg_start || bail "no PostgreSQL server"
-databases
-agree_roles
+agree_begin
 keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 case_of "CREATE TABLE t (id int PRIMARY KEY, at int, v text); INSERT INTO t SELECT i, i, i FROM generate_series(1, 5) i" ''

@@ -2,13 +2,9 @@
 # Where check does not make a table to know that a run could: the catalogue says so, and where it does not, check still refuses what run
 # refuses. The first stream is always one that works: what it has shown is what the others are spared.
 . "$(dirname "$0")/../lib/tap.sh"
-. tests/lib/pg.sh
-. tests/lib/pipeline.sh
 . tests/lib/agree.sh
 
-pg_start || bail "no PostgreSQL server"
-databases
-agree_roles
+agree_begin
 export EXTRA='resources: { parallelism: 1 }'
 
 # words: of the answer in JSON, what is wrong with each stream.

@@ -1,13 +1,9 @@
 #!/bin/bash
 # What only some servers have to refuse: a standby at the source, an extension that the destination lacks, keys of PostgreSQL 18.
 . "$(dirname "$0")/../lib/tap.sh"
-. tests/lib/pg.sh
-. tests/lib/pipeline.sh
 . tests/lib/agree.sh
 
-pg_start || bail "no PostgreSQL server"
-databases
-agree_roles
+agree_begin
 
 # ---- Extensions, wherever the type stands.
 if [[ $(src_sql "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'") == 1 ]]; then

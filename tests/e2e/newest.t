@@ -10,12 +10,8 @@ bin=$(./setup --minors | grep '/minor-18')
 chmod 755 "$TAP_DIR"
 cp -a "$(dirname "$bin")" "$TAP_DIR/server"
 export PG_BIN=$TAP_DIR/server/bin
-. "$(dirname "$0")/../lib/pg.sh"
-. "$(dirname "$0")/../lib/pipeline.sh"
-. "$(dirname "$0")/../lib/agree.sh"
-pg_start || bail "no server"
-databases
-agree_roles
+. tests/lib/agree.sh
+agree_begin
 for sql in src_sql dst_sql; do
     $sql 'CREATE SCHEMA e; CREATE EXTENSION btree_gist SCHEMA e; ALTER DATABASE '${sql%_sql}' SET search_path = public, e'
 done

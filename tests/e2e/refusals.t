@@ -1,13 +1,9 @@
 #!/bin/bash
 # What run refuses before its first row, check refuses: the same words, the same exit code; and it changes nothing.
 . "$(dirname "$0")/../lib/tap.sh"
-. tests/lib/pg.sh
-. tests/lib/pipeline.sh
 . tests/lib/agree.sh
 
-pg_start || bail "no PostgreSQL server"
-databases
-agree_roles
+agree_begin
 keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 # ---- Keys.

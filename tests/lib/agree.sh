@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What check and run say of the same pipeline, for tests (after tap.sh, pg.sh and pipeline.sh, and with databases):
+# What check and run say of the same pipeline, for tests (after tap.sh):
 #
-#   agree_roles                                       # etl, reader and other
+#   agree_begin                                       # a server, src and dst; roles etl, reader and other
 #   case_of 'CREATE TABLE t (id int)' ''              # both databases anew
 #   STREAMS='- { name: t }' write_mode=append document [<role at the destination> [<role at the source>]]
 #   agree 4 'permission denied' "no right"            # both refuse it alike, and check changes nothing
@@ -9,8 +9,13 @@
 
 # What tap.sh assigns, and what scripts read.
 # shellcheck disable=SC2034,SC2154
+. tests/lib/pg.sh
+. tests/lib/pipeline.sh
+
 p=$TAP_DIR/p.yaml
-agree_roles() {
+agree_begin() {
+    pg_start || bail "no PostgreSQL server"
+    databases
     pg_sql "CREATE ROLE etl LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE other"
 }
 
