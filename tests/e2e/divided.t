@@ -5,6 +5,7 @@
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"
 . "$ROOT/tests/lib/faults.sh"
+PG_OPTIONS+=('log_statement=all')
 pg_start main || bail "no PostgreSQL"
 databases
 p=$TAP_DIR/p.yaml
@@ -44,6 +45,13 @@ src_sql "CREATE SCHEMA \"o'ther\";
     INSERT INTO parts SELECT g, 5000 + g, repeat(md5(g::text), 5) FROM generate_series(1, 40000) g; ANALYZE parts"
 load parts "partitions"
 cmp_ok "$units" -ge 3 "partitions: in several units"
+# A check goes the way of a run, and reads no row: of pieces neither.
+STREAMS='- { name: parts }' write_mode=replace EXTRA='resources: { parallelism: 4 }' pipeline "$p"
+lines=$(wc -l <"$PG_LOG")
+run_is 0 "partitions: check" "$RAPIDBYTE" check "$p"
+copies=$(tail -n "+$((lines + 1))" "$PG_LOG" | grep -c 'COPY .* TO STDOUT')
+cmp_ok "$copies" -gt 0 "partitions: a check asks the source for rows"
+is "$(tail -n "+$((lines + 1))" "$PG_LOG" | grep 'COPY .* TO STDOUT' | grep -vc 'LIMIT 0')" 0 "partitions: for none of them"
 load parts "partitions with a filter" ', where: "id > 0"'
 is "$units" 1 "partitions with a filter: as one"
 
