@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/suggest.h"
+#include "host/config/stream.h"
 #include "host/sandbox/sandbox.h"
 #include "host/state/state.h"
 
@@ -26,15 +26,11 @@ static int check_streams(const struct rb_cli *cli, struct rb_console *console,
     for (size_t i = 0; cli->has_streams && pipeline->n_patterns == 0 && i < cli->streams.count;
          i++) {
         if (!has_stream(pipeline, cli->streams.items[i])) {
-            struct rb_suggest suggest;
-            rb_suggest_init(&suggest, cli->streams.items[i]);
-            for (size_t k = 0; k < pipeline->n_streams; k++) {
-                rb_suggest_offer(&suggest, pipeline->streams[k].name);
-            }
             struct rb_error error;
             rb_error_set(&error, RB_ECONFIG, "UNKNOWN_STREAM",
                          "--streams: the pipeline has no stream '%s'", cli->streams.items[i]);
-            rb_suggest_hint(&suggest, &error);
+            rb_streams_suggest(pipeline->streams, pipeline->n_streams, cli->streams.items[i],
+                               &error);
             rb_console_error(console, pipeline->path, &error);
             code = RB_EXIT_USAGE;
         }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "host/config/pattern.h"
 #include "host/config/scalar.h"
 
@@ -367,4 +368,15 @@ int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
     }
     check_patterns(doc, ret);
     return 0;
+}
+
+void rb_streams_suggest(const struct rb_stream *streams, size_t n, const char *name,
+                        struct rb_error *err)
+{
+    struct rb_suggest suggest;
+    rb_suggest_init(&suggest, name);
+    for (size_t i = 0; i < n; i++) {
+        rb_suggest_offer(&suggest, streams[i].name);
+    }
+    rb_suggest_hint(&suggest, err);
 }

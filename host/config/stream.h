@@ -27,6 +27,10 @@ void rb_stream_evolution_read(struct rb_doc *doc, const struct rb_yaml *node,
 int rb_streams_read(struct rb_doc *doc, const struct rb_yaml *list,
                     const struct rb_stream_defaults *defaults, struct rb_pipeline *ret);
 
+/* The hint of `err` proposes the stream whose name is nearest. */
+void rb_streams_suggest(const struct rb_stream *streams, size_t n, const char *name,
+                        struct rb_error *err);
+
 extern const char *const rb_stream_sync_modes[];
 extern const char *const rb_stream_write_modes[];
 extern const char *const rb_stream_replace_methods[];

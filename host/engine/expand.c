@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/suggest.h"
 #include "host/config/pattern.h"
+#include "host/config/stream.h"
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
@@ -130,16 +130,11 @@ static int check_chosen(const struct rb_run *run, const struct rb_stream *stream
             found = strcmp(streams[k].name, only->items[i]) == 0;
         }
         if (!found) {
-            struct rb_suggest suggest;
-            rb_suggest_init(&suggest, only->items[i]);
-            for (size_t k = 0; k < n; k++) {
-                rb_suggest_offer(&suggest, streams[k].name);
-            }
             int status = rb_error_set(err, RB_ECONFIG, "UNKNOWN_STREAM",
                                       "--streams: the pipeline has no stream '%s', and its "
                                       "patterns match none",
                                       only->items[i]);
-            rb_suggest_hint(&suggest, err);
+            rb_streams_suggest(streams, n, only->items[i], err);
             return status;
         }
     }

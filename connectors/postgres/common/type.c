@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/suggest.h"
 
 #define N RB_FORM_NATIVE
 #define B RB_FORM_BINARY
@@ -228,4 +229,14 @@ const struct rb_column *rb_columns_find(const struct rb_columns *columns, const 
         }
     }
     return NULL;
+}
+
+void rb_columns_suggest(const struct rb_columns *columns, const char *name, struct rb_error *err)
+{
+    struct rb_suggest suggest;
+    rb_suggest_init(&suggest, name);
+    for (size_t i = 0; i < columns->n; i++) {
+        rb_suggest_offer(&suggest, columns->items[i].name);
+    }
+    rb_suggest_hint(&suggest, err);
 }

@@ -108,6 +108,8 @@ int rb_columns_add(struct rb_columns *columns, const struct rb_column *column,
                    struct rb_error *err);
 /* NULL: there is no such column. */
 const struct rb_column *rb_columns_find(const struct rb_columns *columns, const char *name);
+/* The hint of `err` (NULL: nobody wants it) proposes the column whose name is nearest. */
+void rb_columns_suggest(const struct rb_columns *columns, const char *name, struct rb_error *err);
 /* Fills form, codec, arrow, utc and extension of `column` for a type: what a source calls. */
 void rb_column_set_type(struct rb_column *column, struct rb_type_facts facts, bool peer_pg_binary);
 

@@ -6,7 +6,6 @@
 
 #include "arrow/metadata.h"
 #include "base/fault.h"
-#include "base/suggest.h"
 #include "connectors/postgres/dest/dest.h"
 #include "connectors/postgres/dest/load.h"
 #include "gen/connectors/postgres/dest/sql.h"
@@ -158,15 +157,10 @@ static int read_schema(struct unit *unit, struct rb_error *err)
  * one that `check` does not touch. */
 static int refuse_key_column(const struct unit *unit, const char *name, struct rb_error *err)
 {
-    struct rb_suggest suggest;
-    rb_suggest_init(&suggest, name);
-    for (size_t i = 0; i < unit->columns.n; i++) {
-        rb_suggest_offer(&suggest, unit->columns.items[i].name);
-    }
     int status = rb_error_set(err, RB_ESCHEMA, "NO_KEY_COLUMN",
                               "primary key column \"%s\" is not among the stream's columns", name);
     rb_error_set_hint(err, "name columns of the stream in primary_key");
-    rb_suggest_hint(&suggest, err);
+    rb_columns_suggest(&unit->columns, name, err);
     return status;
 }
 

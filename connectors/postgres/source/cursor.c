@@ -9,7 +9,6 @@
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/cursor_kind.h"
 #include "connectors/postgres/source/cursor_sql.h"
-#include "connectors/postgres/source/near.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
 #include "rapidbyte/host.h"
@@ -51,7 +50,7 @@ static int choose_field(struct rb_cursor *cursor, struct rb_error *err)
         rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN",
                      "cursor column \"%s\" is not in \"%s\".\"%s\"", cursor->field, table->schema,
                      table->name);
-        rb_near_column(table, cursor->field, err);
+        rb_columns_suggest(&table->columns, cursor->field, err);
         return RB_ESCHEMA;
     }
     cursor->kind = rb_cursor_kind_find(column->oid);

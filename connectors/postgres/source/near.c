@@ -45,13 +45,3 @@ void rb_near_table(struct rb_conn *conn, const char *schema, const char *name, s
         hint_of(schema, &rows, name, err);
     }
 }
-
-void rb_near_column(const struct rb_table *table, const char *name, struct rb_error *err)
-{
-    struct rb_suggest suggest;
-    rb_suggest_init(&suggest, name);
-    for (size_t i = 0; i < table->columns.n; i++) {
-        rb_suggest_offer(&suggest, table->columns.items[i].name);
-    }
-    rb_suggest_hint(&suggest, err);
-}

@@ -4,13 +4,10 @@
 
 #include "base/error.h"
 #include "connectors/postgres/common/conn.h"
-#include "connectors/postgres/source/table.h"
 
 /* Replaces the hint of `err`, "there is no table", when the catalogue has one that is near. What
  * goes wrong with that is not told: there is an error already. */
 void rb_near_table(struct rb_conn *conn, const char *schema, const char *name,
                    struct rb_error *err);
-/* Likewise of a column that `table` does not have. */
-void rb_near_column(const struct rb_table *table, const char *name, struct rb_error *err);
 
 #endif

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "connectors/postgres/source/catalogue.h"
-#include "connectors/postgres/source/near.h"
 
 static void table_release(struct rb_table *table)
 {
@@ -84,7 +83,7 @@ static int choose_one(const struct rb_table *table, const char *name, const char
     if (!column) {
         rb_error_set(err, RB_ESCHEMA, "NO_SUCH_COLUMN", "\"%s\".\"%s\" has no column \"%s\"",
                      table->schema, table->name, name);
-        rb_near_column(table, name, err);
+        rb_columns_suggest(&table->columns, name, err);
         return RB_ESCHEMA;
     }
     if (!table->places[column - table->columns.items].may_select) {
