@@ -399,20 +399,27 @@ static int copy(struct reading *reading, const struct rb_select *select, struct 
     return r < 0 ? r : receive_rows(reading, err);
 }
 
-/* The rows of the table. `order` NULL: as they come. */
-static int copy_rows(struct reading *reading, const char *condition, const char *order,
-                     struct rb_error *err)
+/* All that the unit is to read of the table. */
+static struct rb_select whole_unit(const struct reading *reading)
 {
-    struct rb_select select = {
+    return (struct rb_select){
         .table = &reading->stream.tables.items[0],
         .columns = &reading->stream.columns,
         .where = reading->context->where,
         .range = reading->context->unit_range,
-        .cursor = condition,
-        .order = order,
+        .cursor = "",
         .alike = reading->alike,
         .none = reading->context->dry_run,
     };
+}
+
+/* The rows of the table. `order` NULL: as they come. */
+static int copy_rows(struct reading *reading, const char *condition, const char *order,
+                     struct rb_error *err)
+{
+    struct rb_select select = whole_unit(reading);
+    select.cursor = condition;
+    select.order = order;
     reading->released = !reading->stream.has_cursor;
     return copy(reading, &select, err);
 }
@@ -428,15 +435,9 @@ static int copy_pieces(struct reading *reading, struct rb_error *err)
         part.kind = 'r';
         part.schema = pieces.items[i].schema;
         part.name = pieces.items[i].name;
-        struct rb_select select = {
-            .table = &part,
-            .columns = &reading->stream.columns,
-            .where = "",
-            .range = pieces.items[i].range,
-            .cursor = "",
-            .alike = reading->alike,
-            .none = reading->context->dry_run,
-        };
+        struct rb_select select = whole_unit(reading);
+        select.table = &part;
+        select.range = pieces.items[i].range;
         if (i > 0) {
             rb_decoder_restart(reading->decoder);
         }
