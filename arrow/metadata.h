@@ -14,6 +14,7 @@
 #define RB_META_PG_FORM "rapidbyte.pg_form"
 #define RB_META_PG_ORIGIN "rapidbyte.pg_origin"
 #define RB_META_PG_GENERATED "rapidbyte.pg_generated"
+#define RB_META_PG_MONEY_DIGITS "rapidbyte.pg_money_digits"
 #define RB_META_PG_DEFINITION "rapidbyte.pg_definition"
 #define RB_META_INDEXES "rapidbyte.indexes"
 #define RB_META_PRIMARY_KEY "rapidbyte.primary_key"

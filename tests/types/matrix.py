@@ -288,6 +288,8 @@ By stream, column and type, before anything of the stream is visible:
 - a type that users made, of which another one of the same name is in the target schema: `TYPE_DIFFERS`;
 - one that can't be made from a description (base types written in C, row types of tables, ranges with an operator class of their
   own) and that is not there: `TYPE_MISSING`;
+- `money` within an array, a composite or a range, where the two databases' `lc_monetary` have other fractions: `MONEY_DIGITS`
+  (a column of `money` itself is converted: 1,234 yen become 1,234.00 dollars);
 - a value that the destination can't hold, such as a `regclass` of a table that it does not have: by PostgreSQL's own message.
 """
 

@@ -22,6 +22,9 @@ enum {
     RB_TYPE_INT2_OID = 21,
     RB_TYPE_INT4_OID = 23,
     RB_TYPE_TEXT_OID = 25,
+    RB_TYPE_MONEY_OID = 790,
+    RB_TYPE_MONEYS_OID = 791,        /* money[] */
+    RB_TYPE_MONEY_DIGITS_MAX = 10,   /* PostgreSQL takes more of a locale for 2 */
     RB_TYPE_BUILTIN_OID_END = 10000, /* types of pg_catalog that every server of a version has under
                                         the same OID are below this (FirstGenbkiObjectId) */
 };
@@ -86,6 +89,8 @@ struct rb_column {
                          "database.relation.column"; NULL: not known */
     uint32_t oid;     /* of the base type, at the source; 0: not from PostgreSQL */
     int32_t typmod;   /* -1: none */
+    bool has_money;   /* of money, or with money in it; of which the source has… */
+    int money_digits; /* …as many digits after the point, by its lc_monetary */
     bool not_null;
     bool generated;     /* the source computes it from other columns */
     bool from_postgres; /* the field says which PostgreSQL type it was */

@@ -66,6 +66,8 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
     char typmod[16];
     snprintf(oid, sizeof oid, "%u", (unsigned)column->oid);
     snprintf(typmod, sizeof typmod, "%d", (int)column->typmod);
+    char digits[16];
+    snprintf(digits, sizeof digits, "%d", column->money_digits);
     const char *form = column->form == RB_FORM_BINARY  ? "binary"
                        : column->form == RB_FORM_TEXT  ? "text"
                        : column->form == RB_FORM_LABEL ? "label"
@@ -79,6 +81,7 @@ static int set_field_metadata(const struct rb_column *column, struct ArrowSchema
         {RB_META_PG_FORM, form},
         {RB_META_PG_DEFINITION, column->definition},
         {RB_META_PG_ORIGIN, column->origin},
+        {RB_META_PG_MONEY_DIGITS, column->has_money ? digits : NULL},
         {RB_META_PG_GENERATED, column->generated ? "true" : NULL},
         {RB_META_EXTENSION_NAME, extension},
         {RB_META_EXTENSION_METADATA, extension_metadata},
@@ -299,6 +302,9 @@ static int read_field(const struct ArrowSchema *field, struct rb_columns *column
         int64_t typmod = meta_int(field, RB_META_PG_TYPMOD, -1);
         column.oid = oid > 0 && oid <= UINT32_MAX ? (uint32_t)oid : 0;
         column.typmod = typmod >= INT32_MIN && typmod <= INT32_MAX ? (int32_t)typmod : -1;
+        int64_t digits = meta_int(field, RB_META_PG_MONEY_DIGITS, -1);
+        column.has_money = digits >= 0 && digits <= RB_TYPE_MONEY_DIGITS_MAX;
+        column.money_digits = column.has_money ? (int)digits : 0;
         struct ArrowStringView generated;
         column.generated = rb_meta_get(field, RB_META_PG_GENERATED, &generated) == 0;
         column.not_null = (field->flags & ARROW_FLAG_NULLABLE) == 0;

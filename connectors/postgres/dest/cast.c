@@ -39,7 +39,8 @@ static bool is_reading(const struct rb_loading *run, size_t i)
 static bool is_function(const struct rb_loading *run, size_t i)
 {
     enum rb_cast cast = run->load->mapping->cast[i];
-    return cast == RB_CAST_EXACT || cast == RB_CAST_NULL || is_reading(run, i);
+    return cast == RB_CAST_EXACT || cast == RB_CAST_NULL || cast == RB_CAST_MONEY ||
+           is_reading(run, i);
 }
 
 static void add_function_name(struct rb_statement *sql, size_t i)
@@ -70,10 +71,53 @@ static int create_reading(struct rb_loading *run, size_t i, struct rb_error *err
     return rb_statement_exec(sql, run->dest, NULL, err);
 }
 
+/* numeric's literal of a power of ten. */
+static void add_power(struct rb_statement *sql, int exponent)
+{
+    rb_statement_add(sql, "1e");
+    rb_statement_number(sql, exponent);
+}
+
+/* Within the function money has two digits after the point, as in C. */
+static int create_converting(struct rb_loading *run, size_t i, struct rb_error *err)
+{
+    struct rb_statement *sql = &run->sql;
+    const struct rb_column *column = &run->columns.items[i];
+    const char *to = target_type(run, i);
+    int ours = run->dest->money_digits;
+    if (strstr(column->declared, QUOTE) != NULL || strstr(to, QUOTE) != NULL) {
+        return rb_error_set(err, RB_ESCHEMA, "TYPE_NAME", "the name of type %s has %s in it", to,
+                            QUOTE);
+    }
+    rb_statement_begin(sql, "CREATE FUNCTION ", err);
+    add_function_name(sql, i);
+    rb_statement_add(sql, "(v ");
+    rb_statement_add(sql, column->declared);
+    rb_statement_add(sql, ") RETURNS ");
+    rb_statement_add(sql, to);
+    rb_statement_add(sql, " LANGUAGE plpgsql STRICT");
+    rb_statement_add(sql, rb_settings_of_function);
+    rb_statement_add(sql, "AS " QUOTE " DECLARE n numeric := v::money::numeric * ");
+    add_power(sql, ours - column->money_digits);
+    rb_statement_add(sql, "; r money := n::money; BEGIN IF r::numeric <> n THEN RAISE "
+                          "data_exception USING MESSAGE = format('%s has more than %s digits after "
+                          "the point', round(v::money::numeric * ");
+    add_power(sql, 2 - column->money_digits);
+    rb_statement_add(sql, ", ");
+    rb_statement_number(sql, column->money_digits);
+    rb_statement_add(sql, "), ");
+    rb_statement_number(sql, ours);
+    rb_statement_add(sql, "); END IF; RETURN r; END " QUOTE);
+    return rb_statement_exec(sql, run->dest, NULL, err);
+}
+
 static int create(struct rb_loading *run, size_t i, struct rb_error *err)
 {
     if (is_reading(run, i)) {
         return create_reading(run, i, err);
+    }
+    if (run->load->mapping->cast[i] == RB_CAST_MONEY) {
+        return create_converting(run, i, err);
     }
     struct rb_statement *sql = &run->sql;
     const char *from = source_type(&run->columns.items[i]);

@@ -23,6 +23,7 @@ int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)
     }
     rb_conn_closep(&dest->conn);
     dest->ledger_asked = dest->usual_asked = dest->has_made = dest->has_staged = false;
+    dest->money_asked = false;
     dest->has_lock = false;
     double start = rb_clock_secs();
     int status = rb_conn_open(&dest->config, &dest->conn, err);

@@ -29,6 +29,7 @@ enum {
     RB_TARGET_INEXACT = 8,     /* values that are equal may differ */
     RB_TARGET_NOT_UPDATED = 9, /* GENERATED ALWAYS AS IDENTITY */
     RB_TARGET_CAST_MADE = 10,  /* somebody made a cast from text to the type */
+    RB_TARGET_MONEY = 11,      /* money, an array or a domain of it */
     RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
     RB_DEST_TYPES_KEPT = 32,
     RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */
@@ -49,6 +50,8 @@ struct rb_dest {
     bool has_made;              /* of dry runs: a new table, in this session */
     bool has_staged;            /* of dry runs: a table like one to be replaced, in this session */
     bool usual_asked, is_usual; /* dry_usual.sql */
+    bool money_asked;           /* of money_digits, in this session */
+    int money_digits;
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
     double connect_secs;                                   /* of the last rb_dest_connect */
@@ -148,7 +151,8 @@ struct rb_target {
     char owner[RB_QUOTE_NAME_MAX + 1];
     char referenced[RB_CONN_TEXT_MAX]; /* by a foreign key of another table: which; "": none */
     struct rb_query_result columns;    /* name, type, not null, generated, has default, bare type,
-                                          keeps NOT NULL, collation, inexact, not updated, cast made */
+                                          keeps NOT NULL, collation, inexact, not updated, cast made,
+                                          money */
 };
 
 void rb_target_init(struct rb_target *target);
@@ -243,6 +247,7 @@ enum rb_cast {
     RB_CAST_WIDER, /* its type holds every value of the stream's */
     RB_CAST_EXACT, /* by cast; a value that loses something by it is refused */
     RB_CAST_NULL,  /* by cast; such a value becomes NULL */
+    RB_CAST_MONEY, /* its fractions are others; one that has more of them is refused */
 };
 
 /* Which of the stream's columns are loaded, and how. */
@@ -261,6 +266,15 @@ int rb_evolve(struct rb_evolution *evolution, const char *schema, const char *ta
               struct rb_mapping *ret, struct rb_error *err);
 /* 1: a type may be made to hold more; 0: the policy is against it. */
 int rb_evolve_may_widen(struct rb_evolution *evolution, struct rb_error *err);
+
+/* ---- money.c */
+
+/* Money is a number of fractions, and how many make a whole each database's lc_monetary says. Of a
+ * column with money in it, or for money (`to_money`): *cast is what it gets otherwise, and becomes
+ * RB_CAST_MONEY where values have to be converted. `same`: the target's type is the column's.
+ * RB_ESCHEMA by column where that can't be done. */
+int rb_money_settle(struct rb_dest *dest, const struct rb_column *column, bool same, bool to_money,
+                    enum rb_cast *cast, struct rb_error *err);
 
 /* ---- types.c */
 

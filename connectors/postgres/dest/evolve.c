@@ -471,6 +471,10 @@ static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_err
             bool same = strcmp(rb_query_text(r, at, 1), column->declared) == 0;
             status = same ? 0 : settle_type(plan, at, column, &cast, err);
             status = status < 0 ? status : settle_null(plan, column, at, err);
+            status = status < 0
+                         ? status
+                         : rb_money_settle(plan->evolution->dest, column, same,
+                                           rb_query_bool(r, at, RB_TARGET_MONEY), &cast, err);
         }
         if (status < 0) {
             return status;

@@ -62,6 +62,7 @@ void rb_catalogue_init(struct rb_catalogue *catalogue)
     rb_query_result_init(&catalogue->columns);
     rb_query_result_init(&catalogue->types);
     catalogue->members = NULL;
+    catalogue->money_digits = -1;
 }
 
 void rb_catalogue_release(struct rb_catalogue *catalogue)
@@ -170,11 +171,39 @@ static int complete(struct rb_conn *conn, struct rb_catalogue *ret, struct rb_er
     return r < 0 ? r : check_shape(&ret->types, D_COUNT, "types", err);
 }
 
+/* `definition` (type_definitions.sql) NULL: every server has the type. */
+static bool has_money(uint32_t oid, const char *definition)
+{
+    return oid == RB_TYPE_MONEY_OID || oid == RB_TYPE_MONEYS_OID ||
+           (definition != NULL && strstr(definition, "\"builtin\": \"money\"") != NULL);
+}
+
+/* Its fractions are those of the locale that the user reads it by. In a transaction. */
+static int query_money(struct rb_conn *conn, struct rb_catalogue *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    rb_query_result_init(&rows);
+    bool any = false;
+    for (size_t i = 0; i < ret->columns.n_rows; i++) {
+        any = any || has_money((uint32_t)rb_query_int(&ret->columns, i, C_OID, 0), NULL);
+    }
+    for (size_t i = 0; i < ret->types.n_rows; i++) {
+        any = any || has_money(0, rb_query_text(&ret->types, i, 2));
+    }
+    if (!any) {
+        return 0;
+    }
+    int r = rb_query_run_as_user(conn, rb_sql_money_digits, NULL, 0, &rows, err);
+    ret->money_digits = (int)rb_query_int(&rows, 0, 0, 2);
+    return r;
+}
+
 int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
                        struct rb_catalogue *ret, struct rb_error *err)
 {
     int r = query_tables(conn, schema, name, &ret->tables, err);
-    return r < 0 ? r : complete(conn, ret, err);
+    r = r < 0 ? r : complete(conn, ret, err);
+    return r < 0 ? r : query_money(conn, ret, err);
 }
 
 int rb_catalogue_list(struct rb_conn *conn, const char *schema, const char *after,
@@ -218,6 +247,7 @@ void rb_catalogue_write(const struct rb_catalogue *catalogue, struct rb_json *js
     rb_query_result_write(&catalogue->columns, json);
     rb_json_key(json, "types");
     rb_query_result_write(&catalogue->types, json);
+    rb_json_member_i64(json, "money_digits", catalogue->money_digits);
     rb_json_member_str(json, "members", catalogue->members);
     rb_json_end_object(json);
 }
@@ -246,6 +276,7 @@ int rb_catalogue_read(struct rb_json_value json, struct rb_catalogue *ret, struc
     int r = rb_query_result_read(rb_json_get(json, "tables"), T_COUNT, &ret->tables, err);
     r = r < 0 ? r : rb_query_result_read(rb_json_get(json, "columns"), C_COUNT, &ret->columns, err);
     r = r < 0 ? r : rb_query_result_read(rb_json_get(json, "types"), D_COUNT, &ret->types, err);
+    ret->money_digits = (int)rb_json_int(rb_json_get(json, "money_digits"), -1);
     const char *members = rb_json_text(rb_json_get(json, "members"), NULL);
     return r < 0 || members == NULL ? r : rb_catalogue_take_members(ret, members, err);
 }
@@ -302,10 +333,10 @@ static const char *find_definition(const struct rb_query_result *definitions,
     return NULL;
 }
 
-static int read_column(const struct rb_query_result *rows, size_t row,
-                       const struct rb_query_result *definitions, bool peer_pg_binary,
+static int read_column(const struct rb_catalogue *catalogue, size_t row, bool peer_pg_binary,
                        struct rb_table *table, struct rb_error *err)
 {
+    const struct rb_query_result *rows = &catalogue->columns;
     struct rb_table_place *grown = realloc(table->places, (table->columns.n + 1) * sizeof *grown);
     if (!grown) {
         return no_memory(err);
@@ -320,7 +351,7 @@ static int read_column(const struct rb_query_result *rows, size_t row,
         .declared = borrowed(rb_query_text(rows, row, C_DECLARED)),
         .type_name = borrowed(rb_query_text(rows, row, C_TYPE_NAME)),
         .collation = borrowed(rb_query_text(rows, row, C_COLLATION)),
-        .definition = borrowed(find_definition(definitions, rows, row)),
+        .definition = borrowed(find_definition(&catalogue->types, rows, row)),
         .origin = borrowed(rb_query_text(rows, row, C_ORIGIN)),
         .typmod = (int32_t)rb_query_int(rows, row, C_TYPMOD, -1),
         .not_null = rb_query_bool(rows, row, C_NOT_NULL),
@@ -331,6 +362,8 @@ static int read_column(const struct rb_query_result *rows, size_t row,
         .elem_oid = (uint32_t)rb_query_int(rows, row, C_ELEMENT, 0),
         .is_enum = rb_query_bool(rows, row, C_ENUM),
     };
+    column.has_money = catalogue->money_digits >= 0 && has_money(facts.oid, column.definition);
+    column.money_digits = column.has_money ? catalogue->money_digits : 0;
     rb_column_set_type(&column, facts, peer_pg_binary);
     return rb_columns_add(&table->columns, &column, err);
 }
@@ -357,7 +390,7 @@ static int read_columns(const struct rb_catalogue *catalogue, bool peer_pg_binar
             table = find_oid(tables, oid);
         }
         if (table) {
-            r = read_column(rows, i, &catalogue->types, peer_pg_binary, table, err);
+            r = read_column(catalogue, i, peer_pg_binary, table, err);
         }
     }
     return r;

@@ -9,7 +9,8 @@
 
 struct rb_catalogue {
     struct rb_query_result tables, columns, types; /* of sql/tables, columns, type_definitions */
-    char *members; /* of a single table from which others inherit (table.h); NULL: none */
+    int money_digits; /* after the point of the user's money; -1: no column has any */
+    char *members;    /* of a single table from which others inherit (table.h); NULL: none */
 };
 
 void rb_catalogue_init(struct rb_catalogue *catalogue);

@@ -87,6 +87,24 @@ static int find_members(const struct rb_source *source, struct rb_conn *conn,
     return rb_catalogue_take_members(catalogue, planned, err);
 }
 
+/* Text of ours has the two digits of a dollar. */
+static int check_money(const struct rb_columns *columns, struct rb_error *err)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        const struct rb_column *column = &columns->items[i];
+        if (column->has_money && column->money_digits != 2) {
+            int r = rb_error_set(err, RB_ESCHEMA, "MONEY_DIGITS",
+                                 "column \"%s\" has money in it with %d digits after the point "
+                                 "(lc_monetary), which this destination would take for 2",
+                                 column->name, column->money_digits);
+            rb_error_set_hint(err, "leave the column out (columns), or read it from a view that "
+                                   "casts it to numeric");
+            return r;
+        }
+    }
+    return 0;
+}
+
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
@@ -108,6 +126,7 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 ? r
               : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
+    r = r < 0 || pg_binary ? r : check_money(&ret->columns, err);
     r = r < 0 || !to_read ? r : lock(source, context, conn, ret, err);
     /* Parsing it locks the table. */
     const char *release = to_read ? NULL : rb_sql_rollback_to;
