@@ -18,6 +18,7 @@
 #define RB_META_PG_DEFINITION "rapidbyte.pg_definition"
 #define RB_META_INDEXES "rapidbyte.indexes"
 #define RB_META_PRIMARY_KEY "rapidbyte.primary_key"
+#define RB_META_READS "rapidbyte.reads"
 #define RB_META_EXTENSION_NAME "ARROW:extension:name"
 #define RB_META_EXTENSION_METADATA "ARROW:extension:metadata"
 

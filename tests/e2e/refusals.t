@@ -97,6 +97,55 @@ STREAMS='- { name: t, write_mode: upsert }' write_mode=replace document
 run_is 0 "the way that the hint names: check" "$RAPIDBYTE" check "$p"
 run_is 0 "the way that the hint names: run" "$RAPIDBYTE" run "$p"
 
+# ---- TRUNCATE of a table that the source reads in the same database, however it gets to it.
+below="CREATE SCHEMA two; CREATE TABLE two.t (id int, v text); INSERT INTO two.t VALUES (1, 'a');
+    CREATE TABLE two.p (id int, v text) PARTITION BY LIST (id); CREATE TABLE two.p_1 PARTITION OF two.p FOR VALUES IN (1);
+    CREATE TABLE two.c (id int, v text); CREATE TABLE two.d () INHERITS (two.c);
+    CREATE VIEW inner_view AS SELECT * FROM two.t; CREATE VIEW v AS SELECT i.id, i.v FROM inner_view i;
+    CREATE VIEW of_part AS SELECT * FROM two.p_1; CREATE VIEW of_whole AS SELECT * FROM two.p; CREATE VIEW of_child AS SELECT * FROM two.d;
+    CREATE TABLE plain AS SELECT 1 AS id, 'b' AS v; CREATE VIEW other AS SELECT * FROM plain"
+same_database() {
+    document
+    sed -i 's/database: dst, schema: raw/database: src, schema: two/' "$p"
+}
+case_of "$below" 'CREATE TABLE t (id int, v text)'
+write_mode=replace DEST_EXTRA='replace_method: truncate'
+for read in "v t view" "of_part p view" "of_whole p view" "of_whole p_1 view" "of_child c view"; do
+    read -r name table kind <<<"$read"
+    STREAMS="- { name: $name, destination_table: $table }" same_database
+    agree 5 "reading $kind \"public\".\"$name\" locks table \"two\".\"$table\".*replace_method: swap" "TRUNCATE of $table below the view $name"
+done
+STREAMS='- { name: plain, destination_table: t, where: "EXISTS (SELECT FROM two.t)" }' same_database
+agree 5 'reading table "public"."plain" locks table "two"."t"' "TRUNCATE of a table that where selects from"
+is "$(src_sql 'SELECT count(*) FROM two.t')" 1 "TRUNCATE below a view: the rows are there"
+# What does not wait: another table of that name, another database, another table, a swap.
+pg_sql 'CREATE DATABASE copy TEMPLATE src' # with the same numbers
+STREAMS='- { name: v, destination_table: t }' same_database
+sed -i 's/database: src, schema: two/database: copy, schema: two/' "$p"
+moves "TRUNCATE of a table of the same number in another database"
+STREAMS='- { name: other, destination_table: t }' same_database
+moves "TRUNCATE of a table that the view does not read"
+is "$(src_sql 'SELECT v FROM two.t')" b "TRUNCATE of a table that the view does not read: it arrived"
+src_sql 'CREATE TABLE public.p AS SELECT 1 AS id, $$c$$ AS v; CREATE VIEW of_p AS SELECT * FROM public.p'
+STREAMS='- { name: of_p, destination_table: p }' same_database
+moves "TRUNCATE of a table that another schema has by the name of what is read"
+src_sql 'INSERT INTO two.t SELECT g, g FROM generate_series(1, 100000) g'
+DEST_EXTRA='replace_method: swap' STREAMS='- { name: v, destination_table: t }' same_database
+moves "the way that the hint names: a swap below a view"
+is "$(src_sql 'SELECT count(*) FROM two.t')" 100001 "a swap below a view: every row is there once"
+# Whoever else has the table.
+case_of "$keyed" 'CREATE TABLE t (id int PRIMARY KEY, v text)'
+PGAPPNAME=application dst_sql 'BEGIN; SELECT FROM raw.t; SELECT pg_sleep(600)' >/dev/null 2>&1 &
+# shellcheck disable=SC2317,SC2329 # wait_until is given it
+held_by() { [[ $(pg_sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'application' AND wait_event = 'PgSleep'") == 1 ]]; }
+wait_until 30 held_by || bail "the application does not hold the table"
+STREAMS='- { name: t, replace_method: truncate }' EXTRA='timeouts: { lock: 1s }
+resources: { max_retries: 0 }' document
+run "$RAPIDBYTE" run --output json "$p"
+like "$(said)" 'replace_method: truncate: .*lock timeout.*process [0-9]+ of the server \(application, transaction of [0-9: -]+ UTC\) has locked raw\.t' "TRUNCATE of a table that is locked: by whom"
+pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'application'" >/dev/null
+unset DEST_EXTRA EXTRA
+
 # ---- Policies.
 for policy in 'new_column: fail|no column "v"|CREATE TABLE t (id int PRIMARY KEY)' \
     'removed_column: fail|not in the stream|CREATE TABLE t (id int PRIMARY KEY, v text, w int)' \

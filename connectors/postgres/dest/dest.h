@@ -348,6 +348,18 @@ struct rb_swap {
 int rb_swap_publish(struct rb_dest *dest, const struct rb_stream_context *context,
                     const struct rb_swap *swap, struct rb_error *err);
 
+/* ---- truncate.c */
+
+/* Empties the table, within the open transaction; of a dry run only says whether it could.
+ * `schema`: the stream's, whose metadata may say that the source's own reader has locked it.
+ * RB_ESCHEMA (TRUNCATE_REFUSED), RB_EPERM. */
+int rb_truncate(struct rb_dest *dest, const struct rb_target *target,
+                const struct ArrowSchema *schema, struct rb_error *err);
+/* Where `err` (NULL: nothing is done) says that a lock was waited for in vain: a hint that names
+ * who has one on the stream's table. No transaction may be open. */
+void rb_locks_hint(struct rb_dest *dest, const struct rb_stream_context *context,
+                   struct rb_error *err);
+
 /* ---- dry.c */
 
 /* Of a dry run, outside of a transaction: whether the stream's table is not there, and the

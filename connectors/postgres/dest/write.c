@@ -428,50 +428,6 @@ static int stage_shared(struct unit *unit, struct rb_error *err)
                       : rb_target_find(dest, RB_DEST_LEDGER_SCHEMA, name, &unit->target, err);
 }
 
-/* What the server would say. A dry run does not ask it: others would wait for the lock. */
-static int check_truncate(const struct rb_target *target, struct rb_error *err)
-{
-    if (!target->may_truncate) {
-        int status = rb_error_set(err, RB_EPERM, "PERMISSION_DENIED",
-                                  "replace_method: truncate: no right to truncate table %s",
-                                  target->relation);
-        if (err != NULL) {
-            memcpy(err->sqlstate, "42501", sizeof "42501");
-        }
-        return status;
-    }
-    if (target->referenced[0] == '\0') {
-        return 0;
-    }
-    int status = rb_error_set(err, RB_ESCHEMA, "TRUNCATE_REFUSED",
-                              "replace_method: truncate: table %s is referenced by foreign key %s",
-                              target->relation, target->referenced);
-    rb_error_set_hint(err, "set write_mode: upsert, which keeps the rows that are referenced");
-    return status;
-}
-
-static int truncate(struct unit *unit, struct rb_error *err)
-{
-    int status = check_truncate(&unit->target, err);
-    if (status < 0 || unit->dest->dry) {
-        return status;
-    }
-    RB_CLEANUP(rb_statement_release) struct rb_statement sql;
-    rb_statement_init(&sql);
-    rb_statement_begin(&sql, "", err);
-    rb_statement_as_user(&sql, unit->target.runs_sql); /* its triggers are */
-    rb_statement_add(&sql, "TRUNCATE TABLE ");
-    rb_statement_add(&sql, unit->target.relation);
-    rb_statement_as_ours(&sql, unit->target.runs_sql);
-    rb_phase(RB_DEST_PHASE_LOCK);
-    status = rb_statement_exec(&sql, unit->dest, NULL, err);
-    rb_phase("");
-    if (status < 0) {
-        rb_error_prefix(err, "replace_method: truncate");
-    }
-    return status < 0 ? status : RB_FAULT(DEST_TRUNCATED, err);
-}
-
 /* Rows that are in the table already, and would be added again. */
 static int check_past(struct unit *unit, struct rb_error *err)
 {
@@ -536,7 +492,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
         table = unit->staging;
     }
     if (status == 0 && keeps && unit->target.exists) {
-        status = truncate(unit, err);
+        status = rb_truncate(dest, &unit->target, &unit->reader.decoder.schema, err);
     }
     return status < 0 || unit->proved ? status : settle_target(unit, schema, table, err);
 }
@@ -901,6 +857,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
         }
         rb_dest_abort(dest);
         hint_reference(dest, err);
+        rb_locks_hint(dest, context, err);
         rb_grants_hint(dest, context, err);
     }
     return status;

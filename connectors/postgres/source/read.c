@@ -136,11 +136,34 @@ static void release_locks(struct rb_source *source, struct rb_conn *conn)
     }
 }
 
-/* With the schema: the keys that a table made of it is to get. */
-static int describe_keys(struct reading *reading, bool all_columns, struct rb_error *err)
+/* Of a stream whose table is emptied by TRUNCATE before its rows come: which tables that would wait
+ * for this very reader. Small views are read before anybody would notice, so this is not left to
+ * chance. */
+static int find_reads(struct reading *reading, struct rb_query_result *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf what = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
+    const struct rb_stream_context *context = reading->context;
+    const struct rb_table *table = &reading->stream.tables.items[0];
+    if (context->write_mode != RB_CONTEXT_REPLACE ||
+        strcmp(context->replace_method, "truncate") != 0) {
+        return 0;
+    }
+    int r = rb_buf_printf(&what, "%s ", rb_table_kind_name(table));
+    r = r < 0 ? rb_error_set(err, r, "OUT_OF_MEMORY", "no room for a table's name")
+              : rb_quote_qualified(&what, table->schema, table->name, err);
+    const struct rb_query_param params[] = {rb_query_text_param(context->destination_table),
+                                            rb_query_text_param(rb_buf_str(&what))};
+    return r < 0 ? r : rb_query_run_kept(reading->conn, rb_sql_reads, params, 2, ret, err);
+}
+
+/* With the schema: the keys that a table made of it is to get, and what can't be truncated
+ * meanwhile. */
+static int describe_table(struct reading *reading, bool all_columns, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result rows;
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result reads;
     rb_query_result_init(&rows);
+    rb_query_result_init(&reads);
     const struct rb_table *table = &reading->stream.tables.items[0];
     const char *wanted = rb_json_text(rb_json_get(reading->context->json, "indexes"), "none");
     char oid[16];
@@ -152,29 +175,28 @@ static int describe_keys(struct reading *reading, bool all_columns, struct rb_er
                "has the same columns, and does not keep ranges from overlapping",
                table->name);
     }
-    if (strcmp(wanted, "all") != 0) {
-        return 0;
+    int r = find_reads(reading, &reads, err);
+    if (r == 0 && strcmp(wanted, "all") == 0) {
+        r = rb_query_run_kept(reading->conn, rb_sql_indexes, &param, 1, &rows, err);
     }
-    int r = rb_query_run_kept(reading->conn, rb_sql_indexes, &param, 1, &rows, err);
     const struct rb_meta_pair pairs[] = {
         {RB_META_PRIMARY_KEY, all_columns ? table->primary_key_json : NULL},
         {RB_META_INDEXES, rb_query_text(&rows, 0, 0)},
+        {RB_META_READS, rb_query_text(&reads, 0, 0)},
     };
-    return r < 0 ? r : rb_meta_set(&reading->schema, pairs, 2, err);
+    return r < 0 ? r : rb_meta_set(&reading->schema, pairs, 3, err);
 }
 
 static int prepare_arrow(struct reading *reading, const struct rb_stream_context *context,
                          struct rb_error *err)
 {
     const struct rb_columns *columns = &reading->stream.columns;
-    const struct rb_table *table = &reading->stream.tables.items[0];
-    bool all = columns->n == table->columns.n;
+    bool all = columns->n == reading->stream.tables.items[0].columns.n;
     for (size_t i = 0; i < columns->n; i++) {
         reading->is_text = reading->is_text || columns->items[i].form == RB_FORM_TEXT;
     }
-    int r =
-        rb_columns_to_schema(columns, all ? table->primary_key_json : NULL, &reading->schema, err);
-    r = r < 0 ? r : describe_keys(reading, all, err);
+    int r = rb_columns_to_schema(columns, NULL, &reading->schema, err);
+    r = r < 0 ? r : describe_table(reading, all, err);
     size_t max_batch = (size_t)context->max_batch_bytes;
     /* Schema, offsets and validity come on top of the rows. */
     size_t target = max_batch / 2;
