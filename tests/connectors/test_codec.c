@@ -624,6 +624,7 @@ static void special_dates_are_refused_for_peers_without_pg_binary(void **state)
         {1114, 8, "\x7f\xff\xff\x63\xc1\x44\x5f\xff"},
         {1114, 8, "\x7f\xfc\xa2\xfe\xc4\xc8\x1f\xff"},
         {1114, 8, "\x7f\xfc\xa2\xfe\xc4\xc8\x20\0"},
+        {1083, 8, "\0\0\0\x14\x1d\xd7\x60\0"},
     };
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
         struct rb_error err = {.status = 0};

@@ -185,6 +185,15 @@ run_is 0 "values that are cast, dlq" "$RAPIDBYTE" run "$p"
 is "$(dst_sql "SELECT (SELECT count(*) FROM raw.cast_me), string_agg(position || ' ' || split_part(message, ':', 1), ', ' ORDER BY position) FROM raw.cast_me__rejected")" \
     '4998|4321 column "h", 4400 column "hs"' "each with its column"
 
+# What Arrow's time does not hold, for a destination that knows no other.
+src_sql "CREATE TABLE shifts (id int, ends time, zoned timetz, n bigint); INSERT INTO shifts SELECT g, CASE WHEN g = 2000 THEN '24:00' ELSE '23:59:59.999999' END::time, '24:00+02', 86400000000 FROM generate_series(1, 3000) g"
+for columns in ends zoned,n; do
+    STREAMS="- { name: shifts, columns: [id, $columns] }" write_mode=append pipeline "$p"
+    sed -i 's/use: dest-postgres/use: dest-count/; s/^  config: { *host: .*schema: raw.*/  config: {}/; s/password: postgres, database: dst.*/x: 1 }/' "$p"
+    run "$RAPIDBYTE" run "$p"
+    is "$status $(grep -c 'column "ends", row 2000: 24:00:00 cannot be carried to this destination' <<<"$stderr")" "$([[ $columns == ends ]] && echo 5 1 || echo 0 0)" "24:00:00 to a destination of Arrow's types ($columns)" || diag "$stderr"
+done
+
 # A constraint that is checked at COMMIT fails the stream, whatever the policy.
 target
 dst_sql "ALTER TABLE raw.items ADD CONSTRAINT late UNIQUE (born) DEFERRABLE INITIALLY DEFERRED"

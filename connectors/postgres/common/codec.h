@@ -51,8 +51,8 @@ struct rb_decoder_options {
     size_t batch_bytes;      /* a batch is full once it holds this much; about 1 MiB is best */
     size_t max_record_bytes; /* a larger row is refused */
     bool checksum;
-    bool refuse_special; /* infinite or out-of-range dates and timestamps are errors: the peer does
-                            not announce pg_binary */
+    bool refuse_special; /* infinite or out-of-range dates, times and timestamps are errors: the
+                            peer does not announce pg_binary */
 };
 
 /* Outcomes of rb_decoder_push. */

@@ -300,6 +300,18 @@ static int put_timestamp(const struct rb_decoder *decoder, struct rb_out_column 
     return 0;
 }
 
+static int put_int64(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
+                     const uint8_t *p, struct rb_error *err)
+{
+    int64_t v = (int64_t)rb_load_be64(p);
+    if (decoder->options.refuse_special && out->column->arrow == NANOARROW_TYPE_TIME64 &&
+        v == RB_TIME_DAY_END) {
+        return special_value(decoder, out->column, "24:00:00", err);
+    }
+    memcpy(out->values + row * 8, &v, sizeof v);
+    return 0;
+}
+
 /* One field that is not NULL. `end`: of the bytes that may be read. */
 static inline int put_value(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
                             const uint8_t *p, size_t len, const uint8_t *end, struct rb_error *err)
@@ -321,11 +333,8 @@ static inline int put_value(const struct rb_decoder *decoder, struct rb_out_colu
         memcpy(value, &v, sizeof v);
         return 0;
     }
-    case RB_CODEC_INT64: {
-        uint64_t v = rb_load_be64(p);
-        memcpy(value, &v, sizeof v);
-        return 0;
-    }
+    case RB_CODEC_INT64:
+        return put_int64(decoder, out, row, p, err);
     case RB_CODEC_TIMESTAMP:
         return put_timestamp(decoder, out, row, p, err);
     case RB_CODEC_DATE:

@@ -286,6 +286,22 @@ static bool take_timestamps(const struct rb_decoder *decoder, const struct rb_ou
     return ok && differs == 0;
 }
 
+/* What take_int64 took, where it is times for who does not know 24:00:00. */
+static bool are_times(const struct rb_decoder *decoder, const struct rb_out_column *out,
+                      const struct fields *fields)
+{
+    bool ok = true;
+    if (!decoder->options.refuse_special || out->column->arrow != NANOARROW_TYPE_TIME64) {
+        return true;
+    }
+    for (size_t i = 0; i < fields->n; i++) {
+        int64_t v;
+        memcpy(&v, out->values + (decoder->n_rows + i) * 8, sizeof v);
+        ok &= v != RB_TIME_DAY_END;
+    }
+    return ok;
+}
+
 /* Values of any length, with `skip` bytes in front that are not theirs: jsonb's version, 1. False:
  * another version, or no memory, which the slow way finds again. */
 static bool take_variable(struct rb_out_column *out, size_t first, const struct fields *fields,
@@ -368,7 +384,7 @@ static bool take_column(struct rb_decoder *decoder, size_t column, const struct 
     case RB_CODEC_INT32:
         return take_int32(out, first, &fields);
     case RB_CODEC_INT64:
-        return take_int64(out, first, &fields);
+        return take_int64(out, first, &fields) && are_times(decoder, out, &fields);
     case RB_CODEC_UUID:
         return take_uuid(out, first, &fields);
     case RB_CODEC_DATE:

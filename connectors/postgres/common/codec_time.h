@@ -51,6 +51,9 @@ static inline bool rb_time_arrow_is_plain(int64_t arrow)
     return arrow != INT64_MAX && arrow > INT64_MIN + RB_EPOCH_MICROS;
 }
 
+/* 24:00:00, in microseconds: PostgreSQL has it, and Arrow's times end before it. */
+#define RB_TIME_DAY_END INT64_C(86400000000)
+
 /* PostgreSQL's days to Arrow's; false: they do not fit (no date of PostgreSQL's comes near). */
 static inline bool rb_date_to_arrow(int32_t pg, int32_t *ret)
 {
