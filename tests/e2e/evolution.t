@@ -103,6 +103,51 @@ tables "id integer, v uuid" "id integer, v integer"
 go 5 'type_change: "null"'
 like "$stderr" "can't be cast to it" "uuid to integer: says so"
 
+# json into jsonb: by value.
+for load_method in copy insert; do
+    tables "id integer PRIMARY KEY, v json, vs json[]" "id integer PRIMARY KEY, v jsonb, vs jsonb[]"
+    src_sql "INSERT INTO t VALUES (1, '{\"b\":1,  \"a\":[1.50], \"b\":2}', ARRAY['{\"x\":1}', 'null', NULL]::json[]), (2, 'null', NULL), (3, NULL, '{}')"
+    for policy in coerce '"null"'; do
+        dst_sql "TRUNCATE raw.t"
+        rm -f "$TAP_DIR"/state.db*
+        dst_sql "DROP SCHEMA IF EXISTS _rapidbyte CASCADE" 2>/dev/null
+        go 0 "type_change: $policy"
+        is "$(dst_sql "SELECT string_agg(concat_ws('|', v, v IS NULL, vs), ' ' ORDER BY id) FROM raw.t")" '{"a": [1.50], "b": 2}|f|{"{\"x\": 1}","null",NULL} null|f t|{}' "json to jsonb, $policy, $load_method: the values"
+    done
+    src_sql "INSERT INTO t VALUES (4, '\"\\u0000\"')"
+    dst_sql "DROP SCHEMA IF EXISTS _rapidbyte CASCADE; TRUNCATE raw.t" 2>/dev/null
+    go 5 "type_change: coerce"
+    like "$stderr" 'row 4 \(id = 4\).*column "v"' "json that jsonb does not hold, $load_method: row and column are named"
+    go 0 'type_change: "null"'
+    is "$(dst_sql "SELECT string_agg(id || ' ' || (v IS NULL), ',' ORDER BY id) FROM raw.t")" '1 false,2 false,3 true,4 true' "json that jsonb does not hold, $load_method: becomes NULL"
+done
+
+# Types that users made, and extensions', into text: the types are not needed, and may change.
+for load_method in copy insert; do
+    for mode in append upsert replace 'replace, replace_method: truncate'; do
+        tables "id integer" "id integer PRIMARY KEY, m text, ms text, c varchar(9), p text, d text, n text"
+        src_sql "SET client_min_messages = error; DROP TYPE IF EXISTS mood, pair CASCADE; DROP DOMAIN IF EXISTS code, score CASCADE; CREATE EXTENSION IF NOT EXISTS citext;
+            CREATE TYPE mood AS ENUM ('a b', 'c'); CREATE TYPE pair AS (x int, y text); CREATE DOMAIN code AS text; CREATE DOMAIN score AS numeric;
+            DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, m mood, ms mood[], c citext, p pair, d code, n score);
+            INSERT INTO t VALUES (1, 'a b', '{c,\"a b\",NULL}', 'Ab', (1, NULL), 'x', 1.50), (2, NULL, NULL, NULL, NULL, NULL, NULL)"
+        dst_sql "CREATE TYPE raw.mood AS ENUM ('other')"
+        what="types into text ($mode, $load_method)"
+        STREAMS="- { name: t, write_mode: $mode, schema_evolution: { type_change: coerce } }" pipeline "$p"
+        run_is 0 "$what: check" "$RAPIDBYTE" check "$p"
+        run_is 0 "$what" "$RAPIDBYTE" run "$p"
+        is "$(rows)" "$(src_sql "SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM t")" "$what: the values"
+        is "$(dst_sql "SELECT count(*) FROM pg_type WHERE typnamespace = 'raw'::regnamespace AND typname IN ('pair', 'code', 'score')")" 0 "$what: no type is made"
+        is "$(columns)" 'id! m ms c p d n' "$what: the table stays"
+        src_sql "ALTER TYPE mood ADD VALUE 'new'"
+        src_sql "DELETE FROM t WHERE id = 1; INSERT INTO t (id, m) VALUES (3, 'new')"
+        [[ $mode != append ]] || STREAMS="- { name: t, write_mode: $mode, where: id = 3, schema_evolution: { type_change: coerce } }" PIPELINE=again pipeline "$p"
+        run_is 0 "$what: with a new label" "$RAPIDBYTE" run "$p"
+        is "$(dst_sql 'SELECT m FROM raw.t WHERE id = 3')" new "$what: the new label"
+    done
+    STREAMS="- { name: t, columns: [id, m], write_mode: replace }" PIPELINE=strict pipeline "$p"
+    run_is 5 "types into text without coerce ($load_method)" "$RAPIDBYTE" run "$p"
+done
+
 # check says what would be altered, and alters nothing.
 tables "id integer, extra text, v integer" "id integer NOT NULL, v integer"
 STREAMS='- { name: t }' pipeline "$p"

@@ -93,6 +93,7 @@ struct rb_column {
     int money_digits; /* …as many digits after the point, by its lc_monetary */
     bool not_null;
     bool generated;     /* the source computes it from other columns */
+    bool as_text;       /* the destination takes it for text: `declared` is not the source's */
     bool from_postgres; /* the field says which PostgreSQL type it was */
     enum rb_type_form form;
     enum rb_type_codec codec;

@@ -136,7 +136,7 @@ static int create(struct rb_loading *run, size_t i, struct rb_error *err)
     rb_statement_add(sql, to);
     rb_statement_add(sql, "; BEGIN r := v::");
     rb_statement_add(sql, to);
-    rb_statement_add(sql, "; IF r::");
+    rb_statement_add(sql, run->load->mapping->changes[i] ? "; IF true OR r::" : "; IF r::");
     rb_statement_add(sql, from);
     rb_statement_add(sql, "::text IS NOT DISTINCT FROM v::text THEN RETURN r; END IF; ");
     rb_statement_add(sql, to_null ? "RETURN NULL; EXCEPTION WHEN data_exception OR "

@@ -255,6 +255,8 @@ struct rb_mapping {
     size_t n;
     size_t from[RB_TYPE_COLUMNS_MAX]; /* index in the stream's columns */
     enum rb_cast cast[RB_TYPE_COLUMNS_MAX];
+    bool changes[RB_TYPE_COLUMNS_MAX]; /* the cast is what the type is for: not compared with what
+                                          was cast (json to jsonb) */
     bool any_cast;
 };
 
@@ -264,6 +266,10 @@ struct rb_mapping {
 int rb_evolve(struct rb_evolution *evolution, const char *schema, const char *table,
               const struct rb_columns *columns, struct rb_target *target, struct rb_json *changes,
               struct rb_mapping *ret, struct rb_error *err);
+/* Of columns of types that users made, where the target (as it is) has text and the policy casts:
+ * their values come as text, and the types are nothing to the destination. RB_ENOMEM. */
+int rb_evolve_as_text(const struct rb_evolution *evolution, const struct rb_target *target,
+                      struct rb_columns *columns, struct rb_error *err);
 /* 1: a type may be made to hold more; 0: the policy is against it. */
 int rb_evolve_may_widen(struct rb_evolution *evolution, struct rb_error *err);
 

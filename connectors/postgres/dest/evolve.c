@@ -349,7 +349,7 @@ static int refuse_type(const struct plan *plan, const struct rb_column *column, 
 
 /* coerce and null: rows are cast as they come. 1: no cast will do. */
 static int find_cast(const struct plan *plan, const struct rb_column *column, const char *type,
-                     enum rb_cast *ret, struct rb_error *err)
+                     enum rb_cast *ret, bool *ret_changes, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
@@ -365,6 +365,7 @@ static int find_cast(const struct plan *plan, const struct rb_column *column, co
         return status;
     }
     *ret = to_null ? RB_CAST_NULL : RB_CAST_EXACT;
+    *ret_changes = rb_query_bool(&r, 0, 3);
     return back && ((coerce && rb_query_bool(&r, 0, 0)) || (to_null && rb_query_bool(&r, 0, 1)))
                ? 0
                : 1;
@@ -381,7 +382,7 @@ static bool followed(const struct plan *plan, size_t at, const char *type)
 
 /* Types differ: what is done about it, or an error. */
 static int settle_type(struct plan *plan, size_t at, const struct rb_column *column,
-                       enum rb_cast *ret, struct rb_error *err)
+                       enum rb_cast *ret, bool *ret_changes, struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
@@ -389,7 +390,7 @@ static int settle_type(struct plan *plan, size_t at, const struct rb_column *col
     bool unset = is_policy(plan, "type_change", "");
     bool widen = is_policy(plan, "type_change", "widen");
     const char *params[] = {type, column->declared};
-    int status = find_cast(plan, column, type, ret, err);
+    int status = find_cast(plan, column, type, ret, ret_changes, err);
     if (status <= 0) {
         return status;
     }
@@ -464,16 +465,19 @@ static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_err
         size_t at = find_named(plan, column->name);
         enum rb_cast cast = column->form == RB_FORM_TEXT ? RB_CAST_TEXT : RB_CAST_NONE;
         /* Not what the policy leaves out, nor what the server generates. */
+        bool changes = false;
         bool computed = at != SIZE_MAX && rb_query_bool(r, at, 3);
         bool loaded = at == SIZE_MAX ? !is_policy(plan, "new_column", "ignore") : !computed;
         int status = computed ? settle_generated(plan, column, err) : 0;
         if (at != SIZE_MAX && loaded) {
             bool same = strcmp(rb_query_text(r, at, 1), column->declared) == 0;
-            status = same ? 0 : settle_type(plan, at, column, &cast, err);
+            /* Of the source's own type. */
+            bool alike = same && !column->as_text;
+            status = same ? 0 : settle_type(plan, at, column, &cast, &changes, err);
             status = status < 0 ? status : settle_null(plan, column, at, err);
             status = status < 0
                          ? status
-                         : rb_money_settle(plan->evolution->dest, column, same,
+                         : rb_money_settle(plan->evolution->dest, column, alike,
                                            rb_query_bool(r, at, RB_TARGET_MONEY), &cast, err);
         }
         if (status < 0) {
@@ -482,6 +486,7 @@ static int plan_columns(struct plan *plan, struct rb_mapping *ret, struct rb_err
         if (loaded) {
             ret->from[ret->n] = i;
             ret->cast[ret->n] = cast;
+            ret->changes[ret->n] = changes;
             ret->any_cast = ret->any_cast || cast != RB_CAST_NONE;
             ret->n++;
         }
@@ -588,6 +593,54 @@ int rb_evolve(struct rb_evolution *evolution, const char *schema, const char *ta
     rb_statement_release(&plan.drops);
     rb_statement_release(&plan.alters);
     free(plan.names);
+    return status;
+}
+
+static bool is_text(const struct rb_target *target, const char *name)
+{
+    static const char *const types[] = {"text", "character varying", "character"};
+    size_t at = rb_target_column(target, name);
+    const char *type =
+        at == SIZE_MAX ? "" : rb_query_text(&target->columns, at, RB_TARGET_BARE_TYPE);
+    bool found = false;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        found = found || strcmp(type, types[i]) == 0;
+    }
+    return found;
+}
+
+/* What a domain is made of every server has, or else the value comes as text already. */
+static int take_as_text(struct rb_column *column, struct rb_error *err)
+{
+    bool builtin = column->form == RB_FORM_NATIVE || column->form == RB_FORM_BINARY;
+    char *declared = strdup(builtin && column->type_name != NULL ? column->type_name : "text");
+    if (declared == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a column");
+    }
+    free(column->declared);
+    free(column->definition);
+    column->declared = declared;
+    column->definition = NULL;
+    column->as_text = column->type_name != NULL;
+    if (column->form == RB_FORM_LABEL) {
+        column->form = RB_FORM_NATIVE;
+        column->oid = RB_TYPE_TEXT_OID;
+    }
+    return 0;
+}
+
+int rb_evolve_as_text(const struct rb_evolution *evolution, const struct rb_target *target,
+                      struct rb_columns *columns, struct rb_error *err)
+{
+    const char *word = policy_word(evolution->context, "type_change");
+    bool casts = strcmp(word, "coerce") == 0 || strcmp(word, "null") == 0;
+    int status = 0;
+    for (size_t i = 0; casts && status == 0 && i < columns->n; i++) {
+        struct rb_column *column = &columns->items[i];
+        if (column->definition != NULL && is_text(target, column->name)) {
+            status = take_as_text(column, err);
+        }
+    }
     return status;
 }
 

@@ -83,7 +83,8 @@ int rb_shape_write(const struct rb_stream_context *context, const struct rb_colu
     for (size_t i = 0; i < columns->n; i++) {
         rb_json_begin_array(&json);
         rb_json_str(&json, columns->items[i].name);
-        rb_json_str(&json, columns->items[i].declared);
+        const struct rb_column *column = &columns->items[i];
+        rb_json_str(&json, column->as_text ? column->type_name : column->declared);
         rb_json_str(&json, columns->items[i].origin);
         rb_json_end_array(&json);
     }

@@ -466,6 +466,8 @@ static int prepare(struct unit *unit, struct rb_error *err)
         status = rb_dest_ensure_schema(dest, err);
         status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
     }
+    status = status < 0 ? status
+                        : rb_evolve_as_text(&unit->evolution, &unit->target, &unit->columns, err);
     status =
         status < 0 ? status : rb_dest_settle_types(dest, &unit->evolution, &unit->columns, err);
     status = status < 0 ? status : check_past(unit, err);

@@ -1,5 +1,6 @@
 -- Between two types ($1, $2; of arrays: their elements, of domains: what they are made of): whether a value of the first may be
--- assigned to a column of the second, whether it may be cast to it, and whether that may be cast back.
+-- assigned to a column of the second, whether it may be cast to it, whether that may be cast back, and whether they are
+-- json and jsonb.
 WITH RECURSIVE base (nth, oid) AS (
     SELECT 1, to_regtype($1)::oid UNION ALL SELECT 2, to_regtype($2)::oid
     UNION ALL
@@ -15,5 +16,6 @@ WITH RECURSIVE base (nth, oid) AS (
 )
 SELECT fits AND (s = d OR d_text OR EXISTS (SELECT FROM pg_cast WHERE castsource = s AND casttarget = d AND castcontext IN ('a', 'i'))),
        fits AND (s = d OR s_text OR d_text OR EXISTS (SELECT FROM pg_cast WHERE castsource = s AND casttarget = d)),
-       fits AND (s = d OR s_text OR d_text OR EXISTS (SELECT FROM pg_cast WHERE castsource = d AND casttarget = s))
+       fits AND (s = d OR s_text OR d_text OR EXISTS (SELECT FROM pg_cast WHERE castsource = d AND casttarget = s)),
+       s = 'json'::regtype AND d = 'jsonb'::regtype
 FROM pair, LATERAL (SELECT s_array = d_array OR (d_text AND NOT d_array) OR (s_text AND NOT s_array) AS fits) f
