@@ -253,13 +253,13 @@ static int parse_version(const char *text)
 }
 
 /* Fails where another process than the one that the connection was told of runs it: then a pooler
- * is in between, and what is set for the session may be another client's. Nothing behind it in the
- * message is run then. */
+ * is in between, and what is set for the session may be another client's. The message is one
+ * transaction: what it has set is undone then. */
 static int put_guard(const struct rb_conn *conn, struct rb_buf *sql)
 {
     return rb_buf_printf(sql,
-                         "SELECT pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq("
-                         "pg_catalog.pg_backend_pid(), %" PRId32 ") THEN 1 ELSE 0 END); ",
+                         "; SELECT pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq("
+                         "pg_catalog.pg_backend_pid(), %" PRId32 ") THEN 1 ELSE 0 END)",
                          (int32_t)conn->backend_pid);
 }
 
@@ -281,11 +281,10 @@ static int refuse_pooler(struct rb_error *err)
 static int put_settings(const struct rb_conn *conn, const struct rb_conn_config *config,
                         struct rb_buf *sql)
 {
-    int r = config->session_pooler || conn->backend_pid == 0 ? 0 : put_guard(conn, sql);
-    r = r < 0 ? r
-              : rb_buf_printf(
-                    sql, "%s; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64,
-                    rb_settings_session, config->statement_timeout_ms, config->lock_timeout_ms);
+    int r =
+        rb_buf_printf(sql, "%s; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64,
+                      rb_settings_session, config->statement_timeout_ms, config->lock_timeout_ms);
+    r = r < 0 || config->session_pooler || conn->backend_pid == 0 ? r : put_guard(conn, sql);
     for (const char *const *s = config->settings; r == 0 && s && *s; s += 2) {
         r = rb_buf_printf(sql, "; SET %s = %s", s[0], s[1]);
     }

@@ -40,7 +40,8 @@
 
 /* Each ends in a statement, so that another may follow. */
 const char rb_settings_session[] =
-    TEXT_SETTINGS(SET) OTHER_SETTINGS(SET) "SET idle_in_transaction_session_timeout = 0";
+    TEXT_SETTINGS(SET) OTHER_SETTINGS(SET) "SET idle_in_transaction_session_timeout = 0; "
+                                           "SET jit = off";
 const char rb_settings_users[] =
     TEXT_SETTINGS(GIVE_BACK) OTHER_SETTINGS(GIVE_BACK) "SET LOCAL jit TO DEFAULT";
 const char rb_settings_own[] =

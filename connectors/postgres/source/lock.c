@@ -44,7 +44,7 @@ static int build_select(const struct rb_table *table, struct rb_buf *sql, struct
 int rb_lock_settings(int64_t lock_timeout_ms, struct rb_buf *ret, struct rb_error *err)
 {
     bool less = lock_timeout_ms > 0 && lock_timeout_ms < RB_LOCK_TRY_MS;
-    int r = rb_buf_printf(ret, "SET LOCAL lock_timeout = %" PRId64 "; SET LOCAL jit = off; %s",
+    int r = rb_buf_printf(ret, "SET LOCAL lock_timeout = %" PRId64 "; %s",
                           less ? lock_timeout_ms : RB_LOCK_TRY_MS, rb_sql_savepoint);
     return r < 0 ? no_memory(err) : 0;
 }
