@@ -280,6 +280,28 @@ run, counted once for each: {tables}, with {tried} values, without a difference.
 """
 
 FOOT = """
+## Types of extensions
+
+A value of an extension's type travels by the type's own text: its output function writes it, its input function reads it. Both
+databases need the extension (but for a column of text here, with `type_change: coerce`). Where the text has fewer digits than the
+value, the column is refused before the first row (`LOSSY_TYPE`), also within arrays, domains, composites and ranges. With
+`on_lossy_type: warn` in the source's `config` (default `fail`) what the text says is moved, and each column is named in a warning.
+
+| extension | type | known from |
+|---|---|---|
+| seg | `seg` | PostgreSQL 15.18, `tests/e2e/lossy.t` |
+| postgis | `box2d`, `box3d` | reports; not tested here |
+| pg_sphere | `sline`, `sellipse` | reports; not tested here |
+| icu_ext | `icu_timestamptz` | reports; not tested here |
+| tdigest | `tdigest` | reports; not tested here. Its binary form is exact, and not used yet |
+
+Some extensions write and read values by settings of their own. These settings stay as the role has them in each database, and
+`verify` compares what each side writes. Give them the same value on both sides:
+
+- `icu_ext.locale`: the text of icu_ext's dates and timestamps;
+- `roaringbitmap.output_format`: the text of a `roaringbitmap`, an array or its bytes (`bytea`);
+- `unit.*` (postgresql-unit): which prefix and unit a value is written in.
+
 ## What is refused
 
 By stream, column and type, before anything of the stream is visible:

@@ -29,6 +29,8 @@ static int source_open(const struct rb_open_context *context, void **ret_self, s
     }
     const char *rows = rb_json_text(rb_json_get(context->config, "row_security"), "error");
     source->filter_rows = strcmp(rows, "filter") == 0;
+    const char *on_lossy = rb_json_text(rb_json_get(context->config, "on_lossy_type"), "fail");
+    source->allow_lossy = strcmp(on_lossy, "warn") == 0;
     source->config.settings = source->filter_rows ? allow_filtered : refuse_filtered;
     *ret_self = source;
     return 0;

@@ -12,6 +12,7 @@
 struct rb_source {
     struct rb_conn_config config;
     bool filter_rows;                   /* row_security: filter */
+    bool allow_lossy;                   /* on_lossy_type: warn */
     struct rb_conn *planner;            /* keeps the exported snapshot until the run ends */
     struct rb_snapshot planned;         /* that snapshot */
     size_t n_planned;                   /* streams under it */

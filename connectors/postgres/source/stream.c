@@ -6,6 +6,7 @@
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/lock.h"
+#include "connectors/postgres/source/lossy.h"
 #include "connectors/postgres/source/near.h"
 #include "connectors/postgres/source/select.h"
 #include "gen/connectors/postgres/source/sql.h"
@@ -126,6 +127,7 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
     const struct rb_table *table = r < 0 ? NULL : &ret->tables.items[0];
     r = r < 0 ? r
               : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
+    r = r < 0 ? r : rb_lossy_check(source, context->stream_name, &ret->columns, !to_read, err);
     r = r < 0 || pg_binary ? r : check_money(&ret->columns, err);
     r = r < 0 || !to_read ? r : lock(source, context, conn, ret, err);
     /* Parsing it locks the table. */
