@@ -55,6 +55,9 @@ int64_t rb_query_int(const struct rb_query_result *result, size_t row, size_t co
                      int64_t otherwise);
 bool rb_query_bool(const struct rb_query_result *result, size_t row, size_t column);
 
+/* Appends a row of a result to one with as many columns, or to one that is empty. */
+int rb_query_result_copy(const struct rb_query_result *result, size_t row,
+                         struct rb_query_result *ret, struct rb_error *err);
 /* The rows of a result in text form as JSON, an array of arrays of texts or null; and back, where
  * each row must have `n_columns`: RB_EDATA. */
 void rb_query_result_write(const struct rb_query_result *result, struct rb_json *json);

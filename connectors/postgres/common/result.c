@@ -116,6 +116,24 @@ void rb_result_finish(struct rb_query_result *result, const struct rb_wire_messa
     result->n_affected = rb_wire_tag_count(message);
 }
 
+int rb_query_result_copy(const struct rb_query_result *result, size_t row,
+                         struct rb_query_result *ret, struct rb_error *err)
+{
+    if (row >= result->n_rows || (ret->n_rows > 0 && ret->n_columns != result->n_columns)) {
+        return rb_error_set(err, RB_EINTERNAL, "BAD_RESULT", "there is no such row to copy");
+    }
+    ret->n_columns = result->n_columns;
+    for (size_t i = 0; i < result->n_columns; i++) {
+        size_t len = 0;
+        const char *value = rb_query_value(result, row, i, &len);
+        if (add_value(ret, (const uint8_t *)value, value != NULL ? (int32_t)len : -1) < 0) {
+            return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a result");
+        }
+    }
+    ret->n_rows++;
+    return 0;
+}
+
 void rb_query_result_write(const struct rb_query_result *result, struct rb_json *json)
 {
     rb_json_begin_array(json);

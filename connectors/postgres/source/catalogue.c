@@ -104,12 +104,31 @@ static int query_types(struct rb_conn *conn, const struct rb_query_result *rows,
     return rb_query_run_kept(conn, rb_sql_type_definitions, params, 2, ret, err);
 }
 
+/* The OIDs of the relations, as an array. */
+static int put_oids(const struct rb_query_result *tables, struct rb_buf *ret, struct rb_error *err)
+{
+    int r = tables->n_rows > 0 ? 0 : rb_buf_append_byte(ret, '{');
+    for (size_t i = 0; r == 0 && i < tables->n_rows; i++) {
+        r = put_item(ret, rb_query_text(tables, i, T_OID));
+    }
+    return r < 0 || rb_buf_append_byte(ret, '}') < 0 ? no_memory(err) : 0;
+}
+
+static int query_columns_by(struct rb_conn *conn, const char *sql,
+                            const struct rb_query_result *tables, struct rb_query_result *ret,
+                            struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
+    int r = put_oids(tables, &oids, err);
+    struct rb_query_param param = rb_query_text_param(rb_buf_str(&oids));
+    return r < 0 ? r : rb_query_run_kept(conn, sql, &param, 1, ret, err);
+}
+
 /* The columns of one relation by the short way. 1: they need the long one. */
 static int query_plain_columns(struct rb_conn *conn, const struct rb_query_result *tables,
                                struct rb_query_result *ret, struct rb_error *err)
 {
-    struct rb_query_param param = rb_query_text_param(rb_query_text(tables, 0, T_OID));
-    int r = rb_query_run_kept(conn, rb_sql_columns_plain, &param, 1, ret, err);
+    int r = query_columns_by(conn, rb_sql_columns_plain, tables, ret, err);
     for (size_t i = 0; r == 0 && i < ret->n_rows; i++) {
         r = rb_query_text(ret, i, C_ENUM) ? 0 : 1;
     }
@@ -120,19 +139,34 @@ static int query_columns(struct rb_conn *conn, const struct rb_query_result *tab
                          struct rb_query_result *ret, struct rb_error *err)
 {
     int r = tables->n_rows == 1 ? query_plain_columns(conn, tables, ret, err) : 1;
-    if (r != 1) {
-        return r;
+    return r == 1 ? query_columns_by(conn, rb_sql_columns, tables, ret, err) : r;
+}
+
+/* A name in an array's text form. */
+static int put_name(struct rb_buf *array, const char *name)
+{
+    int r = rb_buf_append_str(array, array->len > 0 ? ",\"" : "{\"");
+    for (const char *p = name; r == 0 && *p; p++) {
+        r = *p == '"' || *p == '\\' ? rb_buf_append_byte(array, '\\') : 0;
+        r = r < 0 ? r : rb_buf_append_byte(array, (uint8_t)*p);
     }
-    RB_CLEANUP(rb_buf_release) struct rb_buf oids = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
-    r = 0;
-    for (size_t i = 0; r == 0 && i < tables->n_rows; i++) {
-        r = put_item(&oids, rb_query_text(tables, i, T_OID));
+    return r < 0 ? r : rb_buf_append_byte(array, '"');
+}
+
+static int query_named(struct rb_conn *conn, const char *schema, const char *const *names, size_t n,
+                       struct rb_query_result *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf array = RB_BUF_INIT(RB_QUERY_RESULT_MAX);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = put_name(&array, names[i]);
     }
-    if (r < 0 || rb_buf_append_byte(&oids, '}') < 0) {
+    if (r < 0 || rb_buf_append_byte(&array, '}') < 0) {
         return no_memory(err);
     }
-    struct rb_query_param param = rb_query_text_param(rb_buf_str(&oids));
-    return rb_query_run_kept(conn, rb_sql_columns, &param, 1, ret, err);
+    struct rb_query_param params[] = {rb_query_text_param(schema),
+                                      rb_query_text_param(rb_buf_str(&array))};
+    return rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err);
 }
 
 /* One relation by the short way, unless it is partitioned or has children. */
@@ -141,7 +175,7 @@ static int query_tables(struct rb_conn *conn, const char *schema, const char *na
 {
     struct rb_query_param params[] = {rb_query_text_param(schema), rb_query_text_param(name),
                                       rb_query_text_param(NULL), rb_query_text_param(NULL)};
-    int r = rb_query_run_kept(conn, rb_sql_table, params, 2, ret, err);
+    int r = query_named(conn, schema, &name, 1, ret, err);
     const char *kind = r == 0 ? rb_query_text(ret, 0, T_KIND) : NULL;
     return r == 0 && ret->n_rows > 0 && (!kind || *kind == 'p')
                ? rb_query_run_kept(conn, rb_sql_tables, params, 4, ret, err)
@@ -204,6 +238,61 @@ int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *nam
     int r = query_tables(conn, schema, name, &ret->tables, err);
     r = r < 0 ? r : complete(conn, ret, err);
     return r < 0 ? r : query_money(conn, ret, err);
+}
+
+int rb_catalogue_query_many(struct rb_conn *conn, const char *schema, const char *const *names,
+                            size_t n, struct rb_catalogue *ret, struct rb_error *err)
+{
+    int r = query_named(conn, schema, names, n, &ret->tables, err);
+    r = r < 0 ? r : check_shape(&ret->tables, T_COUNT, "tables", err);
+    r = r < 0 ? r : query_columns_by(conn, rb_sql_columns_plain, &ret->tables, &ret->columns, err);
+    return r < 0 ? r : check_shape(&ret->columns, C_COUNT, "columns", err);
+}
+
+/* The rows of the relation `oid` among those of columns.sql, which has them by OID. 1: its columns
+ * need the long way. */
+static int take_columns(const struct rb_query_result *many, int64_t oid,
+                        struct rb_query_result *ret, struct rb_error *err)
+{
+    size_t low = 0, high = many->n_rows;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rb_query_int(many, middle, C_TABLE, 0) < oid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    int r = 0;
+    while (r == 0 && low < many->n_rows && rb_query_int(many, low, C_TABLE, 0) == oid) {
+        r = rb_query_text(many, low, C_ENUM) ? rb_query_result_copy(many, low, ret, err) : 1;
+        low++;
+    }
+    return r;
+}
+
+int rb_catalogue_take(const struct rb_catalogue *many, struct rb_conn *conn, const char *name,
+                      struct rb_catalogue *ret, struct rb_error *err)
+{
+    size_t at = 0;
+    while (at < many->tables.n_rows &&
+           strcmp(rb_query_text(&many->tables, at, T_NAME), name) != 0) {
+        at++;
+    }
+    const char *kind = rb_query_text(&many->tables, at, T_KIND);
+    if (!kind || *kind == 'p') {
+        return 1;
+    }
+    int64_t oid = rb_query_int(&many->tables, at, T_OID, 0);
+    int r = take_columns(&many->columns, oid, &ret->columns, err);
+    r = r != 0 ? r : rb_query_result_copy(&many->tables, at, &ret->tables, err);
+    r = r != 0 ? r : query_types(conn, &ret->columns, &ret->types, err);
+    r = r != 0 ? r : check_shape(&ret->types, D_COUNT, "types", err);
+    if (r == 1) {
+        rb_catalogue_release(ret);
+        rb_catalogue_init(ret);
+    }
+    return r;
 }
 
 int rb_catalogue_list(struct rb_conn *conn, const char *schema, const char *after,

@@ -20,6 +20,15 @@ void rb_catalogue_release(struct rb_catalogue *catalogue);
  * initialised. */
 int rb_catalogue_query(struct rb_conn *conn, const char *schema, const char *name,
                        struct rb_catalogue *ret, struct rb_error *err);
+/* Asks about several relations at once, by the short way. `ret` is initialised; it has what
+ * rb_catalogue_take takes, and serves for nothing else. */
+int rb_catalogue_query_many(struct rb_conn *conn, const char *schema, const char *const *names,
+                            size_t n, struct rb_catalogue *ret, struct rb_error *err);
+/* What rb_catalogue_query would say of one of them. 1: rb_catalogue_query is to be asked, since the
+ * relation isn't there, is partitioned, has children or a column of a domain; `ret` is as it was.
+ */
+int rb_catalogue_take(const struct rb_catalogue *many, struct rb_conn *conn, const char *name,
+                      struct rb_catalogue *ret, struct rb_error *err);
 /* All relations of `schema` but partitions, by name: those after `after` (NULL: from the first on)
  * until they and their columns are `max_columns` (0: all of them). */
 int rb_catalogue_list(struct rb_conn *conn, const char *schema, const char *after,

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "connectors/postgres/common/query.h"
+#include "connectors/postgres/source/ahead.h"
 #include "connectors/postgres/source/divide.h"
 #include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/source.h"
@@ -258,6 +259,25 @@ static int start(struct rb_source *source, size_t total, struct rb_json_value re
     return r;
 }
 
+static int plan_streams(struct rb_source *source, int64_t parallelism,
+                        const struct rb_stream_context *streams, size_t n_streams, size_t total,
+                        struct rb_json *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_ahead_release) struct rb_ahead ahead;
+    rb_ahead_init(&ahead);
+    source->ahead = &ahead;
+    size_t begun = ret->out->len;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n_streams && ret->out->len - begun < ANSWER_BYTES; i++) {
+        r = rb_ahead_look(&ahead, source, source->planner, streams, n_streams, i, err);
+        r = r < 0
+                ? r
+                : plan_stream(source, &streams[i], &source->planned, parallelism, total, ret, err);
+    }
+    source->ahead = NULL;
+    return r;
+}
+
 int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
                    const struct rb_stream_context *streams, size_t n_streams,
                    struct rb_json_value request, struct rb_json *ret, struct rb_error *err)
@@ -273,10 +293,7 @@ int rb_source_plan(void *self, const char *load_id, int64_t parallelism,
         rb_json_key(ret, "streams");
         rb_json_begin_array(ret);
     }
-    size_t begun = ret->out->len;
-    for (size_t i = 0; r == 0 && i < n_streams && ret->out->len - begun < ANSWER_BYTES; i++) {
-        r = plan_stream(source, &streams[i], &source->planned, parallelism, total, ret, err);
-    }
+    r = r < 0 ? r : plan_streams(source, parallelism, streams, n_streams, total, ret, err);
     r = r < 0 ? r : RB_FAULT(SOURCE_PLANNED, err);
     if (r < 0) {
         rb_conn_closep(&source->planner);

@@ -9,6 +9,8 @@
 #include "connectors/postgres/source/snapshot.h"
 #include "rapidbyte/connector.h"
 
+struct rb_ahead;
+
 struct rb_source {
     struct rb_conn_config config;
     bool filter_rows;                   /* row_security: filter */
@@ -20,6 +22,7 @@ struct rb_source {
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
     struct rb_conn *releasing;          /* of these: was told to release its locks; NULL: none */
     struct rb_buf tables;               /* JSON: the tables that are streams of the pipeline */
+    const struct rb_ahead *ahead;       /* of the plan that is being made; NULL: of none */
     size_t plan_bytes;                  /* of what the plan has said for the readers */
     double connect_secs;                /* of the last rb_source_reader */
     struct rb_content content;          /* of rb_source_hash */

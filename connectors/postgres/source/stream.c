@@ -5,6 +5,7 @@
 
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
+#include "connectors/postgres/source/ahead.h"
 #include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/lossy.h"
 #include "connectors/postgres/source/near.h"
@@ -106,6 +107,20 @@ static int check_money(const struct rb_columns *columns, struct rb_error *err)
     return 0;
 }
 
+/* As the plan handed it to the reader, who sees the same snapshot, or as the server has it. */
+static int find_table(const struct rb_source *source, struct rb_conn *conn,
+                      const struct rb_stream_context *context, bool to_read,
+                      struct rb_catalogue *ret, struct rb_error *err)
+{
+    const char *schema = rb_source_schema(source, context), *name = rb_source_table(context);
+    if (to_read && !rb_json_is_absent(rb_json_get(context->plan, "tables"))) {
+        return rb_catalogue_read(context->plan, ret, err);
+    }
+    int r = rb_ahead_take(to_read ? NULL : source->ahead, conn, schema, name, ret, err);
+    r = r != 1 ? r : rb_catalogue_query(conn, schema, name, ret, err);
+    return r < 0 ? r : find_members(source, conn, context, to_read, ret, err);
+}
+
 int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
@@ -113,11 +128,7 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
 {
     bool pg_binary = rb_stream_context_peer_has(context, "pg_binary");
     const char *schema = rb_source_schema(source, context), *name = rb_source_table(context);
-    /* The plan looked at the same snapshot. */
-    bool is_known = to_read && !rb_json_is_absent(rb_json_get(context->plan, "tables"));
-    int r = is_known ? rb_catalogue_read(context->plan, &ret->catalogue, err)
-                     : rb_catalogue_query(conn, schema, name, &ret->catalogue, err);
-    r = r < 0 || is_known ? r : find_members(source, conn, context, to_read, &ret->catalogue, err);
+    int r = find_table(source, conn, context, to_read, &ret->catalogue, err);
     r = r < 0 ? r
               : rb_tables_find(&ret->catalogue, schema, name, pg_binary, source->filter_rows,
                                source->config.user, &ret->tables, err);

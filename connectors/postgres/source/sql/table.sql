@@ -1,5 +1,5 @@
--- The relation $2 of schema $1, as tables.sql has it, unless it is partitioned or others inherit from it: then its kind is p or NULL,
--- and tables.sql is to be asked. A server takes a quarter of the time for this one. It locks no table.
+-- The relations $2 (an array of names) of schema $1, as tables.sql has them. Of one that is partitioned, or from which others inherit,
+-- the kind is p or NULL, and tables.sql is to be asked. A server takes a quarter of the time for this one. It locks no table.
 SELECT c.oid,
        c.relname,
        CASE WHEN NOT (c.relkind = 'r' AND c.relhassubclass) THEN c.relkind::text END,
@@ -19,6 +19,6 @@ SELECT c.oid,
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisexclusion)
   FROM pg_class c
  WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = $1)
-   AND c.relname = $2
+   AND c.relname = ANY ($2::name[])
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND c.relpersistence <> 't'
