@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -355,6 +356,26 @@ static int take_load(struct rb_run *run, yyjson_val *root, yyjson_val *now, stru
     return status != 0 ? status : check_document(run, root, now, err);
 }
 
+/* Of a check: what the destination gets back with a stream's unit. They come in the order of the
+ * request. */
+static void take_tables(struct rb_run *run, yyjson_val *tables)
+{
+    size_t at = 0, i, n;
+    yyjson_val *item;
+    yyjson_arr_foreach(tables, i, n, item)
+    {
+        const char *name = rb_view_str(item, "stream_name");
+        while (name != NULL && at < run->n_streams &&
+               strcmp(run->streams[at].stream->name, name) != 0) {
+            at++;
+        }
+        if (run->dry && name != NULL && at < run->n_streams) {
+            free(run->streams[at].table);
+            run->streams[at].table = rb_view_json(item, "table");
+        }
+    }
+}
+
 static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_error *err)
 {
     RB_CLEANUP(rb_view_free) yyjson_doc *doc = rb_view_parse(data);
@@ -381,6 +402,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
         status = status != 0 ? status : take_stream(run, item, yyjson_doc_get_root(now), err);
     }
     rb_run_take_order(run, yyjson_obj_get(root, "references"));
+    take_tables(run, yyjson_obj_get(root, "tables"));
     run->begun = run->begun || status == 0;
     return status;
 }

@@ -246,6 +246,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     write_raw(json, "peer_features", extra->peer_features);
     if (extra->dry_run) {
         rb_json_member_bool(json, "dry_run", true);
+        write_raw(json, "table", extra->table);
     }
     rb_json_end_object(json);
 }

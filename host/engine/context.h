@@ -19,6 +19,7 @@ struct rb_context_extra {
     const char *claim;   /* plain: what the load is this run's by */
     const char *snapshot;
     const char *plan;          /* what rb_plan said of the stream, for a source's unit */
+    const char *table;         /* what rb_begin said of it, for a destination's dry run */
     const char *peer_features; /* array */
     const char *primary_key;   /* array: the source's, where the document names none */
     const char *last_value;    /* CursorValue */

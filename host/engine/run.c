@@ -96,6 +96,7 @@ void rb_run_write_context(const struct rb_run *run, const struct rb_stream_run *
         .claim = run->claim,
         .snapshot = stream->snapshot,
         .plan = role == RB_ROLE_SOURCE ? stream->plan : NULL,
+        .table = role == RB_ROLE_DESTINATION ? stream->table : NULL,
         .peer_features =
             role == RB_ROLE_DESTINATION ? run->source_features : run->destination_features,
         .primary_key = stream->primary_key,
@@ -211,6 +212,7 @@ void rb_run_release(struct rb_run *run)
         free(stream->returned);
         free(stream->snapshot);
         free(stream->plan);
+        free(stream->table);
         free(stream->primary_key);
         free(stream->changes);
         free(stream->notes);

@@ -32,6 +32,7 @@ struct rb_stream_run {
     size_t n_units;
     char *snapshot;   /* JSON: the one that its units were planned under; NULL: none */
     char *plan;       /* JSON: what the plan said of it for its source; NULL: nothing */
+    char *table;      /* of a check, JSON: what the begin said of it for its destination; or NULL */
     size_t next_unit; /* the first that has not been posted */
     size_t *returned; /* units that were, and came back without having begun: n_returned */
     size_t n_returned;

@@ -11,6 +11,13 @@ enum {
     LANES_MAX = 64,
     LOCKED_PAUSE_MS = 250,   /* before a table that others have locked is tried again */
     SNAPSHOTS_LOST_MAX = 20, /* by one stream */
+    /* A lane of a check costs two sessions with empty caches, 30 ms of a server's processor. Where
+     * the catalogue proves what is looked at, two lanes look at a table in less than a millisecond;
+     * others begin when these take longer, the first units of their sessions not counted. */
+    CHECK_LANES_FIRST = 2,
+    CHECK_UNITS_COLD = 4,
+    CHECK_UNITS_TIMED = 12,
+    CHECK_UNIT_SLOW_MS = 4,
 };
 
 struct lane {
@@ -25,7 +32,9 @@ struct rb_schedule {
     struct rb_run *run;
     struct lane lanes[LANES_MAX];
     size_t n_lanes;
-    bool is_lost; /* the pipeline's lock at the destination is: no unit is begun any more */
+    int64_t n_ended;  /* units */
+    int64_t timed_ms; /* rb_clock_ms() when CHECK_UNITS_COLD of them had */
+    bool is_lost;     /* the pipeline's lock at the destination is: no unit is begun any more */
     struct rb_error lost;
 };
 
@@ -71,9 +80,32 @@ static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_m
     return NULL;
 }
 
+/* How many may be busy. */
+static size_t lanes_wanted(const struct rb_schedule *schedule)
+{
+    const struct rb_run *run = schedule->run;
+    int64_t n = schedule->n_ended - CHECK_UNITS_COLD;
+    bool slow =
+        n >= CHECK_UNITS_TIMED && rb_clock_ms() - schedule->timed_ms >= n * CHECK_UNIT_SLOW_MS;
+    bool few = run->dry && !run->pipeline->resources.parallelism_given && !slow;
+    return few ? CHECK_LANES_FIRST : schedule->n_lanes;
+}
+
+static void count_ended(struct rb_schedule *schedule)
+{
+    schedule->n_ended++;
+    if (schedule->n_ended == CHECK_UNITS_COLD) {
+        schedule->timed_ms = rb_clock_ms();
+    }
+}
+
 static struct lane *free_lane(struct rb_schedule *schedule)
 {
+    size_t n_busy = 0;
     for (size_t i = 0; i < schedule->n_lanes; i++) {
+        n_busy += schedule->lanes[i].stream != NULL ? 1 : 0;
+    }
+    for (size_t i = 0; i < schedule->n_lanes && n_busy < lanes_wanted(schedule); i++) {
         if (schedule->lanes[i].stream == NULL && !schedule->lanes[i].is_out) {
             return &schedule->lanes[i];
         }
@@ -571,6 +603,7 @@ int rb_run_units(struct rb_run *run, struct rb_error *err)
         struct lane *lane = got == 0 ? lane_of(&schedule, id) : NULL;
         if (lane != NULL) {
             RB_FAULT_MARK(UNIT_RESULT);
+            count_ended(&schedule);
             end_unit(&schedule, lane, &payload);
         }
         status = got < 0 ? got : RB_OK;

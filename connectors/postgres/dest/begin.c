@@ -432,5 +432,9 @@ int rb_dest_begin(void *self, const char *offered, const char *pipeline,
     }
     write_load(&begin, ret);
     status = write_references(&begin, ret, err);
-    return status < 0 ? status : write_streams(&begin, ret, err);
+    status = status < 0 ? status : write_streams(&begin, ret, err);
+    if (status == 0 && begin.dry && !begin.ended) {
+        rb_dry_look_ahead(begin.dest, streams, n_streams, ret);
+    }
+    return status;
 }

@@ -23,7 +23,7 @@ int rb_dest_connect(struct rb_dest *dest, struct rb_error *err)
     }
     rb_conn_closep(&dest->conn);
     dest->ledger_asked = dest->usual_asked = dest->has_made = dest->has_staged = false;
-    dest->money_asked = false;
+    dest->money_asked = dest->names_asked = false;
     dest->has_lock = false;
     double start = rb_clock_secs();
     int status = rb_conn_open(&dest->config, &dest->conn, err);
@@ -150,6 +150,7 @@ static int dest_open(const struct rb_open_context *context, void **ret_self, str
     int status = rb_conn_config_read(context, &dest->config, err);
     dest->config.settings = say_errors_only;
     rb_buf_init(&dest->changes, RB_ABI_JSON_MAX);
+    rb_query_result_init(&dest->names);
     const char *method = rb_json_text(rb_json_get(context->config, "load_method"), "insert");
     dest->insert = strcmp(method, "insert") == 0;
     if (status == 0 && !dest->insert && strcmp(method, "copy") != 0) {
@@ -172,6 +173,7 @@ static void dest_close(void *self)
         rb_conn_closep(&dest->conn);
         rb_content_release(&dest->content);
         rb_buf_release(&dest->changes);
+        rb_query_result_release(&dest->names);
         free(dest);
     }
 }

@@ -30,6 +30,7 @@ enum {
     RB_TARGET_NOT_UPDATED = 9, /* GENERATED ALWAYS AS IDENTITY */
     RB_TARGET_CAST_MADE = 10,  /* somebody made a cast from text to the type */
     RB_TARGET_MONEY = 11,      /* money, an array or a domain of it */
+    RB_TARGET_COLUMNS = 12,
     RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
     RB_DEST_TYPES_KEPT = 32,
     RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */
@@ -52,6 +53,8 @@ struct rb_dest {
     bool usual_asked, is_usual; /* dry_usual.sql */
     bool money_asked;           /* of money_digits, in this session */
     int money_digits;
+    bool names_asked; /* dry_names.sql, in this session */
+    struct rb_query_result names;
     char types[RB_DEST_TYPES_KEPT][RB_DEST_TYPE_KEPT_MAX]; /* names that the server knew as types */
     size_t n_types;                                        /* that were put there, ever */
     double connect_secs;                                   /* of the last rb_dest_connect */
@@ -164,6 +167,9 @@ int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
 /* The same with its columns. */
 int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err);
+/* The same of a table that rb_dry_look_ahead has found. RB_EDATA for what it has not written. */
+int rb_target_take(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_json_value known, struct rb_target *target, struct rb_error *err);
 /* CREATE TABLE from the stream's columns, with this primary key (an array of names, or absent). */
 int rb_target_create(struct rb_dest *dest, const char *schema, const char *table,
                      const struct rb_columns *columns, struct rb_json_value primary_key,
@@ -374,6 +380,15 @@ void rb_locks_hint(struct rb_dest *dest, const struct rb_stream_context *context
 int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *context,
                         const struct rb_columns *columns, bool *ret, struct rb_error *err);
 
+/* Of a dry run, as a member of BeginInfo: of the streams' tables that a swap would replace, those
+ * that nothing keeps from it, as they are now. An error is forgotten: less is known. */
+void rb_dry_look_ahead(struct rb_dest *dest, const struct rb_stream_context *streams,
+                       size_t n_streams, struct rb_json *ret);
+/* Of a dry run, outside of a transaction: whether rb_dry_look_ahead has found the stream's table,
+ * and rb_dry_proves_staging would say so of it. `target` is it then. */
+int rb_dry_take(struct rb_dest *dest, const struct rb_stream_context *context,
+                const struct rb_columns *columns, struct rb_target *target, bool *ret,
+                struct rb_error *err);
 /* Of a dry run, in a transaction: whether a staging table like `old` could be made, and filled with
  * these columns, as one was that this session has made before. False says nothing. */
 int rb_dry_proves_staging(struct rb_dest *dest, const struct rb_stream_context *context,

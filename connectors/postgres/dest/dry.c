@@ -6,10 +6,13 @@
 
 enum {
     COLUMNS_MAX = 256, /* more are left to the server */
+    NAMES_MAX = 20000, /* of a schema, which a session keeps: 2 MB; of more it asks one by one */
     NUMERIC = 1700,
     INTERVAL = 1186,
     TYPMOD_OFFSET = 4,
 };
+
+#define NAMES_MAX_TEXT "20000"
 
 static bool is_system_name(const char *name)
 {
@@ -80,28 +83,86 @@ static bool fails_on_errors(const struct rb_stream_context *context)
            0;
 }
 
+/* As far as it does not depend on the table that would be replaced. */
+static int proves_any_staging(struct rb_dest *dest, const struct rb_stream_context *context,
+                              const struct rb_columns *columns, bool *ret, struct rb_error *err)
+{
+    *ret = false;
+    return !dest->has_staged || !fails_on_errors(context) || !are_plain(columns)
+               ? 0
+               : is_usual(dest, ret, err);
+}
+
+int rb_dry_take(struct rb_dest *dest, const struct rb_stream_context *context,
+                const struct rb_columns *columns, struct rb_target *target, bool *ret,
+                struct rb_error *err)
+{
+    struct rb_json_value known = rb_json_get(context->json, "table");
+    *ret = false;
+    if (rb_json_is_absent(known) || context->write_mode != RB_CONTEXT_REPLACE ||
+        strcmp(context->replace_method, "truncate") == 0 || context->unit_count > 1) {
+        return 0;
+    }
+    int status = proves_any_staging(dest, context, columns, ret, err);
+    return status < 0 || !*ret ? status
+                               : rb_target_take(dest, dest->config.schema,
+                                                context->destination_table, known, target, err);
+}
+
 int rb_dry_proves_staging(struct rb_dest *dest, const struct rb_stream_context *context,
                           const struct rb_columns *columns, const struct rb_target *old, bool *ret,
                           struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
-    *ret = false;
-    if (!dest->has_staged || !fails_on_errors(context) || !are_plain(columns)) {
-        return 0;
-    }
     const char *oid = old->oid;
-    int status = is_usual(dest, ret, err);
+    int status = proves_any_staging(dest, context, columns, ret, err);
     status = status < 0 || !*ret ? status : rb_dest_query(dest, rb_sql_dry_like, &oid, 1, &r, err);
     *ret = *ret && status == 0 && rb_query_bool(&r, 0, 0);
+    return status;
+}
+
+/* The names are in the order of their bytes. */
+static bool has_name(const struct rb_query_result *names, const char *name)
+{
+    size_t low = 0, high = names->n_rows;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(rb_query_text(names, middle, 0), name);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return false;
+}
+
+/* Asks for all names of the schema before the first table, and for one where there are too many. */
+static int is_free(struct rb_dest *dest, const char *table, bool *ret, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *params[] = {dest->config.schema, table};
+    const char *all[] = {dest->config.schema, NAMES_MAX_TEXT};
+    int status =
+        dest->names_asked ? 0 : rb_dest_query(dest, rb_sql_dry_names, all, 2, &dest->names, err);
+    dest->names_asked = status == 0;
+    if (status == 0 && dest->names.n_rows == NAMES_MAX) {
+        status = rb_dest_query(dest, rb_sql_dry_free, params, 2, &r, err);
+        *ret = status == 0 && rb_query_bool(&r, 0, 0);
+        return status;
+    }
+    *ret = status == 0 && !has_name(&dest->names, table);
     return status;
 }
 
 int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *context,
                         const struct rb_columns *columns, bool *ret, struct rb_error *err)
 {
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
-    rb_query_result_init(&r);
     const char *table = context->destination_table;
     *ret = false;
     if (!dest->has_made || context->write_mode == RB_CONTEXT_UPSERT || !fails_on_errors(context) ||
@@ -113,9 +174,9 @@ int rb_dry_proves_table(struct rb_dest *dest, const struct rb_stream_context *co
     if (status < 0 || !usual) {
         return status;
     }
-    const char *params[] = {dest->config.schema, table};
-    status = rb_dest_query(dest, rb_sql_dry_free, params, 2, &r, err);
-    if (status < 0 || !rb_query_bool(&r, 0, 0)) {
+    bool free_name = false;
+    status = is_free(dest, table, &free_name, err);
+    if (status < 0 || !free_name) {
         return status;
     }
     status = rb_target_check_types(dest, columns, err);

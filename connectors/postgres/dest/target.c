@@ -5,6 +5,8 @@
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
+enum { TABLE_COLUMNS = 8 }; /* of target_table.sql */
+
 void rb_target_init(struct rb_target *target)
 {
     target->exists = false;
@@ -67,34 +69,40 @@ static int read_referenced(struct rb_dest *dest, struct rb_target *target, bool 
     return status;
 }
 
-int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
-                   struct rb_target *target, struct rb_error *err)
+/* `found`: target_table.sql's answer. */
+static int take_found(struct rb_dest *dest, const char *schema, const char *table,
+                      const struct rb_query_result *found, struct rb_target *target,
+                      struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf name = RB_BUF_INIT(sizeof target->relation - 1);
-    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
-    rb_query_result_init(&found);
-    const char *params[] = {schema, table};
     int status = rb_quote_qualified(&name, schema, table, err);
-    if (status == 0) {
-        status = rb_dest_query(dest, rb_sql_target_table, params, 2, &found, err);
-    }
     if (status < 0) {
         return status;
     }
     memcpy(target->relation, rb_buf_str(&name), name.len + 1);
     snprintf(target->name, sizeof target->name, "%s", table);
-    target->exists = found.n_rows > 0;
+    target->exists = found->n_rows > 0;
     if (!target->exists) {
         return 0;
     }
-    target->runs_sql = rb_query_bool(&found, 0, 7);
-    target->is_ours = rb_query_bool(&found, 0, 3);
-    target->may_truncate = rb_query_bool(&found, 0, 4);
-    const char *owner = rb_query_text(&found, 0, 5);
+    target->runs_sql = rb_query_bool(found, 0, 7);
+    target->is_ours = rb_query_bool(found, 0, 3);
+    target->may_truncate = rb_query_bool(found, 0, 4);
+    const char *owner = rb_query_text(found, 0, 5);
     snprintf(target->owner, sizeof target->owner, "%s", owner != NULL ? owner : "");
-    snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(&found, 0, 0));
-    status = check_durable(dest, target, &found, err);
-    return status < 0 ? status : read_referenced(dest, target, rb_query_bool(&found, 0, 6), err);
+    snprintf(target->oid, sizeof target->oid, "%s", rb_query_text(found, 0, 0));
+    status = check_durable(dest, target, found, err);
+    return status < 0 ? status : read_referenced(dest, target, rb_query_bool(found, 0, 6), err);
+}
+
+int rb_target_look(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_target *target, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    const char *params[] = {schema, table};
+    int status = rb_dest_query(dest, rb_sql_target_table, params, 2, &found, err);
+    return status < 0 ? status : take_found(dest, schema, table, &found, target, err);
 }
 
 /* A default, a generated value, or a type that is not of pg_catalog, which may be, or hold, a
@@ -106,6 +114,13 @@ static bool column_runs_sql(const struct rb_query_result *columns, size_t i)
            rb_query_bool(columns, i, RB_TARGET_GENERATED) || type == NULL || strchr(type, '.');
 }
 
+static void read_columns(struct rb_target *target)
+{
+    for (size_t i = 0; i < target->columns.n_rows; i++) {
+        target->runs_sql = target->runs_sql || column_runs_sql(&target->columns, i);
+    }
+}
+
 int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
                    struct rb_target *target, struct rb_error *err)
 {
@@ -115,8 +130,28 @@ int rb_target_find(struct rb_dest *dest, const char *schema, const char *table,
         return status;
     }
     status = rb_dest_query(dest, rb_sql_target_columns, &oid, 1, &target->columns, err);
-    for (size_t i = 0; status == 0 && i < target->columns.n_rows; i++) {
-        target->runs_sql = target->runs_sql || column_runs_sql(&target->columns, i);
+    if (status == 0) {
+        read_columns(target);
+    }
+    return status;
+}
+
+int rb_target_take(struct rb_dest *dest, const char *schema, const char *table,
+                   struct rb_json_value known, struct rb_target *target, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
+    rb_query_result_init(&found);
+    int status = rb_query_result_read(rb_json_get(known, "found"), TABLE_COLUMNS, &found, err);
+    status = status < 0 ? status
+                        : rb_query_result_read(rb_json_get(known, "columns"), RB_TARGET_COLUMNS,
+                                               &target->columns, err);
+    if (status == 0 && (found.n_rows != 1 || rb_query_text(&found, 0, 0) == NULL ||
+                        rb_query_text(&found, 0, 1) == NULL)) {
+        status = rb_error_set(err, RB_EDATA, "BAD_RESULT", "this is no table that was found");
+    }
+    status = status < 0 ? status : take_found(dest, schema, table, &found, target, err);
+    if (status == 0) {
+        read_columns(target);
     }
     return status;
 }

@@ -89,6 +89,8 @@ static int prepare_reader(struct rb_source *source, const struct rb_stream_conte
         return 0;
     }
     if (!source->reader) {
+        source->has_read = false;
+        source->locked_secs = 0;
         r = rb_conn_open(&source->config, &source->reader, err);
     } else {
         rb_conn_set_max_record(source->reader, source->config.max_record_bytes);
@@ -518,8 +520,10 @@ static int prepare_parts(struct reading *reading, struct rb_error *err)
 static int read_rows(struct reading *reading, struct rb_error *err)
 {
     const struct rb_source_stream *stream = &reading->stream;
-    int r;
-    if (rb_range_has_pieces(reading->context->unit_range)) {
+    int r = 0;
+    if (stream->proved) {
+        reading->released = true; /* nothing was locked */
+    } else if (rb_range_has_pieces(reading->context->unit_range)) {
         r = copy_pieces(reading, err);
     } else if (!reading->has_parts) {
         r = copy_rows(reading, rb_buf_str(&stream->condition), NULL, err);
@@ -569,6 +573,7 @@ static int read_unit(struct rb_source *source, const struct rb_stream_context *c
     if (r < 0) {
         return r;
     }
+    source->has_read |= context->dry_run && conn == source->reader;
     double query = rows_start - start - source->connect_secs + rb_clock_secs() - rows_end;
     *ret = (struct rb_read_summary){
         .records_read = rb_decoder_rows(reading->decoder),

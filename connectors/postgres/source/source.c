@@ -22,6 +22,7 @@ static int source_open(const struct rb_open_context *context, void **ret_self, s
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for the connector");
     }
     rb_buf_init(&source->tables, TABLES_MAX_BYTES);
+    rb_query_result_init(&source->locked);
     int r = rb_conn_config_read(context, &source->config, err);
     if (r < 0) {
         free(source);
@@ -42,6 +43,7 @@ static void source_close(void *self)
     rb_conn_close(source->reader);
     rb_conn_close(source->planner);
     rb_content_release(&source->content);
+    rb_query_result_release(&source->locked);
     rb_buf_release(&source->tables);
     free(source);
 }

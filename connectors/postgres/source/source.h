@@ -6,6 +6,7 @@
 
 #include "connectors/postgres/common/conn.h"
 #include "connectors/postgres/common/content_hash.h"
+#include "connectors/postgres/common/query.h"
 #include "connectors/postgres/source/snapshot.h"
 #include "rapidbyte/connector.h"
 
@@ -20,12 +21,15 @@ struct rb_source {
     size_t n_planned;                   /* streams under it */
     struct rb_conn *reader;             /* reused by the next unit */
     struct rb_snapshot reader_snapshot; /* of the reader's open transaction; id "": none is open */
-    struct rb_conn *releasing;          /* of these: was told to release its locks; NULL: none */
-    struct rb_buf tables;               /* JSON: the tables that are streams of the pipeline */
-    const struct rb_ahead *ahead;       /* of the plan that is being made; NULL: of none */
-    size_t plan_bytes;                  /* of what the plan has said for the readers */
-    double connect_secs;                /* of the last rb_source_reader */
-    struct rb_content content;          /* of rb_source_hash */
+    bool has_read;                      /* of dry runs: a whole table, in the reader's session */
+    struct rb_query_result locked;      /* dry_locked.sql, as of locked_secs (rb_clock_secs) */
+    double locked_secs;
+    struct rb_conn *releasing;    /* of these: was told to release its locks; NULL: none */
+    struct rb_buf tables;         /* JSON: the tables that are streams of the pipeline */
+    const struct rb_ahead *ahead; /* of the plan that is being made; NULL: of none */
+    size_t plan_bytes;            /* of what the plan has said for the readers */
+    double connect_secs;          /* of the last rb_source_reader */
+    struct rb_content content;    /* of rb_source_hash */
 };
 
 int rb_source_discover(void *self, struct rb_json_value request, struct rb_json *ret,

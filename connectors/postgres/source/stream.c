@@ -6,6 +6,7 @@
 #include "connectors/postgres/common/query.h"
 #include "connectors/postgres/common/quote.h"
 #include "connectors/postgres/source/ahead.h"
+#include "connectors/postgres/source/dry.h"
 #include "connectors/postgres/source/lock.h"
 #include "connectors/postgres/source/lossy.h"
 #include "connectors/postgres/source/near.h"
@@ -121,7 +122,7 @@ static int find_table(const struct rb_source *source, struct rb_conn *conn,
     return r < 0 ? r : find_members(source, conn, context, to_read, ret, err);
 }
 
-int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
+int rb_source_stream_open(struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
                           struct rb_source_stream *ret, struct rb_error *err)
@@ -140,7 +141,8 @@ int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
               : rb_table_choose(table, context->columns, source->config.user, &ret->columns, err);
     r = r < 0 ? r : rb_lossy_check(source, context->stream_name, &ret->columns, !to_read, err);
     r = r < 0 || pg_binary ? r : check_money(&ret->columns, err);
-    r = r < 0 || !to_read ? r : lock(source, context, conn, ret, err);
+    r = r < 0 || !to_read ? r : rb_source_dry_proves(source, conn, context, ret, &ret->proved, err);
+    r = r < 0 || !to_read || ret->proved ? r : lock(source, context, conn, ret, err);
     /* Parsing it locks the table. */
     const char *release = to_read ? NULL : rb_sql_rollback_to;
     r = r < 0 ? r : rb_select_check_where(conn, table, context->where, release, err);

@@ -13,6 +13,7 @@ struct rb_source_stream {
     struct rb_catalogue catalogue;
     struct rb_tables tables;   /* one */
     struct rb_columns columns; /* chosen */
+    bool proved; /* of a dry run: it is not read, and no table is locked, since it could be read */
     bool has_cursor;
     struct rb_cursor cursor;
     bool touched;                     /* for the cursor the table was, so that it is locked */
@@ -27,7 +28,7 @@ void rb_source_stream_release(struct rb_source_stream *stream);
  * read it, behind a savepoint `rapidbyte`. `ret` (initialised) is filled. `to_read`: now; the
  * table is locked first (lock.h). Otherwise no table is, but for what a statement of the stream's
  * own needs (ret->touched): then the caller goes back to the savepoint. */
-int rb_source_stream_open(const struct rb_source *source, struct rb_conn *conn,
+int rb_source_stream_open(struct rb_source *source, struct rb_conn *conn,
                           const struct rb_stream_context *context,
                           const struct rb_snapshot *snapshot, bool to_read,
                           struct rb_source_stream *ret, struct rb_error *err);
