@@ -67,7 +67,10 @@ int rb_conn_config_read(const struct rb_open_context *context, struct rb_conn_co
         return r;
     }
     c.port = (int)port;
-    c.session_pooler = strcmp(rb_json_text(rb_json_get(config, "pooler"), "none"), "session") == 0;
+    const char *pooler = rb_json_text(rb_json_get(config, "pooler"), "none");
+    c.pooling = strcmp(pooler, "session") == 0       ? RB_POOLING_SESSION
+                : strcmp(pooler, "transaction") == 0 ? RB_POOLING_TRANSACTION
+                                                     : RB_POOLING_UNKNOWN;
     c.connect_timeout_ms = context->connect_timeout_ms;
     c.statement_timeout_ms = context->statement_timeout_ms;
     c.lock_timeout_ms = context->lock_timeout_ms;

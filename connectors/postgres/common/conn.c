@@ -1,15 +1,12 @@
 #include "connectors/postgres/common/conn.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "connectors/postgres/common/query.h"
-#include "connectors/postgres/common/settings.h"
+#include "connectors/postgres/common/session.h"
 #include "connectors/postgres/common/wire.h"
-#include "gen/connectors/postgres/common/sql.h"
 #include "rapidbyte/host.h"
 #include "rapidbyte/net.h"
 
@@ -18,7 +15,6 @@ enum {
     SSL_REQUEST = 80877103,
     CANCEL_REQUEST = 80877102,
     BACKEND_KEY_BYTES = 8,
-    SETTINGS_MAX = 16 * 1024, /* of the message that gives a session its settings */
 };
 
 /* What start_tls came to, beside a status. */
@@ -235,89 +231,6 @@ static int connect_by_mode(struct rb_conn *conn, const struct rb_conn_config *co
     return r;
 }
 
-/* "15.4 (Debian …)" is 150004, "9.6.3" 90603, "18devel" 180000. */
-static int parse_version(const char *text)
-{
-    int part[3] = {0, 0, 0};
-    const char *p = text;
-    for (size_t i = 0; i < 3; i++) {
-        while (*p >= '0' && *p <= '9' && part[i] < 10000) {
-            part[i] = part[i] * 10 + (*p++ - '0');
-        }
-        if (*p != '.') {
-            break;
-        }
-        p++;
-    }
-    return part[0] >= 10 ? part[0] * 10000 + part[1] : part[0] * 10000 + part[1] * 100 + part[2];
-}
-
-/* Fails where another process than the one that the connection was told of runs it: then a pooler
- * is in between, and what is set for the session may be another client's. The message is one
- * transaction: what it has set is undone then. */
-static int put_guard(const struct rb_conn *conn, struct rb_buf *sql)
-{
-    return rb_buf_printf(sql,
-                         "; SELECT pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq("
-                         "pg_catalog.pg_backend_pid(), %" PRId32 ") THEN 1 ELSE 0 END)",
-                         (int32_t)conn->backend_pid);
-}
-
-static int refuse_pooler(struct rb_error *err)
-{
-    rb_error_set(
-        err, RB_ECONFIG, "POOLER",
-        "a pooler (PgBouncer or its like) is between here and the server: the process that "
-        "runs the session is not the one that the connection was told of");
-    rb_error_set_hint(
-        err, "set pooler: session in this config where each client has a session of its own "
-             "(PgBouncer: pool_mode = session), or connect to the server itself; pooling by "
-             "transaction or statement is not supported");
-    return RB_ECONFIG;
-}
-
-/* What the session is to have, as one message: settings of ours, the operator's time-outs, and what
- * only newer servers know. */
-static int put_settings(const struct rb_conn *conn, const struct rb_conn_config *config,
-                        struct rb_buf *sql)
-{
-    int r =
-        rb_buf_printf(sql, "%s; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64,
-                      rb_settings_session, config->statement_timeout_ms, config->lock_timeout_ms);
-    r = r < 0 || config->session_pooler || conn->backend_pid == 0 ? r : put_guard(conn, sql);
-    for (const char *const *s = config->settings; r == 0 && s && *s; s += 2) {
-        r = rb_buf_printf(sql, "; SET %s = %s", s[0], s[1]);
-    }
-    /* A database in SQL_ASCII knows no characters: it gives and takes bytes, which need not be
-     * UTF-8. Under another client_encoding it would refuse those that are not. */
-    if (r == 0 && strcmp(conn->server_encoding, "SQL_ASCII") == 0) {
-        r = rb_buf_append_str(sql, "; SET client_encoding = 'SQL_ASCII'");
-    }
-    const char *newer = conn->server_version >= 170000   ? rb_sql_session_17
-                        : conn->server_version >= 140000 ? rb_sql_session_14
-                                                         : NULL;
-    return r < 0 || !newer ? r : rb_buf_printf(sql, "; %s", newer);
-}
-
-static int prepare_session(struct rb_conn *conn, const struct rb_conn_config *config,
-                           struct rb_error *err)
-{
-    RB_CLEANUP(rb_buf_release) struct rb_buf sql = RB_BUF_INIT(SETTINGS_MAX);
-    conn->server_version = parse_version(conn->server_version_text);
-    if (conn->server_version < RB_CONN_SERVER_VERSION_MIN) {
-        return rb_error_set(
-            err, RB_ECONFIG, "SERVER_TOO_OLD", "the server is PostgreSQL %s; 12 or newer is needed",
-            *conn->server_version_text ? conn->server_version_text : "of an unknown version");
-    }
-    if (put_settings(conn, config, &sql) < 0) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY",
-                            "no memory for the session's settings");
-    }
-    int r = rb_query_exec(conn, rb_buf_str(&sql), err);
-    /* division_by_zero is the guard's. */
-    return r < 0 && err && strcmp(err->sqlstate, "22012") == 0 ? refuse_pooler(err) : r;
-}
-
 int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
                  struct rb_error *err)
 {
@@ -327,6 +240,8 @@ int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
     }
     rb_buf_init(&conn->tx, RB_WIRE_SEND_MAX);
     rb_buf_init(&conn->copy_in, 0);
+    rb_buf_init(&conn->own_settings, RB_SESSION_SETTINGS_MAX);
+    rb_buf_init(&conn->prepared, RB_WIRE_SEND_MAX);
     rb_conn_set_max_record(conn, config->max_record_bytes);
     conn->has_statement_timeout = config->statement_timeout_ms > 0;
     if (config->connect_timeout_ms > 0) {
@@ -335,7 +250,7 @@ int rb_conn_open(const struct rb_conn_config *config, struct rb_conn **ret_conn,
     struct rb_error own;
     rb_error_clear(&own);
     int r = connect_by_mode(conn, config, &own);
-    r = r < 0 ? r : prepare_session(conn, config, &own);
+    r = r < 0 ? r : rb_session_prepare(conn, config, &own);
     if (r < 0) {
         if (strcmp(own.sqlstate, "3D000") == 0) {
             r = own.status = RB_ECONFIG;
@@ -368,6 +283,8 @@ void rb_conn_close(struct rb_conn *conn)
     free(conn->rx);
     rb_buf_release(&conn->tx);
     rb_buf_release(&conn->copy_in);
+    rb_buf_release(&conn->own_settings);
+    rb_buf_release(&conn->prepared);
     free(conn);
 }
 
@@ -385,6 +302,11 @@ bool rb_conn_is_usable(const struct rb_conn *conn)
 char rb_conn_transaction(const struct rb_conn *conn)
 {
     return conn->transaction;
+}
+
+bool rb_conn_is_pooled(const struct rb_conn *conn)
+{
+    return conn->pooled;
 }
 
 int rb_conn_server_version(const struct rb_conn *conn)

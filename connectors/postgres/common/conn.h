@@ -25,6 +25,13 @@ enum {
     RB_CONN_MESSAGE_SLACK_BYTES = 1024 * 1024, /* a message may exceed the largest record by this */
 };
 
+/* What is said to be between here and the server. */
+enum rb_pooling {
+    RB_POOLING_UNKNOWN,     /* nothing, or a pooler, which is found when a connection begins */
+    RB_POOLING_SESSION,     /* a pooler that gives each client a session of its own */
+    RB_POOLING_TRANSACTION, /* a pooler that gives each transaction a session */
+};
+
 /* What both connectors have in common in their configuration. */
 struct rb_conn_config {
     char host[RB_CONN_TEXT_MAX];
@@ -33,8 +40,8 @@ struct rb_conn_config {
     char database[RB_CONN_TEXT_MAX];
     char application_name[RB_CONN_TEXT_MAX];
     char schema[RB_CONN_TEXT_MAX];
-    bool session_pooler; /* a pooler may be in between, which gives each client its own session */
-    uint32_t secret_id;  /* 0: there is no password */
+    enum rb_pooling pooling;
+    uint32_t secret_id;                                                /* 0: there is no password */
     int64_t connect_timeout_ms, statement_timeout_ms, lock_timeout_ms; /* 0: none */
     size_t max_record_bytes; /* rb_conn_config_read sets 16 MiB; change it before rb_conn_open */
     const char *const *settings; /* further "name", "value" pairs for the session, as SQL,
@@ -66,6 +73,10 @@ int rb_conn_server_version(const struct rb_conn *conn);
 /* The server's own word for its version, such as "15.4 (Debian 15.4-1)". Borrowed. */
 const char *rb_conn_server_version_text(const struct rb_conn *conn);
 bool rb_conn_is_encrypted(const struct rb_conn *conn);
+/* A pooler is in between: another session may run each transaction, and a session's locks and
+ * temporary objects may outlive this connection. What runs a statement sees to settings and
+ * prepared statements (query.h). */
+bool rb_conn_is_pooled(const struct rb_conn *conn);
 /* Raises or lowers the largest record that a message may hold. */
 void rb_conn_set_max_record(struct rb_conn *conn, size_t max_record_bytes);
 /* Seconds spent waiting in receive since the connection was opened. */

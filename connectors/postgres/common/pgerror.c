@@ -123,6 +123,9 @@ int rb_pgerror_decode(const uint8_t *body, size_t len, struct rb_error *err)
     }
     if (is_pooler_full(&f)) {
         memcpy(err->code, too_many, sizeof too_many);
+        rb_error_set_hint(err, "the pooler has no session left: a run takes one more than "
+                               "'parallelism' on each side (PgBouncer: default_pool_size, "
+                               "max_client_conn)");
     }
     err->retryable = classes[i].retryable;
     err->safe_to_retry = classes[i].retryable;

@@ -95,11 +95,86 @@ static int send_statement(struct rb_conn *conn, int status, struct rb_error *err
     return status;
 }
 
+/* Behind the comments before it. */
+static const char *first_statement(const char *sql)
+{
+    while (strncmp(sql, "--", 2) == 0) {
+        sql += strcspn(sql, "\n");
+        sql += *sql == '\n';
+    }
+    return sql;
+}
+
+/* Whether the text begins a transaction, which its first statement does. */
+static bool begins(const char *sql)
+{
+    return strncmp(first_statement(sql), "BEGIN", strlen("BEGIN")) == 0;
+}
+
+/* A transaction of a pooled session has our settings from its first statement on. */
+static int put_text(struct rb_conn *conn, const char *sql)
+{
+    if (!conn->pooled || conn->transaction != 'I' || !begins(sql)) {
+        return rb_wire_put_str(conn, sql);
+    }
+    const char *first = first_statement(sql);
+    size_t len = strcspn(first, ";");
+    int r = rb_buf_append(&conn->tx, first, len);
+    r = r < 0 ? r : rb_buf_append_str(&conn->tx, "; ");
+    r = r < 0 ? r : rb_buf_append_str(&conn->tx, rb_buf_str(&conn->own_settings));
+    return r < 0 ? r : rb_wire_put_str(conn, first + len);
+}
+
 static int put_simple(struct rb_conn *conn, const char *sql)
 {
     int r = rb_wire_begin(conn, 'Q');
-    r = r < 0 ? r : rb_wire_put_str(conn, sql);
+    r = r < 0 ? r : put_text(conn, sql);
     return r < 0 ? r : rb_wire_end(conn);
+}
+
+/* Begins a message. `first`: the text that it starts with; NULL: one that begins no transaction.
+ * What would be a transaction of its own anyway becomes one with our settings. */
+static int open_message(struct rb_conn *conn, const char *first)
+{
+    rb_buf_clear(&conn->tx);
+    conn->wrapped = conn->pooled && conn->transaction == 'I' && (first == NULL || !begins(first));
+    return conn->wrapped ? put_simple(conn, "BEGIN") : 0;
+}
+
+static int close_message(struct rb_conn *conn)
+{
+    return conn->wrapped ? put_simple(conn, "COMMIT") : 0;
+}
+
+/* The answer to what open_message put. */
+static int collect_opening(struct rb_conn *conn, struct rb_error *err)
+{
+    int64_t ignored = -1;
+    return conn->wrapped ? collect(conn, NULL, &ignored, err) : 0;
+}
+
+/* The answer to what close_message put; `status`: what the others came to. */
+static int collect_closing(struct rb_conn *conn, int status, struct rb_error *err)
+{
+    int64_t ignored = -1;
+    if (!conn->wrapped || !rb_conn_is_usable(conn)) {
+        return status;
+    }
+    int r = collect(conn, NULL, &ignored, status < 0 ? NULL : err);
+    return status < 0 ? status : r;
+}
+
+/* The answers to a message of one statement, or text. */
+static int collect_message(struct rb_conn *conn, struct rb_query_result *result,
+                           int64_t *ret_affected, struct rb_error *err)
+{
+    int first = collect_opening(conn, err);
+    if (first < 0 && !rb_conn_is_usable(conn)) {
+        return first;
+    }
+    /* After a failure of the first, the others fail for that alone. */
+    int r = collect(conn, result, ret_affected, first < 0 ? NULL : err);
+    return collect_closing(conn, first < 0 ? first : r, err);
 }
 
 int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affected,
@@ -109,11 +184,12 @@ int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affe
     if (r < 0) {
         return r;
     }
-    rb_buf_clear(&conn->tx);
-    r = put_simple(conn, sql);
+    r = open_message(conn, sql);
+    r = r < 0 ? r : put_simple(conn, sql);
+    r = r < 0 ? r : close_message(conn);
     r = send_statement(conn, r, err);
     int64_t affected = -1;
-    r = r < 0 ? r : collect(conn, NULL, &affected, err);
+    r = r < 0 ? r : collect_message(conn, NULL, &affected, err);
     r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
     if (r == 0) {
         *ret_affected = affected;
@@ -128,14 +204,14 @@ int rb_query_exec(struct rb_conn *conn, const char *sql, struct rb_error *err)
 }
 
 static int put_parse(struct rb_conn *conn, const char *name, const char *sql,
-                     const struct rb_query_param *params, const uint32_t *oids, size_t n)
+                     const struct rb_query_param *params, size_t n)
 {
     int r = rb_wire_begin(conn, 'P');
     r = r < 0 ? r : rb_wire_put_str(conn, name);
     r = r < 0 ? r : rb_wire_put_str(conn, sql);
     r = r < 0 ? r : rb_buf_append_be16(&conn->tx, (uint16_t)n);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = rb_buf_append_be32(&conn->tx, oids ? oids[i] : params[i].type_oid);
+        r = rb_buf_append_be32(&conn->tx, params[i].type_oid);
     }
     return r < 0 ? r : rb_wire_end(conn);
 }
@@ -208,21 +284,24 @@ static int run(struct rb_conn *conn, int status, struct rb_query_result *result,
         rb_result_clear(result);
     }
     int r = send_statement(conn, status, err);
-    r = r < 0 ? r : collect(conn, result, &affected, err);
+    r = r < 0 ? r : collect_message(conn, result, &affected, err);
     return r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
 }
 
-int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
-                     const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err)
+int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql, struct rb_error *err)
 {
     int r = check_idle(conn, err);
-    if (r < 0 || n_type_oids > RB_QUERY_PARAMS_MAX) {
-        return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
+    if (r < 0) {
+        return r;
     }
-    rb_buf_clear(&conn->tx);
-    r = put_close(conn, name);
-    r = r < 0 ? r : put_parse(conn, name, sql, NULL, type_oids, type_oids ? n_type_oids : 0);
+    const char *own = conn->pooled ? "" : name;
+    rb_buf_clear(&conn->prepared);
+    r = conn->pooled ? rb_buf_append_str(&conn->prepared, sql) : 0;
+    r = r < 0 ? r : open_message(conn, NULL);
+    r = r < 0 ? r : put_close(conn, own);
+    r = r < 0 ? r : put_parse(conn, own, sql, NULL, 0);
     r = r < 0 ? r : put_sync(conn);
+    r = r < 0 ? r : close_message(conn);
     return run(conn, r, NULL, err);
 }
 
@@ -239,7 +318,11 @@ static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_descr
     if (result) {
         rb_result_clear(result);
     }
-    int first = 0;
+    int first = collect_opening(conn, err);
+    if (first < 0 && !rb_conn_is_usable(conn)) {
+        return first;
+    }
+    own = first < 0 ? NULL : err;
     for (int i = 0; i < n; i++) {
         conn->described = i == 0 ? ret_described : NULL;
         int r = collect(conn, i == 1 ? result : NULL, &affected, own);
@@ -251,6 +334,7 @@ static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_descr
         first = first < 0 ? first : r;
         own = first < 0 ? NULL : err;
     }
+    first = collect_closing(conn, first, err);
     return first < 0 ? first : RB_FAULT(STATEMENT_ANSWERED, err);
 }
 
@@ -261,13 +345,14 @@ int rb_query_parse(struct rb_conn *conn, const char *before, const char *const *
     if (r < 0) {
         return r;
     }
-    rb_buf_clear(&conn->tx);
-    r = put_simple(conn, before);
+    r = open_message(conn, before);
+    r = r < 0 ? r : put_simple(conn, before);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = put_parse(conn, "", sqls[i], NULL, NULL, 0);
+        r = put_parse(conn, "", sqls[i], NULL, 0);
     }
     r = r < 0 ? r : put_sync(conn);
     r = r < 0 ? r : put_simple(conn, after);
+    r = r < 0 ? r : close_message(conn);
     r = send_statement(conn, r, err);
     return r < 0 ? r : collect_between(conn, 3, NULL, NULL, err);
 }
@@ -277,7 +362,7 @@ static int put_extended(struct rb_conn *conn, const char *name, const char *sql,
                         const struct rb_query_param *params, size_t n_params,
                         enum rb_query_format format)
 {
-    int r = sql ? put_parse(conn, name, sql, params, NULL, n_params) : 0;
+    int r = sql ? put_parse(conn, name, sql, params, n_params) : 0;
     r = r < 0 ? r : put_bind(conn, name, params, n_params, format);
     r = r < 0 ? r : put_execute(conn);
     return r < 0 ? r : put_sync(conn);
@@ -292,9 +377,10 @@ static int put_query(struct rb_conn *conn, const char *name, const char *sql,
     if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
         return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
-    rb_buf_clear(&conn->tx);
     conn->n_parsed = 0;
-    r = put_extended(conn, name, sql, params, n_params, format);
+    r = open_message(conn, NULL);
+    r = r < 0 ? r : put_extended(conn, name, sql, params, n_params, format);
+    r = r < 0 ? r : close_message(conn);
     return r < 0 ? too_large(conn, r, err) : 0;
 }
 
@@ -317,7 +403,7 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
 {
     int64_t affected = -1;
     rb_result_clear(result);
-    return collect(conn, result, &affected, err);
+    return collect_message(conn, result, &affected, err);
 }
 
 int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
@@ -329,9 +415,10 @@ int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
     }
     rb_buf_clear(&conn->tx);
     r = put_simple(conn, before);
-    r = r < 0 ? r : put_bind(conn, name, params, n_params, RB_QUERY_TEXT);
-    r = r < 0 ? r : put_execute(conn);
-    r = r < 0 ? r : put_sync(conn);
+    r = r < 0 ? r
+              : put_extended(conn, conn->pooled ? "" : name,
+                             conn->pooled ? rb_buf_str(&conn->prepared) : NULL, params, n_params,
+                             RB_QUERY_TEXT);
     return send_statement(conn, r, err);
 }
 
@@ -356,7 +443,7 @@ int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *
 /* The place of a text that is kept, and its name there ("": there is no place left). */
 static size_t find_kept(const struct rb_conn *conn, const char *sql, char *name, size_t cap)
 {
-    size_t i = 0;
+    size_t i = conn->pooled ? RB_WIRE_KEPT_MAX : 0;
     name[0] = '\0';
     while (i < RB_WIRE_KEPT_MAX && conn->kept[i] && conn->kept[i] != sql) {
         i++;
@@ -395,10 +482,11 @@ int rb_query_run_as_user(struct rb_conn *conn, const char *sql, const struct rb_
     if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
         return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
-    rb_buf_clear(&conn->tx);
-    r = put_simple(conn, rb_settings_users);
+    r = open_message(conn, NULL);
+    r = r < 0 ? r : put_simple(conn, rb_settings_users);
     r = r < 0 ? r : put_extended(conn, "", sql, params, n_params, RB_QUERY_TEXT);
     r = r < 0 ? r : put_simple(conn, rb_settings_own);
+    r = r < 0 ? r : close_message(conn);
     r = send_statement(conn, r, err);
     return r < 0 ? r : collect_between(conn, 3, NULL, result, err);
 }
@@ -417,10 +505,11 @@ int rb_query_run_kept_between(struct rb_conn *conn, const char *before,
     size_t i = find_kept(conn, sql, name, sizeof name);
     bool is_kept = i < RB_WIRE_KEPT_MAX && conn->kept[i];
     conn->n_parsed = 0;
-    rb_buf_clear(&conn->tx);
-    r = put_simple(conn, before);
+    r = open_message(conn, before);
+    r = r < 0 ? r : put_simple(conn, before);
     r = r < 0 ? r : put_extended(conn, name, is_kept ? NULL : sql, params, n_params, RB_QUERY_TEXT);
     r = r < 0 || !after ? r : put_simple(conn, after);
+    r = r < 0 ? r : close_message(conn);
     r = send_statement(conn, r, err);
     r = r < 0 ? r : collect_between(conn, after ? 3 : 2, ret_described, result, err);
     note_kept(conn, i, sql);

@@ -84,10 +84,9 @@ int rb_query_send(struct rb_conn *conn, const char *sql, const struct rb_query_p
                   size_t n_params, struct rb_error *err);
 int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struct rb_error *err);
 
-/* Parses `sql` as the session's prepared statement `name`, in place of one of that name;
- * `type_oids` may be NULL. */
-int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql,
-                     const uint32_t *type_oids, size_t n_type_oids, struct rb_error *err);
+/* Parses `sql` as the session's prepared statement `name`, in place of one of that name. A pooled
+ * session keeps no names: the connection keeps the text, of the last one alone. */
+int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql, struct rb_error *err);
 /* Whether the server takes each of `n` texts as one statement: all in one message, each parsed
  * without being run, up to the first that fails. `before` and `after` (statements without
  * parameters) go with them, and `after` runs in any case. */

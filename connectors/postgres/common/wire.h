@@ -44,6 +44,10 @@ struct rb_conn {
     int64_t copy_rows;
     struct rb_buf *described; /* gets the next RowDescription of a statement without a result */
     const char *kept[RB_WIRE_KEPT_MAX]; /* texts that are prepared as "rb<index>"; static */
+    bool pooled;                        /* each transaction may be another session's (session.h) */
+    bool wrapped;                       /* the message has a transaction of its own around it */
+    struct rb_buf own_settings;         /* pooled: what each transaction begins with */
+    struct rb_buf prepared;             /* pooled: the text of rb_query_prepare */
 
     uint8_t *rx; /* [rx_pos, rx_len) was received and not yet taken */
     size_t rx_cap, rx_pos, rx_len;

@@ -171,6 +171,7 @@ static void dest_close(void *self)
     if (dest != NULL) {
         RB_FAULT_MARK(DEST_CLOSE);
         rb_conn_closep(&dest->conn);
+        rb_dest_release_pipeline(dest);
         rb_content_release(&dest->content);
         rb_buf_release(&dest->changes);
         rb_query_result_release(&dest->names);

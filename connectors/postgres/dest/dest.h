@@ -42,6 +42,8 @@ struct rb_dest {
     struct rb_conn *conn; /* NULL: none; reused from unit to unit */
     bool insert;          /* load_method: insert */
     bool has_lock;        /* the connection's session took the pipeline's lock */
+    struct rb_conn
+        *holder; /* where sessions are pooled: whose transaction has that lock; or NULL */
     bool ledger_ready;
     bool dry;                   /* what happens is in one transaction, which is rolled back */
     struct rb_buf changes;      /* of the last dry run: what a run would alter, a JSON array */
@@ -405,10 +407,12 @@ int rb_indexes_make(struct rb_dest *dest, const struct rb_stream_context *contex
 
 /* ---- lock.c */
 
-/* Takes the pipeline's lock for this session. RB_ELOCKED names who has it. *ret_any_writer (NULL:
- * not wanted): whether rb_dest_end_writers has something to do. */
+/* Takes the pipeline's lock for this session, or, where sessions are pooled, for a transaction on a
+ * connection of its own, to rb_dest_release_pipeline. RB_ELOCKED names who has it. *ret_any_writer
+ * (NULL: not wanted): whether rb_dest_end_writers has something to do. */
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, bool *ret_any_writer,
                           struct rb_error *err);
+void rb_dest_release_pipeline(struct rb_dest *dest);
 /* As rb_dest_lock_pipeline, without taking it. */
 int rb_dest_look_at_lock(struct rb_dest *dest, const char *pipeline, struct rb_error *err);
 /* Within a transaction. RB_ELOCKED: the load that the stream is of is another run's now. */

@@ -472,9 +472,9 @@ int rb_loading_insert(struct rb_loading *run, struct rb_error *err)
     int status = insert_init(&insert, run, err);
     status = status < 0 ? status : prepare_records(&insert, err);
     status = status < 0 ? status : build(&insert, err);
-    status = status < 0 ? status
-                        : rb_query_prepare(run->dest->conn, STATEMENT, rb_buf_str(&run->sql.text),
-                                           NULL, 0, err);
+    status = status < 0
+                 ? status
+                 : rb_query_prepare(run->dest->conn, STATEMENT, rb_buf_str(&run->sql.text), err);
     status = status < 0 ? status : rb_loading_as_user(run, true, err);
     run->insert = &insert;
     status = status < 0 ? status : insert_all(&insert, err);

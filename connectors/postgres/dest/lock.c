@@ -37,23 +37,82 @@ static void writers_number(const char *pipeline, char ret[NUMBER_MAX])
     snprintf(ret, NUMBER_MAX, "%" PRId64, (int64_t)rb_hash_row(text, used));
 }
 
+void rb_dest_release_pipeline(struct rb_dest *dest)
+{
+    if (dest->holder != NULL && rb_conn_is_usable(dest->holder)) {
+        /* A pooler that loses us within a transaction ends the session, but in its own time. */
+        (void)rb_query_exec(dest->holder, "ROLLBACK", NULL);
+    }
+    rb_conn_closep(&dest->holder);
+}
+
+/* Takes the lock in a transaction of its own, on a connection that does nothing else: so the pooler
+ * leaves it its session. ret_taken false: another has it. */
+static int hold(struct rb_dest *dest, const char *pipeline, bool *ret_taken, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    RB_CLEANUP(rb_conn_closep) struct rb_conn *conn = NULL;
+    rb_query_result_init(&r);
+    const struct rb_query_param params[] = {rb_query_text_param(pipeline)};
+    int status = rb_conn_open(&dest->config, &conn, err);
+    status = status < 0 ? status : rb_query_exec(conn, "BEGIN", err);
+    status = status < 0
+                 ? status
+                 : rb_query_run(conn, rb_sql_pipeline_hold, params, 1, RB_QUERY_TEXT, &r, err);
+    *ret_taken = status == 0 && rb_query_bool(&r, 0, 0);
+    if (*ret_taken) {
+        rb_conn_close(dest->holder);
+        dest->holder = conn;
+        conn = NULL;
+    }
+    return status;
+}
+
+/* ret_free: no transaction writes for the pipeline. */
+static int lock_by_transaction(struct rb_dest *dest, const char *pipeline, const char *number,
+                               bool *ret_taken, bool *ret_free, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    int status = hold(dest, pipeline, ret_taken, err);
+    if (status < 0 || !*ret_taken) {
+        return status;
+    }
+    status = rb_dest_query(dest, rb_sql_no_writer, &number, 1, &r, err);
+    *ret_free = status == 0 && rb_query_bool(&r, 0, 0);
+    return status;
+}
+
+static int lock_by_session(struct rb_dest *dest, const char *pipeline, const char *number,
+                           bool *ret_taken, bool *ret_free, struct rb_error *err)
+{
+    RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
+    rb_query_result_init(&r);
+    const char *params[] = {pipeline, number};
+    int status = rb_dest_query(dest, rb_sql_pipeline_lock, params, 2, &r, err);
+    *ret_taken = dest->has_lock = status == 0 && rb_query_text(&r, 0, 0) != NULL;
+    *ret_free = status == 0 && rb_query_bool(&r, 0, 0);
+    return status;
+}
+
 int rb_dest_lock_pipeline(struct rb_dest *dest, const char *pipeline, bool *ret_any_writer,
                           struct rb_error *err)
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result r;
     rb_query_result_init(&r);
     char number[NUMBER_MAX];
+    bool taken = false, is_free = false;
     writers_number(pipeline, number);
-    const char *params[] = {pipeline, number};
-    int status = rb_dest_query(dest, rb_sql_pipeline_lock, params, 2, &r, err);
+    int status = rb_conn_is_pooled(dest->conn)
+                     ? lock_by_transaction(dest, pipeline, number, &taken, &is_free, err)
+                     : lock_by_session(dest, pipeline, number, &taken, &is_free, err);
     if (status < 0) {
         return status;
     }
-    dest->has_lock = rb_query_text(&r, 0, 0) != NULL;
     if (ret_any_writer != NULL) {
-        *ret_any_writer = !rb_query_bool(&r, 0, 0);
+        *ret_any_writer = !is_free;
     }
-    if (dest->has_lock) {
+    if (taken) {
         return 0;
     }
     bool known =
@@ -92,6 +151,30 @@ static int lock_lost(const struct rb_stream_context *context, struct rb_error *e
     return status;
 }
 
+static void say_taken_again(const struct rb_stream_context *context)
+{
+    rb_log(RB_LOG_WARN,
+           "the session that held the lock of pipeline '%s' was lost; no other run has begun, "
+           "and the lock is taken again",
+           context->pipeline);
+}
+
+/* A retry may follow the loss of all sessions, when the server was restarted. Where they are pooled
+ * the lock is taken again before the transaction that writes, which could not do it. */
+static int hold_again(struct rb_dest *dest, const struct rb_stream_context *context,
+                      struct rb_error *err)
+{
+    bool taken = false;
+    if (context->attempt <= 1 || context->claim[0] == '\0' || !rb_conn_is_pooled(dest->conn)) {
+        return 0;
+    }
+    int status = hold(dest, context->pipeline, &taken, err);
+    if (taken) {
+        say_taken_again(context);
+    }
+    return status;
+}
+
 /* In a transaction, which `before` begins unless it is NULL. */
 static int lock_and_check(struct rb_dest *dest, const char *before,
                           const struct rb_stream_context *context, struct rb_error *err)
@@ -101,8 +184,7 @@ static int lock_and_check(struct rb_dest *dest, const char *before,
     char number[NUMBER_MAX];
     writers_number(context->pipeline, number);
     const char *claim = context->claim[0] != '\0' ? context->claim : NULL;
-    /* A retry may follow the loss of all sessions, when the server was restarted. */
-    bool take_again = context->attempt > 1;
+    bool take_again = context->attempt > 1 && !rb_conn_is_pooled(dest->conn);
     /* A session that has the lock itself would get it once more. */
     bool ask = claim != NULL && before != NULL && !dest->has_lock;
     const struct rb_query_param params[] = {
@@ -124,10 +206,7 @@ static int lock_and_check(struct rb_dest *dest, const char *before,
         return status < 0 ? status : taken_over(context, err);
     }
     if (was_free && take_again) {
-        rb_log(RB_LOG_WARN,
-               "the session that held the lock of pipeline '%s' was lost; no other run has begun, "
-               "and the lock is taken again",
-               context->pipeline);
+        say_taken_again(context);
     }
     return was_free && !take_again ? lock_lost(context, err) : 0;
 }
@@ -142,8 +221,11 @@ int rb_dest_begin_writing(struct rb_dest *dest, const struct rb_stream_context *
                           struct rb_error *err)
 {
     static const char begin[] = "BEGIN ISOLATION LEVEL READ COMMITTED";
-    return context->load_id[0] == '\0' ? rb_query_exec(dest->conn, begin, err)
-                                       : lock_and_check(dest, begin, context, err);
+    if (context->load_id[0] == '\0') {
+        return rb_query_exec(dest->conn, begin, err);
+    }
+    int status = hold_again(dest, context, err);
+    return status < 0 ? status : lock_and_check(dest, begin, context, err);
 }
 
 static int still_written(const struct rb_query_result *writers, const char *pipeline,
