@@ -117,6 +117,7 @@ done
 pool transaction
 src_sql "CREATE TABLE days (id int PRIMARY KEY, at timestamptz, price money, name text);
     INSERT INTO days SELECT i, '2026-03-08 03:00+00'::timestamptz + i * interval '1 hour', i::money, 'n' || i FROM generate_series(1, 50) i;
+    CREATE TYPE pair AS (a float8, b text); CREATE TABLE pairs AS SELECT i AS id, (0.1 + i * 0.2, 'b')::pair AS p FROM generate_series(1, 10) i;
     CREATE VIEW by_day AS SELECT at::date AS day, count(*) AS n FROM days GROUP BY 1;
     CREATE TABLE codes (id int PRIMARY KEY, code bigint); INSERT INTO codes SELECT i, i FROM generate_series(1, 100) i"
 dst_sql "CREATE SCHEMA raw; CREATE TABLE raw.codes (id int PRIMARY KEY, code int);
@@ -127,6 +128,7 @@ pg_sql "ALTER DATABASE src SET TimeZone = 'America/New_York'; ALTER DATABASE dst
     ALTER DATABASE dst SET search_path = raw; ALTER DATABASE src SET DateStyle = 'German'"
 STREAMS='- { name: items }
 - { name: by_day, write_mode: replace }
+- { name: pairs, write_mode: replace }
 - { name: codes }'
 DEST_EXTRA='schema_evolution: { type_change: coerce }'
 for side in source destination; do
@@ -142,6 +144,7 @@ for side in source destination; do
         write_mode=append by "$side"
         run_is 0 "$what: runs" "$RAPIDBYTE" run "$p"
         same items "$what: items"
+        same pairs "$what: floats in a composite"
         same codes "$what: coerced by a function of ours"
         is "$(dst_sql 'SELECT string_agg((day - DATE $$2026-01-01$$) || chr(32) || n, chr(44) ORDER BY day) FROM raw.by_day')" \
             "$(src_sql 'SELECT string_agg((day - DATE $$2026-01-01$$) || chr(32) || n, chr(44) ORDER BY day) FROM by_day')" "$what: a view's days are the role's"
