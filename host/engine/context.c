@@ -231,6 +231,7 @@ void rb_context_write_stream(struct rb_json *json, const struct rb_pipeline *pip
     rb_json_member_str(json, "pipeline", pipeline->name);
     rb_json_member_i64(json, "attempt", extra->attempt);
     write_unit(json, extra);
+    rb_json_member_i64(json, "parallelism", rb_context_lanes(pipeline));
     rb_json_member_i64(json, "parts", extra->parts);
     write_raw(json, "snapshot", extra->snapshot);
     write_raw(json, "plan", extra->plan);

@@ -55,6 +55,7 @@ struct rb_stream_context {
     const char *pipeline;
     int64_t attempt;
     int64_t unit_index, unit_count; /* 0 and 1 when the host did not say */
+    int64_t parallelism; /* units that the pipeline moves at once; 1 when the host did not say */
     int64_t parts; /* of the stream that this load has committed: the unit goes on behind them */
     const char *unit_range;   /* "": the whole stream */
     int64_t max_batch_bytes;  /* of Arrow IPC; always positive: 64 MiB when the host did not say */

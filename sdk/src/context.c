@@ -104,6 +104,7 @@ int rb_sdk_context_parse(struct rb_json_value json, struct rb_stream_context *re
     c.attempt = rb_json_int(rb_json_get(json, "attempt"), 0);
     c.unit_index = rb_json_int(rb_json_at(json, "unit", "index", NULL), 0);
     c.unit_count = rb_json_int(rb_json_at(json, "unit", "count", NULL), 1);
+    c.parallelism = rb_json_int(rb_json_get(json, "parallelism"), 1);
     c.parts = rb_json_int(rb_json_get(json, "parts"), 0);
     c.dry_run = rb_json_truth(rb_json_get(json, "dry_run"), false);
     c.unit_range = rb_json_text(rb_json_at(json, "unit", "range", NULL), "");

@@ -46,7 +46,12 @@ like "$stderr" 'table "t" can.t have the primary key as the source has it' "it i
 # Side by side.
 gone
 src_sql "UPDATE t SET a = a || repeat('x', 400); INSERT INTO t SELECT g, repeat('y', 400) || g, g % 7, now() FROM generate_series(501, 60000) g; ANALYZE t"
-EXTRA='resources: { parallelism: 2 }' go 0 "in units" "write_mode: replace, indexes: all"
+dst_sql "CREATE TABLE seen (workers text); CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS
+    \$\$ BEGIN INSERT INTO public.seen VALUES (tg_tag || ' ' || current_setting('max_parallel_maintenance_workers')); END \$\$;
+    CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()"
+EXTRA='resources: { parallelism: 5 }' go 0 "in units" "write_mode: replace, indexes: all"
+is "$(dst_sql "SELECT workers, count(*) FROM seen WHERE workers LIKE '% 4' GROUP BY 1 ORDER BY 1")" $'ALTER TABLE 4|1\nCREATE INDEX 4|4' "in units: each index by as many processes as there are lanes"
+dst_sql "DROP EVENT TRIGGER see"
 is "$(dst_sql "SELECT count(*) > 1 FROM _rapidbyte.loads WHERE unit >= 0")|$(has)" "t|$all" "in units: the source's keys and indexes"
 same t "in units: the rows"
 done_testing
