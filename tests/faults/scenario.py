@@ -31,6 +31,9 @@ class Scenario:
     def end(self, bench, run):
         pass
 
+    def over(self):
+        pass
+
     def check(self, run):
         pass
 
@@ -116,8 +119,15 @@ def run_with_fault(bench, scenario, aot):
 
 
 def play(bench, scenario):
+    aot = make_ready(bench, scenario.mode)
+    try:
+        play_on(bench, scenario, aot)
+    finally:
+        scenario.over()
+
+
+def play_on(bench, scenario, aot):
     mode = scenario.mode
-    aot = make_ready(bench, mode)
     before, source, loads_before = bench.target(), bench.source(), bench.loads()
     run = run_with_fault(bench, scenario, aot)
     scenario.log += f"--- {scenario.name}: {run.status}\n{run.stderr}\n"
