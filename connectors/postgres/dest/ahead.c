@@ -6,9 +6,9 @@
 #include "gen/connectors/postgres/dest/sql.h"
 
 enum {
-    TABLES_MAX = 100,                   /* of one statement: 160,000 columns at most */
+    TABLES_MAX = 20,                    /* of one statement: 32,000 columns at most */
     SQL_MAX = 16 * 1024,                /* of one of our statements */
-    ANSWER_MAX_BYTES = 4 * 1024 * 1024, /* of all tables; the others are asked for one by one */
+    ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* of all tables; the others are asked for one by one */
 };
 
 /* What is known of some tables, by name and then by OID. */
@@ -171,9 +171,9 @@ static bool swaps(const struct rb_stream_context *stream)
            strcmp(stream->replace_method, "truncate") != 0;
 }
 
-/* Of some streams. */
+/* Of some streams; `end`: the length that the answer is not to go far beyond. */
 static int look_at(struct rb_dest *dest, const struct rb_stream_context *streams, size_t n,
-                   struct rb_json *ret, struct rb_error *err)
+                   size_t end, struct rb_json *ret, struct rb_error *err)
 {
     RB_CLEANUP(rb_buf_release) struct rb_buf names = RB_BUF_INIT(RB_ABI_JSON_MAX);
     struct rb_json json;
@@ -191,7 +191,7 @@ static int look_at(struct rb_dest *dest, const struct rb_stream_context *streams
     struct known known;
     known_init(&known);
     int status = names.len > strlen("[]") ? ask_all(dest, rb_buf_str(&names), &known, err) : 0;
-    for (size_t i = 0; status == 0 && i < n; i++) {
+    for (size_t i = 0; status == 0 && i < n && ret->out->len < end; i++) {
         if (swaps(&streams[i])) {
             write_known(&known, &streams[i], ret);
         }
@@ -203,15 +203,14 @@ static int look_at(struct rb_dest *dest, const struct rb_stream_context *streams
 void rb_dry_look_ahead(struct rb_dest *dest, const struct rb_stream_context *streams,
                        size_t n_streams, struct rb_json *ret)
 {
-    size_t begun = ret->out->len;
+    size_t end = ret->out->len + ANSWER_MAX_BYTES;
     int status = 0;
     rb_json_key(ret, "tables");
     rb_json_begin_array(ret);
-    for (size_t i = 0;
-         status == 0 && n_streams > 1 && i < n_streams && ret->out->len - begun < ANSWER_MAX_BYTES;
+    for (size_t i = 0; status == 0 && n_streams > 1 && i < n_streams && ret->out->len < end;
          i += TABLES_MAX) {
         size_t n = n_streams - i < TABLES_MAX ? n_streams - i : TABLES_MAX;
-        status = look_at(dest, &streams[i], n, ret, NULL);
+        status = look_at(dest, &streams[i], n, end, ret, NULL);
     }
     rb_json_end_array(ret);
     if (status < 0) {
