@@ -36,6 +36,7 @@ static inline uint32_t rb_codec_value_bytes(enum rb_type_codec codec)
     case RB_CODEC_DATE:
         return 4;
     case RB_CODEC_INT64:
+    case RB_CODEC_TIME:
     case RB_CODEC_TIMESTAMP:
         return 8;
     case RB_CODEC_UUID:

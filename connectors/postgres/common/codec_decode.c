@@ -300,15 +300,14 @@ static int put_timestamp(const struct rb_decoder *decoder, struct rb_out_column 
     return 0;
 }
 
-static int put_int64(const struct rb_decoder *decoder, struct rb_out_column *out, size_t row,
-                     const uint8_t *p, struct rb_error *err)
+static int put_time(const struct rb_decoder *decoder, const struct rb_out_column *out,
+                    uint8_t *value, const uint8_t *p, struct rb_error *err)
 {
-    int64_t v = (int64_t)rb_load_be64(p);
-    if (decoder->options.refuse_special && out->column->arrow == NANOARROW_TYPE_TIME64 &&
-        v == RB_TIME_DAY_END) {
+    uint64_t v = rb_load_be64(p);
+    if (decoder->options.refuse_special && v == RB_TIME_DAY_END) {
         return special_value(decoder, out->column, "24:00:00", err);
     }
-    memcpy(out->values + row * 8, &v, sizeof v);
+    memcpy(value, &v, sizeof v);
     return 0;
 }
 
@@ -333,8 +332,13 @@ static inline int put_value(const struct rb_decoder *decoder, struct rb_out_colu
         memcpy(value, &v, sizeof v);
         return 0;
     }
-    case RB_CODEC_INT64:
-        return put_int64(decoder, out, row, p, err);
+    case RB_CODEC_INT64: {
+        uint64_t v = rb_load_be64(p);
+        memcpy(value, &v, sizeof v);
+        return 0;
+    }
+    case RB_CODEC_TIME:
+        return put_time(decoder, out, value, p, err);
     case RB_CODEC_TIMESTAMP:
         return put_timestamp(decoder, out, row, p, err);
     case RB_CODEC_DATE:

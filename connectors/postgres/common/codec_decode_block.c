@@ -291,7 +291,7 @@ static bool are_times(const struct rb_decoder *decoder, const struct rb_out_colu
                       const struct fields *fields)
 {
     bool ok = true;
-    if (!decoder->options.refuse_special || out->column->arrow != NANOARROW_TYPE_TIME64) {
+    if (!decoder->options.refuse_special) {
         return true;
     }
     for (size_t i = 0; i < fields->n; i++) {
@@ -384,6 +384,8 @@ static bool take_column(struct rb_decoder *decoder, size_t column, const struct 
     case RB_CODEC_INT32:
         return take_int32(out, first, &fields);
     case RB_CODEC_INT64:
+        return take_int64(out, first, &fields);
+    case RB_CODEC_TIME:
         return take_int64(out, first, &fields) && are_times(decoder, out, &fields);
     case RB_CODEC_UUID:
         return take_uuid(out, first, &fields);

@@ -262,6 +262,7 @@ static inline int put_field(struct cursor *cursor, const struct rb_in_column *in
         cursor->p = p + 8;
         return 0;
     case RB_CODEC_INT64:
+    case RB_CODEC_TIME:
         rb_store_be32(p, 8);
         rb_store_be64(p + 4, rb_load_le64(in->values + row * 8));
         cursor->p = p + 12;

@@ -187,6 +187,7 @@ static bool put_fixed(const struct rb_in_column *in, int64_t row, struct block *
         put_int32(block, values);
         break;
     case RB_CODEC_INT64:
+    case RB_CODEC_TIME:
         put_int64(block, values);
         break;
     case RB_CODEC_UUID:
@@ -221,6 +222,7 @@ static bool put_one_fixed(const struct rb_in_column *in, int64_t row, uint8_t *p
         rb_store_be32(p + 4, rb_load_le32(value));
         break;
     case RB_CODEC_INT64:
+    case RB_CODEC_TIME:
         rb_store_be64(p + 4, rb_load_le64(value));
         break;
     case RB_CODEC_UUID:

@@ -48,7 +48,7 @@ static const struct rb_type types[] = {
     {1042, "bpchar", N, TEXT},
     {1043, "varchar", N, TEXT},
     {1082, "date", N, RB_CODEC_DATE, NANOARROW_TYPE_DATE32, NULL},
-    {1083, "time", N, RB_CODEC_INT64, NANOARROW_TYPE_TIME64, NULL},
+    {1083, "time", N, RB_CODEC_TIME, NANOARROW_TYPE_TIME64, NULL},
     {1114, "timestamp", N, RB_CODEC_TIMESTAMP, NANOARROW_TYPE_TIMESTAMP, NULL},
     {1184, "timestamptz", N, RB_CODEC_TIMESTAMP, NANOARROW_TYPE_TIMESTAMP, NULL},
     {1186, "interval", B, OPAQUE},

@@ -34,7 +34,8 @@ enum rb_type_codec {
     RB_CODEC_BOOL,      /* 1 byte <-> bool */
     RB_CODEC_INT16,     /* 2 bytes, big-endian <-> int16 */
     RB_CODEC_INT32,     /* 4 bytes <-> int32; float4 <-> float; oid <-> uint32 */
-    RB_CODEC_INT64,     /* 8 bytes <-> int64; float8 <-> double; time <-> time64 */
+    RB_CODEC_INT64,     /* 8 bytes <-> int64; float8 <-> double */
+    RB_CODEC_TIME,      /* microseconds of the day <-> time64 */
     RB_CODEC_DATE,      /* days since 2000-01-01 <-> date32 */
     RB_CODEC_TIMESTAMP, /* microseconds since 2000-01-01 <-> timestamp */
     RB_CODEC_UUID,      /* 16 bytes <-> fixed_size_binary(16) */
