@@ -146,35 +146,28 @@ static int close_message(struct rb_conn *conn)
     return conn->wrapped ? put_simple(conn, "COMMIT") : 0;
 }
 
-/* The answer to what open_message put. */
-static int collect_opening(struct rb_conn *conn, struct rb_error *err)
+/* The answers to a message of `n` statements, or texts, of which `at` (from 0) is the one whose
+ * rows and count are wanted. ret_described (NULL: not wanted): the last RowDescription of the
+ * first. */
+static int collect_all(struct rb_conn *conn, int n, int at, struct rb_buf *ret_described,
+                       struct rb_query_result *result, int64_t *ret_affected, struct rb_error *err)
 {
-    int64_t ignored = -1;
-    return conn->wrapped ? collect(conn, NULL, &ignored, err) : 0;
-}
-
-/* The answer to what close_message put; `status`: what the others came to. */
-static int collect_closing(struct rb_conn *conn, int status, struct rb_error *err)
-{
-    int64_t ignored = -1;
-    if (!conn->wrapped || !rb_conn_is_usable(conn)) {
-        return status;
+    int around = conn->wrapped ? 1 : 0; /* what open_message and close_message put */
+    int first = 0;
+    for (int i = -around; i < n + around; i++) {
+        int64_t ignored = -1;
+        bool wanted = i == at;
+        conn->described = i == 0 ? ret_described : NULL;
+        /* After a failure of one, those behind it fail for that alone. */
+        int r = collect(conn, wanted ? result : NULL, wanted ? ret_affected : &ignored,
+                        first < 0 ? NULL : err);
+        conn->described = NULL;
+        first = first < 0 ? first : r;
+        if (r < 0 && !rb_conn_is_usable(conn)) {
+            return first;
+        }
     }
-    int r = collect(conn, NULL, &ignored, status < 0 ? NULL : err);
-    return status < 0 ? status : r;
-}
-
-/* The answers to a message of one statement, or text. */
-static int collect_message(struct rb_conn *conn, struct rb_query_result *result,
-                           int64_t *ret_affected, struct rb_error *err)
-{
-    int first = collect_opening(conn, err);
-    if (first < 0 && !rb_conn_is_usable(conn)) {
-        return first;
-    }
-    /* After a failure of the first, the others fail for that alone. */
-    int r = collect(conn, result, ret_affected, first < 0 ? NULL : err);
-    return collect_closing(conn, first < 0 ? first : r, err);
+    return first;
 }
 
 int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affected,
@@ -189,7 +182,7 @@ int rb_query_exec_count(struct rb_conn *conn, const char *sql, int64_t *ret_affe
     r = r < 0 ? r : close_message(conn);
     r = send_statement(conn, r, err);
     int64_t affected = -1;
-    r = r < 0 ? r : collect_message(conn, NULL, &affected, err);
+    r = r < 0 ? r : collect_all(conn, 1, 0, NULL, NULL, &affected, err);
     r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
     if (r == 0) {
         *ret_affected = affected;
@@ -284,7 +277,7 @@ static int run(struct rb_conn *conn, int status, struct rb_query_result *result,
         rb_result_clear(result);
     }
     int r = send_statement(conn, status, err);
-    r = r < 0 ? r : collect_message(conn, result, &affected, err);
+    r = r < 0 ? r : collect_all(conn, 1, 0, NULL, result, &affected, err);
     return r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
 }
 
@@ -310,7 +303,6 @@ int rb_query_prepare(struct rb_conn *conn, const char *name, const char *sql, st
 static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_described,
                            struct rb_query_result *result, struct rb_error *err)
 {
-    struct rb_error *own = err;
     int64_t affected = -1;
     if (ret_described) {
         rb_buf_clear(ret_described);
@@ -318,24 +310,8 @@ static int collect_between(struct rb_conn *conn, int n, struct rb_buf *ret_descr
     if (result) {
         rb_result_clear(result);
     }
-    int first = collect_opening(conn, err);
-    if (first < 0 && !rb_conn_is_usable(conn)) {
-        return first;
-    }
-    own = first < 0 ? NULL : err;
-    for (int i = 0; i < n; i++) {
-        conn->described = i == 0 ? ret_described : NULL;
-        int r = collect(conn, i == 1 ? result : NULL, &affected, own);
-        conn->described = NULL;
-        if (r < 0 && !rb_conn_is_usable(conn)) {
-            return first < 0 ? first : r;
-        }
-        /* After a failure of the first, the others fail for that alone. */
-        first = first < 0 ? first : r;
-        own = first < 0 ? NULL : err;
-    }
-    first = collect_closing(conn, first, err);
-    return first < 0 ? first : RB_FAULT(STATEMENT_ANSWERED, err);
+    int r = collect_all(conn, n, 1, ret_described, result, &affected, err);
+    return r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
 }
 
 int rb_query_parse(struct rb_conn *conn, const char *before, const char *const *sqls, size_t n,
@@ -403,7 +379,7 @@ int rb_query_receive(struct rb_conn *conn, struct rb_query_result *result, struc
 {
     int64_t affected = -1;
     rb_result_clear(result);
-    return collect_message(conn, result, &affected, err);
+    return collect_all(conn, 1, 0, NULL, result, &affected, err);
 }
 
 int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
@@ -413,26 +389,20 @@ int rb_query_push(struct rb_conn *conn, const char *before, const char *name,
     if (r < 0 || n_params > RB_QUERY_PARAMS_MAX) {
         return r < 0 ? r : too_large(conn, RB_EINTERNAL, err);
     }
-    rb_buf_clear(&conn->tx);
-    r = put_simple(conn, before);
+    r = open_message(conn, before);
+    r = r < 0 ? r : put_simple(conn, before);
     r = r < 0 ? r
               : put_extended(conn, conn->pooled ? "" : name,
                              conn->pooled ? rb_buf_str(&conn->prepared) : NULL, params, n_params,
                              RB_QUERY_TEXT);
+    r = r < 0 ? r : close_message(conn);
     return send_statement(conn, r, err);
 }
 
 int rb_query_pull(struct rb_conn *conn, int64_t *ret_affected, struct rb_error *err)
 {
-    int64_t ignored = -1;
     int64_t affected = -1;
-    int before = collect(conn, NULL, &ignored, err);
-    if (before < 0 && !rb_conn_is_usable(conn)) {
-        return before;
-    }
-    /* After a failure of the first, the second fails for that alone. */
-    int r = collect(conn, NULL, &affected, before < 0 ? NULL : err);
-    r = before < 0 ? before : r;
+    int r = collect_all(conn, 2, 1, NULL, NULL, &affected, err);
     r = r < 0 ? r : RB_FAULT(STATEMENT_ANSWERED, err);
     if (r == 0) {
         *ret_affected = affected;
