@@ -55,10 +55,9 @@ static int hold(struct rb_dest *dest, const char *pipeline, bool *ret_taken, str
     rb_query_result_init(&r);
     const struct rb_query_param params[] = {rb_query_text_param(pipeline)};
     int status = rb_conn_open(&dest->config, &conn, err);
-    status = status < 0 ? status : rb_query_exec(conn, "BEGIN", err);
-    status = status < 0
-                 ? status
-                 : rb_query_run(conn, rb_sql_pipeline_hold, params, 1, RB_QUERY_TEXT, &r, err);
+    status = status < 0 ? status
+                        : rb_query_run_kept_between(conn, "BEGIN", NULL, rb_sql_pipeline_hold,
+                                                    params, 1, NULL, &r, err);
     *ret_taken = status == 0 && rb_query_bool(&r, 0, 0);
     if (*ret_taken) {
         rb_conn_close(dest->holder);
