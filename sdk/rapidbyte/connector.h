@@ -70,6 +70,8 @@ struct rb_stream_context {
     struct rb_json_value json; /* all of it */
 };
 
+/* write_mode is replace, and the table stays and is emptied. */
+bool rb_stream_context_truncates(const struct rb_stream_context *context);
 bool rb_stream_context_peer_has(const struct rb_stream_context *context, const char *feature);
 
 struct rb_read_summary {

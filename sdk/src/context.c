@@ -114,6 +114,12 @@ int rb_sdk_context_parse(struct rb_json_value json, struct rb_stream_context *re
     return RB_OK;
 }
 
+bool rb_stream_context_truncates(const struct rb_stream_context *context)
+{
+    return context->write_mode == RB_CONTEXT_REPLACE &&
+           strcmp(context->replace_method, "truncate") == 0;
+}
+
 bool rb_stream_context_peer_has(const struct rb_stream_context *context, const char *feature)
 {
     size_t n = rb_json_count(context->peer_features);

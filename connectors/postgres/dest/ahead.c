@@ -167,8 +167,7 @@ static void write_known(const struct known *known, const struct rb_stream_contex
 
 static bool swaps(const struct rb_stream_context *stream)
 {
-    return stream->write_mode == RB_CONTEXT_REPLACE &&
-           strcmp(stream->replace_method, "truncate") != 0;
+    return stream->write_mode == RB_CONTEXT_REPLACE && !rb_stream_context_truncates(stream);
 }
 
 /* Of some streams; `end`: the length that the answer is not to go far beyond. */

@@ -100,7 +100,7 @@ int rb_dry_take(struct rb_dest *dest, const struct rb_stream_context *context,
     struct rb_json_value known = rb_json_get(context->json, "table");
     *ret = false;
     if (rb_json_is_absent(known) || context->write_mode != RB_CONTEXT_REPLACE ||
-        strcmp(context->replace_method, "truncate") == 0 || context->unit_count > 1) {
+        rb_stream_context_truncates(context) || context->unit_count > 1) {
         return 0;
     }
     int status = proves_any_staging(dest, context, columns, ret, err);

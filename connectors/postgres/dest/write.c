@@ -457,7 +457,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     const char *schema = dest->config.schema;
     const char *table = unit->context->destination_table;
     bool replace = unit->context->write_mode == RB_CONTEXT_REPLACE;
-    bool keeps = replace && strcmp(unit->context->replace_method, "truncate") == 0;
+    bool keeps = rb_stream_context_truncates(unit->context);
     int status = dest->dry ? rb_query_exec(dest->conn, "BEGIN", err) : 0;
     status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     memcpy(unit->evolution.original, unit->target.oid, sizeof unit->evolution.original);

@@ -28,8 +28,7 @@ static bool may_divide(const struct rb_conn *conn, const struct rb_table *table,
                        size_t n_streams)
 {
     return parallelism > (int64_t)n_streams && context->write_mode == RB_CONTEXT_REPLACE &&
-           strcmp(context->replace_method, "truncate") != 0 &&
-           context->sync_mode == RB_CONTEXT_FULL_REFRESH &&
+           !rb_stream_context_truncates(context) && context->sync_mode == RB_CONTEXT_FULL_REFRESH &&
            (table->divisible || (table->kind == 'p' && !table->row_security && !*context->where)) &&
            rb_conn_server_version(conn) >= 140000;
 }

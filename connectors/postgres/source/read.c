@@ -146,8 +146,7 @@ static int find_reads(struct reading *reading, struct rb_query_result *ret, stru
     RB_CLEANUP(rb_buf_release) struct rb_buf what = RB_BUF_INIT(RB_QUOTE_STATEMENT_MAX);
     const struct rb_stream_context *context = reading->context;
     const struct rb_table *table = &reading->stream.tables.items[0];
-    if (context->write_mode != RB_CONTEXT_REPLACE ||
-        strcmp(context->replace_method, "truncate") != 0) {
+    if (!rb_stream_context_truncates(context)) {
         return 0;
     }
     int r = rb_buf_printf(&what, "%s ", rb_table_kind_name(table));
