@@ -136,9 +136,13 @@ static int create(struct rb_loading *run, size_t i, struct rb_error *err)
     rb_statement_add(sql, to);
     rb_statement_add(sql, "; BEGIN r := v::");
     rb_statement_add(sql, to);
-    rb_statement_add(sql, run->load->mapping->changes[i] ? "; IF true OR r::" : "; IF r::");
-    rb_statement_add(sql, from);
-    rb_statement_add(sql, "::text IS NOT DISTINCT FROM v::text THEN RETURN r; END IF; ");
+    if (run->load->mapping->changes[i]) {
+        rb_statement_add(sql, "; RETURN r; ");
+    } else {
+        rb_statement_add(sql, "; IF r::");
+        rb_statement_add(sql, from);
+        rb_statement_add(sql, "::text IS NOT DISTINCT FROM v::text THEN RETURN r; END IF; ");
+    }
     rb_statement_add(sql, to_null ? "RETURN NULL; EXCEPTION WHEN data_exception OR "
                                     "integrity_constraint_violation THEN RETURN NULL; "
                                   : "RAISE data_exception USING MESSAGE = format('%s would lose "
