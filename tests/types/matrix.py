@@ -20,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Of these the servers before 14 have no arrays, or no way to write one.
@@ -316,6 +317,18 @@ By stream, column and type, before anything of the stream is visible:
 """
 
 
+def wrapped(text):
+    """With its prose in lines of 100 columns at most; tables and headings are as they are."""
+    blocks = []
+    for block in text.split("\n\n"):
+        items = re.split(r"\n(?=- )", block)
+        prose = not re.match(r"\n*[|#]", block)
+        blocks.append("\n".join(textwrap.fill(" ".join(i.split()), 100, break_long_words=False, break_on_hyphens=False,
+                                              subsequent_indent="  " if i.startswith("- ") else "")
+                                for i in items) if prose else block)
+    return "\n\n".join(blocks)
+
+
 def all_of(words):
     words = list(words)
     return " and ".join([", ".join(words[:-1])] * bool(words[:-1]) + words[-1:])
@@ -358,10 +371,10 @@ def document():
             tried = [a + int(b) for a, b in zip(tried, line.split())]
     same = {s: next(r["versions"][0] for (t, _), r in results.items() if t == s) for s in pairs if "→" not in s}
     across = [s.replace("→", " to ") for s in pairs if "→" in s]
-    print(HEAD.format(versions=all_of(same.values()), across=", and from " + all_of(across) if across else "",
+    head = HEAD.format(versions=all_of(same.values()), across=", and from " + all_of(across) if across else "",
                       few=min(len(r) for r in runs.values()), full=all_of(s for s in pairs if len(runs[s]) == most), all=most,
-                      count=len(rows), values=values, identical=identical, tables=tried[0], tried=tried[1]) +
-          "\n".join(rows) + "\n" + FOOT, end="")
+                      count=len(rows), values=values, identical=identical, tables=tried[0], tried=tried[1])
+    print(wrapped(head) + "\n".join(rows) + "\n" + wrapped(FOOT))
     return identical == len(rows)
 
 
