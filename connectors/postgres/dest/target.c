@@ -5,7 +5,7 @@
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
-enum { TABLE_COLUMNS = 8 }; /* of target_table.sql */
+enum { TABLE_COLUMNS = 9 }; /* of target_table.sql */
 
 void rb_target_init(struct rb_target *target)
 {

@@ -5,7 +5,8 @@ SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND c.reltablespace = 0 AND c.
    AND NOT EXISTS (
         SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-           AND (a.atthasdef OR a.attidentity <> '' OR a.attoptions IS NOT NULL OR a.attcollation <> t.typcollation
+           AND (a.atthasdef OR a.attidentity <> '' OR a.attcollation <> t.typcollation
+                OR EXISTS (SELECT FROM unnest(a.attoptions) AS r WHERE r NOT LIKE 'pg\_%') -- a server's own
                 OR t.typtype <> 'b' OR t.typnamespace <> 'pg_catalog'::regnamespace))
    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype NOT IN ('p', 'u', 'n'))
    AND NOT EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = c.oid)
