@@ -155,6 +155,7 @@ struct rb_target {
     bool may_truncate;
     char owner[RB_QUOTE_NAME_MAX + 1];
     char referenced[RB_CONN_TEXT_MAX]; /* by a foreign key of another table: which; "": none */
+    bool refers;                       /* of one that is referenced: it refers to others, too */
     struct rb_query_result columns;    /* name, type, not null, generated, has default, bare type,
                                           keeps NOT NULL, collation, inexact, not updated, cast made,
                                           money */
@@ -312,6 +313,23 @@ int rb_dest_settle_types(struct rb_dest *dest, struct rb_evolution *evolution,
 int rb_dest_check_past(struct rb_dest *dest, const struct rb_stream_context *context,
                        const struct rb_target *target, bool has_cursor, bool *ret_foreign_rows,
                        struct rb_error *err);
+
+/* ---- reference.c */
+
+/* Of a stream (first %s) and what rb_references_check notes (second): it may fail. */
+#define RB_DEST_CIRCLE                                                                             \
+    "stream '%s': foreign keys form a circle, in which the document's order decides: this run "    \
+    "has "                                                                                         \
+    "to %s"
+enum { RB_DEST_NOTE_MAX = 1024 };
+
+/* Of a table and the stream's columns: RB_ESCHEMA when foreign keys form a circle in which no row
+ * can be the first. note: gets what a run would do where that depends on the rows, "load …". */
+int rb_references_check(struct rb_dest *dest, const struct rb_target *target,
+                        const struct rb_columns *columns, struct rb_buf *note,
+                        struct rb_error *err);
+/* Of the server's error of a foreign key: the ways on. */
+void rb_references_hint(const struct rb_dest *dest, struct rb_error *err);
 
 /* ---- load.c */
 

@@ -66,6 +66,7 @@ static int read_referenced(struct rb_dest *dest, struct rb_target *target, bool 
     const char *referenced = status == 0 && r.n_rows > 0 ? rb_query_text(&r, 0, 0) : NULL;
     snprintf(target->referenced, sizeof target->referenced, "%s",
              referenced != NULL ? referenced : "");
+    target->refers = referenced != NULL && rb_query_bool(&r, 0, 1);
     return status;
 }
 

@@ -450,6 +450,19 @@ static int check_past(struct unit *unit, struct rb_error *err)
     return status;
 }
 
+/* Tables that refer to each other in a circle. */
+static int check_references(struct unit *unit, struct rb_error *err)
+{
+    RB_CLEANUP(rb_buf_release) struct rb_buf note = RB_BUF_INIT(RB_DEST_NOTE_MAX);
+    int status = rb_references_check(unit->dest, &unit->target, &unit->columns, &note, err);
+    if (status == 0 && note.len > 0 && unit->dest->dry) {
+        rb_json_str(&unit->changes, rb_buf_str(&note));
+    } else if (status == 0 && note.len > 0) {
+        rb_log(RB_LOG_WARN, RB_DEST_CIRCLE, unit->context->stream_name, rb_buf_str(&note));
+    }
+    return status;
+}
+
 /* Begins the transaction and settles where rows go. */
 static int prepare(struct unit *unit, struct rb_error *err)
 {
@@ -462,6 +475,7 @@ static int prepare(struct unit *unit, struct rb_error *err)
     status = status < 0 ? status : rb_target_find(dest, schema, table, &unit->target, err);
     memcpy(unit->evolution.original, unit->target.oid, sizeof unit->evolution.original);
     status = status < 0 ? status : check_key(unit, err);
+    status = status < 0 ? status : check_references(unit, err);
     if (status == 0 && !unit->target.exists) {
         status = rb_dest_ensure_schema(dest, err);
         status = status < 0 ? status : RB_FAULT(DEST_SCHEMA_CREATED, err);
@@ -834,22 +848,6 @@ static bool keeps_rejected(const struct rb_stream_context *context)
     return strcmp(rb_json_text(rb_json_get(context->policies, "on_data_error"), ""), "dlq") == 0;
 }
 
-/* Each stream is a transaction of its own: at its end the rows that its rows refer to must be
- * there. */
-static void hint_reference(const struct rb_dest *dest, struct rb_error *err)
-{
-    static const char foreign_key_violation[] = "23503";
-    if (err != NULL && strcmp(err->sqlstate, foreign_key_violation) == 0 && err->hint[0] == '\0') {
-        rb_error_set_hint(err,
-                          "%sload the table that the key refers to, too: in one document its "
-                          "stream goes first by itself; where two tables refer to each other, drop "
-                          "one of the two foreign keys: each stream is a transaction of its own",
-                          dest->insert ? "where the table refers to itself, set load_method: copy, "
-                                         "which looks when all of its rows are there; otherwise "
-                                       : "");
-    }
-}
-
 int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb_write_summary *ret,
                   struct rb_error *err)
 {
@@ -891,7 +889,7 @@ int rb_dest_write(void *self, const struct rb_stream_context *context, struct rb
             err->safe_to_retry = context->load_id[0] != '\0';
         }
         rb_dest_abort(dest);
-        hint_reference(dest, err);
+        rb_references_hint(dest, err);
         rb_locks_hint(dest, context, err);
         rb_grants_hint(dest, context, err);
     }
