@@ -204,6 +204,8 @@ for retries in 0 10; do
     finish
     if [[ $retries == 0 ]]; then
         isnt "$status" 0 "server crashed: the run has failed"
+        like "$stderr" "^error: stream 't': (the server closed the connection unexpectedly|terminating connection due to)" "server crashed: the stream under way says so"
+        unlike "$stderr" 'snapshot.*does not exist' "server crashed: the cause and not a snapshot that is not there"
         is "$(run_record "$db" | cut -d '|' -f 1)" "failed" "server crashed: recorded"
         is "$(dst_sql "SELECT to_regclass('raw.t') IS NULL")" t "server crashed: nothing is visible"
         again "server crashed"
