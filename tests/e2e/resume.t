@@ -3,6 +3,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$ROOT/tests/lib/pg.sh"
 . "$ROOT/tests/lib/pipeline.sh"
+. "$ROOT/tests/lib/faults.sh"
 pg_start main || bail "no PostgreSQL"
 databases
 for table in a b c; do
@@ -134,6 +135,9 @@ src_sql "UPDATE d SET v = 'alone again'; UPDATE f SET v = 'changed before the cu
 run_is 0 "--full-refresh --streams after a failure" "$RAPIDBYTE" run "$p" --full-refresh --streams d,f
 same d "--full-refresh --streams after a failure: d"
 same f "--full-refresh --streams after a failure: f"
+src_sql "UPDATE d SET v = 'all'; UPDATE e SET v = 'all'; UPDATE f SET v = 'also below the cursor' WHERE id = 2"
+run_is 8 "--full-refresh after a failure" "$RAPIDBYTE" run "$p" --full-refresh
+for table in d e f; do same "$table" "--full-refresh after a failure: $table"; done
 src_sql "UPDATE d SET v = 'mended'; CREATE TABLE missing (id int); INSERT INTO missing VALUES (1); INSERT INTO f VALUES (100, 'last')"
 run_is 0 "the bad stream is mended" "$RAPIDBYTE" run "$p"
 for table in d e f missing; do same "$table" "mended: $table"; done
@@ -146,6 +150,60 @@ STREAMS="- { name: d, write_mode: replace, table: elsewhere }
 - { name: missing }" PIPELINE=nights pipeline "$p"
 run_is 8 "the source's table changed between the runs" "$RAPIDBYTE" run "$p"
 is "$(dst_sql 'SELECT * FROM raw.d')" "7|x" "the source's table changed between the runs: the new content"
+
+# between <name> <settings of d> <rows of raw.d>: d was loaded by a load that did not end, and then the document changed.
+between() {
+    src_sql "TRUNCATE d; INSERT INTO d VALUES (1, 'a'), (2, 'b')"
+    STREAMS=$'- { name: d, write_mode: replace, where: id < 9 }\n- { name: missing }' PIPELINE=nights pipeline "$p"
+    run_is 8 "$1: before" "$RAPIDBYTE" run "$p"
+    src_sql "INSERT INTO d VALUES (3, 'c')"
+    STREAMS="- { name: d, $2 }"$'\n- { name: missing }' PIPELINE=nights pipeline "$p"
+    [[ -z ${4:-} ]] || sed -i "$4" "$p"
+    run_is 8 "$1 changed between the runs" "$RAPIDBYTE" run "$p"
+    is "$(dst_sql "SELECT string_agg(id || v, ' ' ORDER BY id, v) FROM raw.d")" "$3" "$1 changed between the runs: the new content"
+}
+pg_sql 'CREATE DATABASE other_src'
+PG_DATABASE=other_src pg_sql "CREATE TABLE d (id integer PRIMARY KEY, v text); INSERT INTO d VALUES (1, 'other')"
+between where 'write_mode: replace, where: id > 1' '2b 3c'
+between 'the write mode, to upsert,' 'write_mode: upsert' '1a 2b 3c'
+between 'the write mode, to append,' 'write_mode: append, where: id > 2' '1a 2b 3c'
+between 'the database' 'write_mode: replace' '1other' 's/database: src/database: other_src/'
+
+# What another server's table held is not taken for what this one's holds.
+src_port=$PG_PORT
+pg_start other || bail "no second server"
+pg_sql "CREATE DATABASE src"
+src_sql "CREATE TABLE a (id integer); INSERT INTO a VALUES (7)"
+other_port=$PG_PORT
+pg_use main
+dst_sql 'DROP TABLE raw.a'
+STREAMS=$'- { name: a, write_mode: append }\n- { name: missing }' PIPELINE=servers pipeline "$p"
+run_is 8 "appended from one server" "$RAPIDBYTE" run "$p"
+SOURCE_PORT=$other_port STREAMS=$'- { name: a, write_mode: append }\n- { name: missing }' PIPELINE=servers pipeline "$p"
+for command in check run; do
+    run "$RAPIDBYTE" "$command" "$p"
+    like "$stdout$stderr" "the load of .* has appended it, and source\\.config\\.port has changed since" "from another server: $command refuses to append by what has changed"
+done
+is "$(rows a)" 2 "from another server: nothing is appended"
+run_is 8 "from another server, --new" "$RAPIDBYTE" run "$p" --new
+is "$(dst_sql 'SELECT count(*), sum(id) FROM raw.a')" "3|10" "from another server, --new: its rows are beside those that were there"
+SOURCE_PORT=$src_port
+
+# Ctrl-C while the second of two streams is read: the first one is read again, as it is then.
+make_gate src
+src_sql "CREATE TABLE nokey AS SELECT g AS id FROM generate_series(1, 1000) g; CREATE TABLE events AS SELECT g AS id FROM generate_series(1, 30000) g"
+STREAMS='- { name: nokey, write_mode: replace }
+- { name: events, write_mode: replace, where: public.gate(id) }' EXTRA='resources: { parallelism: 1 }' PIPELINE=interrupted pipeline "$p"
+close_gate src
+launch "$RAPIDBYTE" run "$p"
+wait_until "$PATIENCE_S" at_gate src || bail "the second stream does not come to the gate: $(<"$TAP_STDERR")"
+interrupt INT
+is "$status" 130 "Ctrl-C in the second stream"
+is "$(rows nokey) $(rows events)" "1000 none" "Ctrl-C in the second stream: the first one is loaded"
+open_gate src
+src_sql 'INSERT INTO nokey VALUES (1001), (1002)'
+run_is 0 "after Ctrl-C: the next run" "$RAPIDBYTE" run "$p"
+is "$(rows nokey) $(rows events)" "1002 30000" "after Ctrl-C: both streams as they are now"
 
 # A cursor that was kept for another column.
 src_sql 'CREATE TABLE g (id integer, other integer); INSERT INTO g VALUES (100, 1)'
