@@ -69,8 +69,8 @@ first truncated 'write_mode: replace, cursor_field: id, replace_method: truncate
 goes_on truncated "$append"
 
 first to_upsert 'write_mode: replace'
-dst_sql 'ALTER TABLE raw.to_upsert ADD PRIMARY KEY (id)'
 goes_on to_upsert "$upsert"
+is "$(dst_sql "SELECT count(*) FROM pg_index WHERE indrelid = 'raw.to_upsert'::regclass AND indisunique")" 1 "to_upsert: the table has got the key"
 
 first from_append 'write_mode: append'
 refused from_append "$append" "write_mode append" "100|100"

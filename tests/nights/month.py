@@ -140,7 +140,6 @@ state: {{ backend: sqlite, connection: ./state.db }}
         accident = rng.choice(["none", "missing", "refused", "kill", "kill", "interrupt", "again"])
         key = f"night {number}" if rng.random() < 0.5 else None
         happened.append(accident + (" with a key" if key else ""))
-        self.prepare_upsert()
         self.write_document(accident == "missing")
         if accident == "refused":
             self.dst("ALTER TABLE IF EXISTS raw.fragile ADD CONSTRAINT odd CHECK (id < 0) NOT VALID")
@@ -180,11 +179,6 @@ state: {{ backend: sqlite, connection: ./state.db }}
         is_new = bool(newest) and newest[0][0] != self.newest
         self.newest = newest[0][0] if newest else None
         return is_new and newest[0][1] == "t"
-
-    def prepare_upsert(self):
-        """An upsert needs a key that the table of a replace has not."""
-        if "upsert" in self.modes["changing"] and self.dst("SELECT to_regclass('raw.changing') IS NOT NULL")[0][0] == "t":
-            self.dst("CREATE UNIQUE INDEX IF NOT EXISTS changing_key ON raw.changing (id)")
 
     def mend(self, accident):
         if accident == "missing":
