@@ -80,6 +80,10 @@ int rb_buf_reserve(struct rb_buf *buf, size_t extra)
         return RB_ENOMEM;
     }
     uint8_t *data = resize(buf, cap);
+    if (data == NULL && cap - 1 > need) { /* a guest's memory ends early: less may do */
+        cap = need + 1;
+        data = resize(buf, cap);
+    }
     if (data == NULL) {
         return RB_ENOMEM;
     }
