@@ -6,7 +6,7 @@
 #include "host/config/fields.h"
 #include "host/config/pipeline.h"
 
-enum { RB_STREAMS_MAX = 10000 };
+enum { RB_STREAMS_MAX = 25000 };
 
 /* Keys that may stand on the destination and, for itself, on a stream. */
 struct rb_stream_defaults {

@@ -238,13 +238,18 @@ static void go_on_after_parts(struct rb_run *run, struct rb_stream_run *stream, 
     }
 }
 
-static int take_stream(struct rb_run *run, yyjson_val *info, yyjson_val *now, struct rb_error *err)
+/* `at`: where it is looked for first, as a rule behind the last. */
+static int take_stream(struct rb_run *run, yyjson_val *info, yyjson_val *now, size_t *at,
+                       struct rb_error *err)
 {
     const char *name = rb_view_str(info, "stream_name");
     struct rb_stream_run *stream = NULL;
-    for (size_t i = 0; name != NULL && i < run->n_streams && stream == NULL; i++) {
-        bool found = strcmp(run->streams[i].stream->name, name) == 0;
-        stream = found ? &run->streams[i] : NULL;
+    for (size_t k = 0; name != NULL && k < run->n_streams && stream == NULL; k++) {
+        size_t i = (*at + k) % run->n_streams;
+        if (strcmp(run->streams[i].stream->name, name) == 0) {
+            stream = &run->streams[i];
+            *at = i + 1;
+        }
     }
     if (stream == NULL) {
         return RB_OK;
@@ -384,7 +389,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     bool compares = run->options->key != NULL || yyjson_arr_size(yyjson_obj_get(root, "left")) > 0;
     RB_CLEANUP(rb_view_free) yyjson_doc *now = compares ? own_document(run) : NULL;
     int status = take_load(run, root, yyjson_doc_get_root(now), err);
-    size_t i, n;
+    size_t i, n, at = 0;
     yyjson_val *item;
     if (status == 0 && yyjson_is_true(yyjson_obj_get(root, "ended"))) {
         take_ended(run);
@@ -399,7 +404,7 @@ static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_
     }
     yyjson_arr_foreach(yyjson_obj_get(root, "streams"), i, n, item)
     {
-        status = status != 0 ? status : take_stream(run, item, yyjson_doc_get_root(now), err);
+        status = status != 0 ? status : take_stream(run, item, yyjson_doc_get_root(now), &at, err);
     }
     rb_run_take_order(run, yyjson_obj_get(root, "references"));
     take_tables(run, yyjson_obj_get(root, "tables"));

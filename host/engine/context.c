@@ -189,13 +189,30 @@ static void write_schema(struct rb_json *json)
     rb_json_end_object(json);
 }
 
+static const char *table_of(const struct rb_stream *stream)
+{
+    return stream->destination_table != NULL ? stream->destination_table : stream->name;
+}
+
 static void write_tables(struct rb_json *json, const struct rb_stream *stream)
 {
-    rb_json_member_str(json, "destination_table",
-                       stream->destination_table != NULL ? stream->destination_table
-                                                         : stream->name);
+    rb_json_member_str(json, "destination_table", table_of(stream));
     rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
     rb_json_member_str(json, "indexes", rb_indexes_name(stream->indexes));
+}
+
+/* Without what a connector assumes: of many streams that is half of the request. */
+static void write_unusual_tables(struct rb_json *json, const struct rb_stream *stream)
+{
+    if (strcmp(table_of(stream), stream->name) != 0) {
+        rb_json_member_str(json, "destination_table", table_of(stream));
+    }
+    if (stream->replace_method != RB_REPLACE_SWAP) {
+        rb_json_member_str(json, "replace_method", rb_replace_method_name(stream->replace_method));
+    }
+    if (stream->indexes != RB_INDEXES_NONE) {
+        rb_json_member_str(json, "indexes", rb_indexes_name(stream->indexes));
+    }
 }
 
 void rb_context_write_brief(struct rb_json *json, const struct rb_stream *stream,
@@ -208,7 +225,7 @@ void rb_context_write_brief(struct rb_json *json, const struct rb_stream *stream
         write_cursor(json, stream, extra);
     }
     write_write_mode(json, stream, extra);
-    write_tables(json, stream);
+    write_unusual_tables(json, stream);
     rb_json_end_object(json);
 }
 

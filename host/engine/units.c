@@ -32,6 +32,8 @@ struct rb_schedule {
     struct rb_run *run;
     struct lane lanes[LANES_MAX];
     size_t n_lanes;
+    size_t first;     /* the streams before it have ended */
+    bool any_failed;  /* a unit did since a new plan was thought of */
     int64_t n_ended;  /* units */
     int64_t timed_ms; /* rb_clock_ms() when CHECK_UNITS_COLD of them had */
     bool is_lost;     /* the pipeline's lock at the destination is: no unit is begun any more */
@@ -59,13 +61,24 @@ static bool must_wait(const struct rb_run *run, const struct rb_stream_run *stre
     return i < stream->n_after;
 }
 
+/* Of ten thousand streams, those that have ended would be looked at with every unit. */
+static void pass_ended(struct rb_schedule *schedule)
+{
+    const struct rb_run *run = schedule->run;
+    while (schedule->first < run->n_streams && !is_open(&run->streams[schedule->first])) {
+        schedule->first++;
+    }
+}
+
 /* The first stream with a unit to start now; *ret_wake_ms is when the first that waits for its
  * retry is due (0: none). */
-static struct rb_stream_run *next_stream(struct rb_run *run, int64_t *ret_wake_ms)
+static struct rb_stream_run *next_stream(struct rb_schedule *schedule, int64_t *ret_wake_ms)
 {
+    struct rb_run *run = schedule->run;
     int64_t now = rb_clock_ms();
     *ret_wake_ms = 0;
-    for (size_t i = 0; i < run->n_streams; i++) {
+    pass_ended(schedule);
+    for (size_t i = schedule->first; i < run->n_streams; i++) {
         struct rb_stream_run *stream = &run->streams[i];
         if (!is_open(stream) || stream->has_error || !has_unit(stream) || must_wait(run, stream)) {
             continue;
@@ -271,6 +284,7 @@ static void unit_failed(struct rb_schedule *schedule, struct rb_stream_run *stre
                         const struct rb_fault *fault)
 {
     struct rb_run *run = schedule->run;
+    schedule->any_failed = true;
     if (!stream->has_error) {
         stream->has_error = true;
         stream->report->fault = *fault;
@@ -460,16 +474,18 @@ static void plan_later(struct rb_run *run, const struct rb_fault *fault)
 
 /* A new snapshot for the streams that have not begun, when a source says that the old one is gone.
  */
-static int plan_again(struct rb_run *run, struct rb_error *err)
+static int plan_again(struct rb_schedule *schedule, struct rb_error *err)
 {
+    struct rb_run *run = schedule->run;
     bool wanted = false, is_gone = false;
-    for (size_t i = 0; i < run->n_streams; i++) {
+    for (size_t i = schedule->first; schedule->any_failed && i < run->n_streams; i++) {
         const struct rb_stream_run *stream = &run->streams[i];
         if (is_open(stream) && stream->plan_again) {
             wanted = true;
             is_gone |= is_snapshot_gone(stream);
         }
     }
+    schedule->any_failed = wanted;
     if (!wanted) {
         return RB_OK;
     }
@@ -523,11 +539,11 @@ static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struc
         return end_lost(schedule, err);
     }
     while ((lane = free_lane(schedule)) != NULL) {
-        struct rb_stream_run *stream = next_stream(schedule->run, ret_wake_ms);
+        struct rb_stream_run *stream = next_stream(schedule, ret_wake_ms);
         if (stream == NULL) {
             return RB_OK;
         }
-        int status = plan_again(schedule->run, err);
+        int status = plan_again(schedule, err);
         /* Planning may have found that the stream can't be read, or not yet. */
         if (status == 0 && is_open(stream) && !stream->plan_again) {
             status = start_unit(schedule, lane, stream, err);
@@ -539,14 +555,10 @@ static int start_units(struct rb_schedule *schedule, int64_t *ret_wake_ms, struc
     return RB_OK;
 }
 
-static bool any_open(const struct rb_run *run)
+static bool any_open(struct rb_schedule *schedule)
 {
-    for (size_t i = 0; i < run->n_streams; i++) {
-        if (is_open(&run->streams[i])) {
-            return true;
-        }
-    }
-    return false;
+    pass_ended(schedule);
+    return schedule->first < schedule->run->n_streams;
 }
 
 /* Waits for its retry, with nothing of it on its way. */
@@ -583,16 +595,16 @@ static void abandon_streams(struct rb_schedule *schedule, const struct rb_error 
 
 int rb_run_units(struct rb_run *run, struct rb_error *err)
 {
-    struct rb_schedule schedule = {.run = run};
+    struct rb_schedule schedule = {.run = run, .any_failed = true};
     schedule.n_lanes = run->lanes < LANES_MAX ? (size_t)run->lanes : LANES_MAX;
     run->schedule = &schedule;
     int status = RB_OK;
     struct rb_error failure;
     rb_error_clear(&failure);
-    while (status == 0 && any_open(run)) {
+    while (status == 0 && any_open(&schedule)) {
         int64_t wake_ms;
         status = start_units(&schedule, &wake_ms, &failure);
-        if (status != 0 || !any_open(run)) {
+        if (status != 0 || !any_open(&schedule)) {
             break;
         }
         int64_t now = rb_clock_ms();

@@ -32,6 +32,20 @@ is "$(dst_sql "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = at
 run_is 0 "60,000 columns: check" "$RAPIDBYTE" check "$p"
 is "$(grep -c '^ok .*stream t' <<<"$stdout")" 60 "60,000 columns: check looks at each table"
 
+# What a run's beginning holds of every stream has room in the default memory.
+fresh
+src_sql 'CREATE SCHEMA huge'
+dst_sql 'CREATE SCHEMA raw'
+huge() { echo "DO \$\$ BEGIN FOR i IN 1..20000 LOOP EXECUTE format('$1 TABLE $2.a_table_with_a_name_%s $3', i);
+    IF i % 500 = 0 THEN COMMIT; END IF; END LOOP; END \$\$"; }
+src_sql "$(huge CREATE huge '(n int)')"
+dst_sql "$(huge CREATE raw '(n int)')"
+STREAMS='- "huge.*"' write_mode=replace pipeline "$p"
+run_is 0 "20,000 tables: check" "$RAPIDBYTE" check "$p"
+is "$(grep -c '^ok .*stream a_table' <<<"$stdout")" 20000 "20,000 tables: check looks at each"
+src_sql "$(huge DROP huge)"
+dst_sql "$(huge DROP raw)"
+
 # What there is comes in pieces, in the order of names: each stream once, with all of its columns.
 discovered() { python3 -c '
 import json, sys

@@ -198,9 +198,9 @@ static void test_streams(void **ctx)
 {
     static const struct mistake cases[] = {
         {HEAD "  streams: []\n",
-         "7:12: streams: a list of 1 to 10000 streams is expected, not an empty one\n"},
+         "7:12: streams: a list of 1 to 25000 streams is expected, not an empty one\n"},
         {HEAD "  streams: users\n",
-         "7:12: streams: a list of 1 to 10000 streams is expected, not 'users'\n"},
+         "7:12: streams: a list of 1 to 25000 streams is expected, not 'users'\n"},
         {STREAM "{ name: sales.* }\n",
          "8:7: stream 'sales.*': a name has neither * nor ?, and no ! at its beginning [a pattern "
          "is written as match:; for a table that is called so, give the stream another name, and "

@@ -11,6 +11,8 @@ enum {
     N_COLUMNS = 8,                      /* of target_table.sql */
     SQL_MAX = 16 * 1024,                /* of one of our statements */
     ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* of all tables; the others are asked for one by one */
+    ANSWER_MIN_BYTES = 64 * 1024,
+    TABLE_MAX_BYTES = 512 * 1024, /* of one, of 1,600 columns */
 };
 
 /* What is known of some tables, by OID. */
@@ -237,10 +239,21 @@ static int look_at(const struct look *look, struct rb_json *ret)
     return status;
 }
 
+/* The length up to which tables may be written: what there is memory for, for the answer must not
+ * fail for want of it. */
+static size_t find_end(struct rb_buf *out)
+{
+    size_t room = ANSWER_MAX_BYTES;
+    while (room >= ANSWER_MIN_BYTES && rb_buf_reserve(out, room + TABLE_MAX_BYTES) < 0) {
+        room /= 2;
+    }
+    return room >= ANSWER_MIN_BYTES ? out->len + room : 0;
+}
+
 void rb_dry_look_ahead(struct rb_dest *dest, const struct rb_stream_context *streams,
                        size_t n_streams, struct rb_json *ret)
 {
-    size_t end = ret->out->len + ANSWER_MAX_BYTES;
+    size_t end = find_end(ret->out);
     int status = 0;
     rb_json_key(ret, "tables");
     rb_json_begin_array(ret);

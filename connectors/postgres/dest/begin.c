@@ -268,6 +268,7 @@ static void past_release(struct past *past)
     rb_query_result_release(&past->appended);
 }
 
+/* Only what there is: of most streams there is nothing, and there may be very many. */
 static void write_stream(const struct begin *begin, const struct past *past, size_t row,
                          struct rb_json *ret)
 {
@@ -275,12 +276,16 @@ static void write_stream(const struct begin *begin, const struct past *past, siz
     const struct rb_query_result *appended = &past->appended;
     rb_json_begin_object(ret);
     rb_json_member_str(ret, "stream_name", begin->streams[row].stream_name);
-    rb_json_member_bool(ret, "loaded", rb_query_bool(receipts, row, 0));
-    rb_json_member_i64(ret, "rows", rb_query_int(receipts, row, 1, 0));
-    rb_json_member_i64(ret, "bytes", rb_query_int(receipts, row, 2, 0));
-    rb_json_member_i64(ret, "parts", rb_query_int(receipts, row, 3, 0));
-    write_raw(ret, "checkpoint", &begin->cursors, row, 0);
-    rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&begin->cursors, row, 1));
+    if (rb_query_text(receipts, row, 0) != NULL) {
+        rb_json_member_bool(ret, "loaded", rb_query_bool(receipts, row, 0));
+        rb_json_member_i64(ret, "rows", rb_query_int(receipts, row, 1, 0));
+        rb_json_member_i64(ret, "bytes", rb_query_int(receipts, row, 2, 0));
+        rb_json_member_i64(ret, "parts", rb_query_int(receipts, row, 3, 0));
+    }
+    if (rb_query_text(&begin->cursors, row, 0) != NULL) {
+        write_raw(ret, "checkpoint", &begin->cursors, row, 0);
+        rb_json_member_str(ret, "checkpoint_load_id", rb_query_text(&begin->cursors, row, 1));
+    }
     if (rb_query_text(appended, row, 0) != NULL) {
         rb_json_key(ret, "appended_by");
         rb_json_begin_object(ret);
