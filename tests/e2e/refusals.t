@@ -36,12 +36,17 @@ STREAMS='- { name: t }' write_mode=append document
 agree 5 'collation .* does not exist' "a collation that is missing"
 STREAMS='- { name: tc }' write_mode=append document
 agree 5 'collation .* does not exist' "a collation that is missing in a domain in a composite"
-if [[ -e $(dirname "$PG_BIN")/../../../share/postgresql/$(pg_sql 'SHOW server_version' | sed 's/\..*//')/extension/citext.control ]]; then
+if has_extensions 12 citext lo; then
     case_of 'CREATE EXTENSION citext; CREATE DOMAIN e AS citext; CREATE TABLE t (v citext); CREATE TABLE td (v e)' ''
     STREAMS='- { name: t }' write_mode=append document
     agree 5 'extension "citext"' "an extension that is missing"
     STREAMS='- { name: td }' write_mode=append document
     agree 5 'extension "citext"' "an extension that is missing in a domain"
+    case_of "CREATE EXTENSION lo; CREATE TABLE t (id int, doc lo); INSERT INTO t VALUES (1, lo_from_bytea(0, 'x'))" 'CREATE EXTENSION lo'
+    STREAMS='- { name: t }' write_mode=append document
+    moves "a column of type lo"
+    like "$checked" 'column "doc" \(.*lo\) moves as a number: a large object of that number does not' "a column of type lo: said"
+    same t "a column of type lo: its number"
 fi
 
 # ---- The source.
@@ -229,6 +234,13 @@ agree 4 'of role other' "a ledger of somebody else"
 
 # ---- Transforms: a column that one of two streams lacks.
 case_of "$keyed; CREATE TABLE w (id int)" ''
+EXTRA='transforms: [ { use: transform-mask, config: { columns: [v] } } ]' STREAMS=$'- { name: t }\n- { name: w }' write_mode=append document
+run_is 5 "a transform's column that one of two streams lacks: check" "$RAPIDBYTE" check --output json "$p"
+checked=$(said)
+like "$checked" "^5 stream 'w': .*no column 'v'" "a transform's column that one of two streams lacks: check names it"
+run_is 8 "a transform's column that one of two streams lacks: run" "$RAPIDBYTE" run --output json "$p"
+is "$(said)" "8${checked:1}" "a transform's column that one of two streams lacks: run says the same"
+is "$(dst_sql 'SELECT count(*), count(v) FROM raw.t')" '5|0' "a transform's column that one of two streams lacks: the other arrives"
 EXTRA='transforms: [ { use: transform-mask, config: { columns: [v] } } ]' STREAMS='- { name: w }' write_mode=append document
 agree 5 "no column 'v'" "a transform's column that is missing"
 

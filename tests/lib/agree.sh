@@ -6,6 +6,7 @@
 #   STREAMS='- { name: t }' write_mode=append document [<role at the destination> [<role at the source>]]
 #   agree 4 'permission denied' "no right"            # both refuse it alike, and check changes nothing
 #   moves "with the right"                            # both are ok with it, and check changes nothing
+#   if has_extensions 6 citext; then …                # where the server has it; else as many tests are skipped, and it is said
 
 # What tap.sh assigns, and what scripts read.
 # shellcheck disable=SC2034,SC2154
@@ -68,4 +69,16 @@ moves() {
     is "$(held)" "$before" "$1: check changes nothing"
     checked=$stdout
     run_is 0 "$1: run" "$RAPIDBYTE" run "$p" "${@:2}"
+}
+# has_extensions <tests> <extension>…: the server that ./setup installs must have them.
+has_extensions() {
+    local names
+    names=$(printf "'%s'," "${@:2}")
+    [[ $(pg_sql "SELECT count(*) FROM pg_available_extensions WHERE name IN (${names%,})") != "$(($# - 1))" ]] || return 0
+    if [[ $PG_BIN == /usr/lib/postgresql/* ]]; then
+        fail "extensions that ./setup installs: ${*:2}"
+    else
+        skip "no extensions in $PG_BIN: ${*:2}" "$1"
+    fi
+    return 1
 }
