@@ -98,11 +98,27 @@ refused filled_anew "$append" "another table than the one that the stream's curs
 first emptied 'write_mode: replace'
 dst_sql 'TRUNCATE raw.emptied'
 goes_on emptied "$append"
+restore() {
+    "$PG_BIN/pg_dump" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -Fc -f "$TAP_DIR/dump" dst || bail "no dump"
+    dst_sql 'SET client_min_messages = error; DROP SCHEMA raw CASCADE; DROP SCHEMA _rapidbyte CASCADE'
+    "$PG_BIN/pg_restore" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d dst "$TAP_DIR/dump" || bail "no restore"
+}
 first restored "$append"
-"$PG_BIN/pg_dump" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -Fc -f "$TAP_DIR/dump" dst || bail "no dump"
-dst_sql 'DROP SCHEMA raw CASCADE; DROP SCHEMA _rapidbyte CASCADE'
-"$PG_BIN/pg_restore" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d dst "$TAP_DIR/dump" || bail "no restore"
+restore
 goes_on restored "$append"
+# What was restored has other numbers: that the table was dropped since is seen by its name alone, and once.
+first restored_dropped "$append"
+restore
+dst_sql 'DROP TABLE raw.restored_dropped'
+goes_on restored_dropped "$append"
+first dropped_made "$append"
+restore
+dst_sql 'DROP TABLE raw.dropped_made'
+src_sql 'ALTER TABLE t RENAME TO away'
+run_is 3 "dropped_made: a run that sees that the table is gone, and fails" "$RAPIDBYTE" run "$p"
+src_sql 'ALTER TABLE away RENAME TO t'
+dst_sql 'CREATE TABLE raw.dropped_made (id int PRIMARY KEY, v text)'
+goes_on dropped_made "$append"
 
 # Rows that nobody loaded.
 src_sql "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')"
