@@ -199,6 +199,7 @@ launch "$RAPIDBYTE" run "$p"
 wait_until "$PATIENCE_S" at_gate src || bail "the second stream does not come to the gate: $(<"$TAP_STDERR")"
 interrupt INT
 is "$status" 130 "Ctrl-C in the second stream"
+like "$(tail -n 1 <<<"$stderr")" "^20[-0-9T:+]+ run of 'interrupted' ends: cancelled \\(exit code 130\\), 1 of 2 streams, 1,000 rows in .*, load [0-9a-f]{32}\$" "Ctrl-C in the second stream: the last line"
 is "$(rows nokey) $(rows events)" "1000 none" "Ctrl-C in the second stream: the first one is loaded"
 open_gate src
 src_sql 'INSERT INTO nokey VALUES (1001), (1002)'

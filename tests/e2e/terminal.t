@@ -64,6 +64,23 @@ sed 's/{ name: v }/{ name: v }/; s/terminal }/terminal, where: "id > 10" }/' "$p
 on_terminal 80 "$RAPIDBYTE" run "$TAP_DIR/where.yaml"
 unlike "$stdout" "%" "percent: not of a part of a table"
 
+# How long it will take, by what has come so far: at the destination a trigger naps now and then.
+dst_sql "CREATE SCHEMA IF NOT EXISTS raw; CREATE TABLE raw.slow (id bigint, pad text);
+    CREATE FUNCTION raw.nap_between() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.id % 2500 = 0 THEN PERFORM pg_sleep(0.1); END IF; RETURN NEW; END';
+    CREATE TRIGGER nap BEFORE INSERT ON raw.slow FOR EACH ROW EXECUTE FUNCTION raw.nap_between()"
+STREAMS='- { name: slow, table: a_table_whose_name_is_rather_long_for_a_terminal, write_mode: append }' PIPELINE=slow \
+    EXTRA='resources: { parallelism: 1, max_batch_bytes: 1mb }' pipeline "$TAP_DIR/slow.yaml"
+on_terminal 120 "$RAPIDBYTE" run "$TAP_DIR/slow.yaml"
+is "$status" 0 "time left: it runs" || diag "$stdout"
+python3 -c 'import re, sys
+shown = [tuple(int(n) for n in line) for line in re.findall("^  slow .* ([0-9]+) % +([0-9]+) s(?: +([0-9]+) s left)? .*rows/s", sys.stdin.read(), re.M) if line[2]]
+assert len(shown) >= 3, "time left is shown"
+for percent, secs, left in shown:
+    # Whole seconds, and a whole percent.
+    least, most = secs * (99 - percent) / (percent + 1) - 1, (secs + 1) * (100 - percent) / percent + 1
+    assert secs >= 2 and least <= left <= most, (percent, secs, left)' <<<"$stdout" 2>"$TAP_DIR/wrong"
+is "$?" 0 "time left: as the rows that have come let expect" || diag "$(tail -n 1 "$TAP_DIR/wrong")" "$stdout"
+
 # For wait_until.
 reads_indexed() { [[ $(pg_sql "SELECT count(*) FROM pg_locks WHERE relation IS NOT NULL AND mode = 'AccessShareLock' AND granted
     AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = 'dst' AND query LIKE '%pg_sleep(4)%' AND wait_event = 'PgSleep')") -gt 0 ]]; }
