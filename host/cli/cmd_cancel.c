@@ -47,6 +47,33 @@ static int say(const struct rb_cli *cli, const struct rb_pipeline *pipeline, enu
     return rb_answer_print(cli->answer, &json, &text) == 0 ? RB_EXIT_OK : RB_EXIT_INTERNAL;
 }
 
+static int refuse_stranger(int64_t pid, struct rb_error *err)
+{
+    rb_error_set(err, RB_ESTATE, "NOT_A_RUN",
+                 "process %lld has not got the state file open, so that it is no run of this "
+                 "pipeline: it was not told to stop",
+                 (long long)pid);
+    rb_error_set_hint(err, "look at it: ps -p %lld; the lock is free when that process has ended",
+                      (long long)pid);
+    return RB_ESTATE;
+}
+
+static int tell(struct rb_state *state, int fd, int64_t pid, enum result *ret, struct rb_error *err)
+{
+    bool is_run = false;
+    int status = rb_state_is_open_in(state, pid, &is_run, err);
+    if (status != 0 || !is_run) {
+        return status != 0 ? status : refuse_stranger(pid, err);
+    }
+    if (pidfd_send_signal(fd, SIGTERM, NULL, 0) != 0) {
+        return rb_error_set_errno(err, RB_EPERM, "CANCEL", errno,
+                                  "process %lld can't be told to stop", (long long)pid);
+    }
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    *ret = poll(&wait, 1, WAIT_MS) == 1 ? ENDED : STILL_RUNNING;
+    return RB_OK;
+}
+
 /* Signals the holder and waits for its end. A pidfd means one process, whatever becomes of the
  * number; that it is the holder's is asked once more after it was opened. */
 static int stop(struct rb_state *state, const char *pipeline, struct rb_state_holder *holder,
@@ -62,13 +89,7 @@ static int stop(struct rb_state *state, const char *pipeline, struct rb_state_ho
     int status = held < 0 ? held : RB_OK;
     *ret = NOT_RUNNING;
     if (held == 0 && holder->pid == pid) {
-        if (pidfd_send_signal(fd, SIGTERM, NULL, 0) != 0) {
-            status = rb_error_set_errno(err, RB_EPERM, "CANCEL", errno,
-                                        "process %lld can't be told to stop", (long long)pid);
-        } else {
-            struct pollfd wait = {.fd = fd, .events = POLLIN};
-            *ret = poll(&wait, 1, WAIT_MS) == 1 ? ENDED : STILL_RUNNING;
-        }
+        status = tell(state, fd, pid, ret, err);
     }
     if (fd >= 0) {
         (void)close(fd);

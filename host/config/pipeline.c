@@ -38,6 +38,8 @@ struct side {
 struct state_section {
     int backend;
     const char *connection;
+    int64_t keep_ms;
+    uint64_t keep_runs;
 };
 
 #define FIELD(type, member, key, field_kind)                                                       \
@@ -84,6 +86,9 @@ static const char *const backends[] = {"sqlite", NULL};
 static const struct rb_field state_fields[] = {
     {FIELD(struct state_section, backend, "backend", RB_FIELD_CHOICE), .words = backends},
     {FIELD(struct state_section, connection, "connection", RB_FIELD_TEXT)},
+    {FIELD(struct state_section, keep_ms, "keep", RB_FIELD_MS), .min = 0, .max = 36500 * DAY_MS},
+    {FIELD(struct state_section, keep_runs, "keep_runs", RB_FIELD_COUNT), .min = 1,
+     .max = 10000000},
 };
 
 static const char *const compressions[] = {"none", "lz4", "zstd", NULL};
@@ -202,11 +207,14 @@ static void check_head(struct rb_doc *doc, const struct rb_yaml *root, const str
 
 static void read_state(struct rb_doc *doc, const struct rb_yaml *node, struct rb_pipeline *p)
 {
-    struct state_section state = {.connection = "./state.db"};
+    struct state_section state = {
+        .connection = "./state.db", .keep_ms = 90 * DAY_MS, .keep_runs = 10000};
     if (node != NULL) {
         rb_fields_read(doc, node, "state", state_fields, N(state_fields), &state);
     }
     p->state_path = rb_doc_path(doc, state.connection);
+    p->state_keep_ms = state.keep_ms;
+    p->state_keep_runs = state.keep_runs;
 }
 
 /* A default larger than what the document sets beside it gives way; two set ones must fit. */

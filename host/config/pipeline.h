@@ -123,6 +123,8 @@ struct rb_pipeline {
     struct rb_stream_pattern *patterns; /* host/config/pattern.h makes streams of them */
     size_t n_patterns;
     const char *state_path; /* absolute */
+    int64_t state_keep_ms;  /* of runs that have ended; 0: for ever */
+    uint64_t state_keep_runs;
     struct rb_resources resources;
     struct rb_timeouts timeouts;
     int64_t

@@ -488,6 +488,10 @@ static int prepare(struct rb_run *run, struct rb_error *err)
                     pipeline->name);
     }
     status = status != 0 ? status : record(run, err);
+    status = status != 0
+                 ? status
+                 : rb_state_runs_prune(run->state, pipeline->name, pipeline->state_keep_ms * 1000,
+                                       (int64_t)pipeline->state_keep_runs, err);
     return status != 0 ? status : RB_FAULT(RUN_RECORDED, err);
 }
 

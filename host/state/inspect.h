@@ -79,5 +79,9 @@ struct rb_state_holder {
 /* 0: held; 1: by nobody, or by a process of this host that is gone. */
 int rb_state_holder_get(struct rb_state *state, const char *pipeline, struct rb_state_holder *ret,
                         struct rb_error *err);
+/* Whether the process has the state file open, as the system's list of locks has it
+ * (proc_locks(5)): what stands in the file is only a number, which may be another program's.
+ * RB_ESTATE: the list can't be read. */
+int rb_state_is_open_in(const struct rb_state *state, int64_t pid, bool *ret, struct rb_error *err);
 
 #endif

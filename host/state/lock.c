@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "gen/host/state/sql.h"
 #include "host/state/db.h"
 #include "host/state/inspect.h"
 #include "host/state/state.h"
+
+enum { NUMBER_MAX = 24 };
 
 /* The whole of a small file, as text; false when it can't be read. */
 static bool read_small(const char *path, char *out, size_t cap)
@@ -188,6 +192,50 @@ int rb_state_holder_get(struct rb_state *state, const char *pipeline, struct rb_
     }
     holder.is_here = strcmp(holder.host, self.host) == 0;
     *ret = holder;
+    return 0;
+}
+
+/* "1: POSIX  ADVISORY  READ 1234 fe:00:131 128 128": whether it is the process's, on that file.
+ * `line` is taken apart. */
+static bool is_lock_of(char *line, const char *pid, const char *inode)
+{
+    enum { KIND = 1, HOLDER = 4, FILE_OF = 5, N_FIELDS = 6 };
+    char *fields[N_FIELDS], *rest = line;
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        fields[i] = strtok_r(rest, " ", &rest);
+        if (fields[i] == NULL) {
+            return false;
+        }
+    }
+    const char *number = strrchr(fields[FILE_OF], ':');
+    return strcmp(fields[KIND], "POSIX") == 0 && strcmp(fields[HOLDER], pid) == 0 &&
+           number != NULL && strcmp(number + 1, inode) == 0;
+}
+
+/* In WAL mode every connection has a lock on the file's "-shm" as long as it is open. */
+int rb_state_is_open_in(const struct rb_state *state, int64_t pid, bool *ret, struct rb_error *err)
+{
+    struct stat st;
+    char *line = NULL;
+    size_t cap = 0;
+    RB_CLEANUP(rb_buf_release) struct rb_buf path = RB_BUF_INIT(PATH_MAX);
+    *ret = false;
+    if (rb_buf_printf(&path, "%s-shm", state->path) < 0 || stat(rb_buf_str(&path), &st) != 0) {
+        return rb_error_set(err, RB_ESTATE, "STATE_IO", "state file %s has no shared memory",
+                            state->path);
+    }
+    char holder[NUMBER_MAX], inode[NUMBER_MAX];
+    (void)snprintf(holder, sizeof holder, "%lld", (long long)pid);
+    (void)snprintf(inode, sizeof inode, "%llu", (unsigned long long)st.st_ino);
+    FILE *locks = fopen("/proc/locks", "re");
+    if (locks == NULL) {
+        return rb_error_set_errno(err, RB_ESTATE, "STATE_NO_PROC", errno, "/proc/locks");
+    }
+    while (!*ret && getline(&line, &cap, locks) >= 0) {
+        *ret = is_lock_of(line, holder, inode);
+    }
+    free(line);
+    (void)fclose(locks);
     return 0;
 }
 

@@ -1,14 +1,12 @@
 /* Opening: the file, its integrity, its version. */
-#include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fault.h"
 #include "gen/host/state/sql.h"
 #include "host/state/db.h"
+#include "host/state/file.h"
 #include "host/state/state.h"
 
 enum {
@@ -18,30 +16,8 @@ enum {
 
 /* migrations[i] makes version i + 1 of version i. */
 static const char *const migrations[] = {rb_sql_001_init, rb_sql_002_run_connectors,
-                                         rb_sql_003_run_key};
+                                         rb_sql_003_run_key, rb_sql_004_runs_left};
 enum { LATEST_VERSION = sizeof migrations / sizeof migrations[0] };
-
-static int check_folder(const char *path, struct rb_error *err)
-{
-    struct stat st;
-    char *copy = strdup(path);
-    if (copy == NULL) {
-        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
-    }
-    const char *folder = dirname(copy);
-    int status = 0;
-    if (stat(folder, &st) != 0) {
-        status = rb_error_set_errno(err, RB_ESTATE, "STATE_NO_FOLDER", errno,
-                                    "the folder of state file %s", path);
-        rb_error_set_hint(err, "create it: mkdir -p %s", folder);
-    } else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        status = rb_error_set(err, RB_ESTATE, "STATE_NOT_A_FILE",
-                              "state file %s is not a regular file", path);
-        rb_error_set_hint(err, "state.connection names a file");
-    }
-    free(copy);
-    return status;
-}
 
 static int query_i64(struct rb_state *state, const char *sql, int64_t *ret, struct rb_error *err)
 {
@@ -88,10 +64,10 @@ static int check_owner(struct rb_state *state, int64_t *ret_version, struct rb_e
     return 0;
 }
 
-static int check_integrity(struct rb_state *state, struct rb_error *err)
+static int check_table(struct rb_state *state, const char *sql, struct rb_error *err)
 {
     RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
-    rb_state_query_init(&query, state, "PRAGMA quick_check(1)");
+    rb_state_query_init(&query, state, sql);
     int status = rb_state_query_step(&query, err);
     if (status < 0) {
         return status;
@@ -107,6 +83,19 @@ static int check_integrity(struct rb_state *state, struct rb_error *err)
                       "move it away: a new one is made, and the destination's ledger says what "
                       "is loaded");
     return RB_ESTATE;
+}
+
+/* Of what a run goes by. History is as long as it was kept: to look through all of it at each
+ * start would take longer than many runs, and a damaged page of it is an error when it is read. */
+static int check_integrity(struct rb_state *state, struct rb_error *err)
+{
+    static const char *const checks[] = {"PRAGMA quick_check('checkpoints')",
+                                         "PRAGMA quick_check('kv')", "PRAGMA quick_check('locks')"};
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof checks / sizeof checks[0]; i++) {
+        status = check_table(state, checks[i], err);
+    }
+    return status;
 }
 
 static int set_modes(struct rb_state *state, struct rb_error *err)
@@ -167,11 +156,12 @@ static int open_db(struct rb_state *state, struct rb_error *err)
     uint64_t random;
     memcpy(&random, state->token, sizeof random);
     (void)snprintf(state->token, sizeof state->token, "%016llx", (unsigned long long)random);
-    int status = check_owner(state, &version, err);
+    int status = rb_state_file_check(state->path, err);
+    status = status != 0 ? status : check_owner(state, &version, err);
     if (status == 0) {
         status = set_modes(state, err);
     }
-    if (status == 0) {
+    if (status == 0 && version > 0) {
         status = check_integrity(state, err);
     }
     if (status != 0 || version == LATEST_VERSION) {
@@ -186,7 +176,7 @@ static int open_db(struct rb_state *state, struct rb_error *err)
 
 int rb_state_open(const char *path, struct rb_state **ret_state, struct rb_error *err)
 {
-    int status = check_folder(path, err);
+    int status = rb_state_file_claim(path, err);
     status = status != 0 ? status : RB_FAULT(STATE_OPEN, err);
     if (status != 0) {
         return status;

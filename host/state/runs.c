@@ -7,6 +7,8 @@
 #include "host/state/db.h"
 #include "host/state/state.h"
 
+enum { PRUNED_AT_ONCE = 100, PRUNED_TIMES_MAX = 30 };
+
 int rb_state_run_begin(struct rb_state *state, const char *pipeline, const char *load_id,
                        const char *document_path, const char *connectors_json, const char *key,
                        int64_t *ret_run_id, struct rb_error *err)
@@ -73,6 +75,24 @@ int rb_state_runs_reap(struct rb_state *state, const char *pipeline, int64_t *re
     int status = rb_state_query_run(&query, err);
     if (status == 0) {
         *ret_count = sqlite3_changes64(state->db);
+    }
+    return status;
+}
+
+int rb_state_runs_prune(struct rb_state *state, const char *pipeline, int64_t keep_us,
+                        int64_t keep_runs, struct rb_error *err)
+{
+    int64_t deleted = PRUNED_AT_ONCE;
+    int status = 0;
+    for (int i = 0; i < PRUNED_TIMES_MAX && status == 0 && deleted == PRUNED_AT_ONCE; i++) {
+        RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
+        rb_state_query_init(&query, state, rb_sql_runs_prune);
+        rb_state_query_text(&query, ":pipeline", pipeline);
+        rb_state_query_i64(&query, ":before", keep_us > 0 ? rb_state_now_us() - keep_us : 0);
+        rb_state_query_i64(&query, ":keep", keep_runs);
+        rb_state_query_i64(&query, ":at_once", PRUNED_AT_ONCE);
+        status = rb_state_query_run(&query, err);
+        deleted = status == 0 ? sqlite3_changes64(state->db) : 0;
     }
     return status;
 }

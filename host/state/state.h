@@ -62,6 +62,11 @@ int rb_state_run_end(struct rb_state *state, int64_t run_id, const char *outcome
                      const char *error_json, const char *timings_json, struct rb_error *err);
 /* Marks runs of this pipeline that never ended (their process died) as "crashed". *ret_count says
  * how many. Under the lock only. */
+/* Forgets runs of the pipeline that have ended and began longer ago than keep_us (0: however long),
+ * and those before its newest keep_runs; the newest of all never. Some thousands at most in one
+ * call, so that a run never waits long: what is left is the next call's. */
+int rb_state_runs_prune(struct rb_state *state, const char *pipeline, int64_t keep_us,
+                        int64_t keep_runs, struct rb_error *err);
 int rb_state_runs_reap(struct rb_state *state, const char *pipeline, int64_t *ret_count,
                        struct rb_error *err);
 

@@ -195,11 +195,26 @@ run_is 0 "history after cancel" "$RAPIDBYTE" history "$TAP_DIR/slow.yaml"
 like "$stdout" " cancelled +130 " "history: cancelled"
 run_is 0 "cancel again" "$RAPIDBYTE" cancel "$TAP_DIR/slow.yaml" --output json
 is "$(json 'd["result"]')" "not_running" "cancel again: nothing to do"
+# A number in the file is not a run: another program's process is let alone.
+sleep 300 &
+stranger=$!
+python3 - "$TAP_DIR/slow.db" "$stranger" <<'PY'
+import socket, sqlite3, sys
+stat = open(f"/proc/{sys.argv[2]}/stat").read().rsplit(")", 1)[1].split()
+boot = open("/proc/sys/kernel/random/boot_id").read().strip()
+with sqlite3.connect(sys.argv[1]) as db:
+    db.execute("INSERT INTO locks VALUES ('slow', 't', ?, ?, ?, ?, 0)", (sys.argv[2], stat[19], boot, socket.gethostname()))
+PY
+run_is 7 "cancel: another program's process" "$RAPIDBYTE" cancel "$TAP_DIR/slow.yaml"
+like "$stderr" "process $stranger has not got the state file open" "cancel: it is no run"
+ok "cancel: it goes on" kill -0 "$stranger"
+kill "$stranger"
+wait "$stranger" 2>/dev/null
 # A holder on another host, and one that is gone.
 python3 - "$TAP_DIR/slow.db" <<'PY'
 import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as db:
-    db.execute("INSERT INTO locks VALUES ('slow', 't', 1, 1, 'x', 'elsewhere.example', 0)")
+    db.execute("INSERT OR REPLACE INTO locks VALUES ('slow', 't', 1, 1, 'x', 'elsewhere.example', 0)")
 PY
 run_is 7 "cancel: on another host" "$RAPIDBYTE" cancel "$TAP_DIR/slow.yaml"
 like "$stderr" "on elsewhere.example .*not on this host" "cancel: where it runs"

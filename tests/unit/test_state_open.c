@@ -20,6 +20,8 @@
 #include "host/state/inspect.h"
 #include "host/state/state.h"
 
+enum { NOBODY = 65534 };
+
 struct fixture {
     char folder[64];
     char path[96];
@@ -168,7 +170,8 @@ static void test_version_1_becomes_2(void **ctx)
     assert_int_equal(rb_state_run_begin(state, "p", "l1", NULL, NULL, NULL, &run, NULL), 0);
     assert_int_equal(rb_state_run_end(state, run, "ok", 0, NULL, NULL, NULL), 0);
     rb_state_close(state);
-    run_sql(f->path, "ALTER TABLE runs DROP COLUMN connectors_json; ALTER TABLE runs DROP COLUMN "
+    run_sql(f->path, "DROP INDEX runs_left; ALTER TABLE runs DROP COLUMN connectors_json; ALTER "
+                     "TABLE runs DROP COLUMN "
                      "key; PRAGMA user_version = 1");
     state = open_ok(f->path);
     assert_int_equal(rb_state_each_run(state, "p", 1, 1, check_first_run, &n, NULL), 0);
@@ -186,7 +189,24 @@ static void test_newer_version(void **ctx)
     rb_state_close(open_ok(f->path));
     run_sql(f->path, "PRAGMA user_version = 99");
     expect_refused(f->path, "STATE_NEWER",
-                   " was made by a newer rapidbyte (version 99, this one knows up to 3)");
+                   " was made by a newer rapidbyte (version 99, this one knows up to 4)");
+}
+
+/* Where in the file the first page of a table begins. */
+static long root_of(const char *path, const char *table)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = ?", -1,
+                                        &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    long page = sqlite3_column_int(stmt, 0);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return (page - 1) * 4096;
 }
 
 static void test_damaged_page(void **ctx)
@@ -194,14 +214,9 @@ static void test_damaged_page(void **ctx)
     struct fixture *f = *ctx;
     struct rb_error err = {0};
     struct rb_state *state = open_ok(f->path);
-    for (int i = 0; i < 200; i++) {
-        int64_t run = 0;
-        assert_int_equal(
-            rb_state_run_begin(state, "pipeline", "load", "document", NULL, NULL, &run, &err), 0);
-    }
     rb_state_close(state);
-    /* The first bytes of the second page: the root of a table. */
-    write_file(f->path, "r+", 4096, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+    write_file(f->path, "r+", root_of(f->path, "kv"),
+               "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
     struct rb_state *bad = NULL;
     assert_int_equal(rb_state_open(f->path, &bad, &err), RB_ESTATE);
     assert_null(bad);
@@ -235,7 +250,7 @@ static void in_child(void (*body)(struct fixture *), struct fixture *f)
 
 static void drop_root(void)
 {
-    CHECK(geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0));
+    CHECK(geteuid() != 0 || (setgid(NOBODY) == 0 && setuid(NOBODY) == 0));
 }
 
 static void body_read_only_folder(struct fixture *f)
@@ -266,7 +281,59 @@ static void test_read_only(void **ctx)
     assert_int_equal(chmod(f->folder, 0777), 0);
     rb_state_close(open_ok(f->path));
     assert_int_equal(chmod(f->path, 0444), 0);
+    assert_int_equal(geteuid() == 0 ? chown(f->path, NOBODY, (gid_t)-1) : 0, 0);
     in_child(body_read_only_file, f);
+}
+
+static void test_it_is_the_users_alone(void **ctx)
+{
+    struct fixture *f = *ctx;
+    char other[128];
+    struct stat st;
+    (void)umask(0);
+    rb_state_close(open_ok(f->path));
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(chmod(f->path, 0620), 0);
+    expect_refused(f->path, "STATE_NOT_OURS", " may be written by other users");
+    assert_int_equal(chmod(f->path, 0602), 0);
+    expect_refused(f->path, "STATE_NOT_OURS", " may be written by other users");
+    assert_int_equal(chmod(f->path, 0644), 0);
+    rb_state_close(open_ok(f->path));
+    (void)snprintf(other, sizeof other, "%s/link.db", f->folder);
+    assert_int_equal(symlink(f->path, other), 0);
+    expect_refused(other, "STATE_NOT_A_FILE", " is a link");
+    assert_int_equal(unlink(other), 0);
+}
+
+/* What SQLite would replay. */
+static void test_what_lies_beside_it_is_the_users(void **ctx)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal"};
+    struct fixture *f = *ctx;
+    rb_state_close(open_ok(f->path));
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char beside[128];
+        struct rb_state *state = NULL;
+        struct rb_error err = {0};
+        (void)snprintf(beside, sizeof beside, "%s%s", f->path, ends[i]);
+        write_file(beside, "w", 0, "");
+        assert_int_equal(chmod(beside, 0666), 0);
+        assert_int_equal(rb_state_open(f->path, &state, &err), RB_ESTATE);
+        assert_string_equal(err.code, "STATE_NOT_OURS");
+        assert_int_equal(unlink(beside), 0);
+    }
+}
+
+static void test_a_file_of_another_user(void **ctx)
+{
+    struct fixture *f = *ctx;
+    if (geteuid() != 0) {
+        skip();
+    }
+    rb_state_close(open_ok(f->path));
+    assert_int_equal(chown(f->path, NOBODY, (gid_t)-1), 0);
+    expect_refused(f->path, "STATE_NOT_OURS", " belongs to another user (number 65534)");
 }
 
 static void limit_file_size(rlim_t bytes)
@@ -430,6 +497,9 @@ int main(void)
         T(test_newer_version),
         T(test_damaged_page),
         T(test_read_only),
+        T(test_it_is_the_users_alone),
+        T(test_what_lies_beside_it_is_the_users),
+        T(test_a_file_of_another_user),
         T(test_disk_full),
         T(test_lock_is_refused_while_held),
         T(test_a_dead_process_loses_its_lock),

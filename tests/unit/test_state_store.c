@@ -107,6 +107,54 @@ static void test_an_outcome_that_is_none_is_refused(void **ctx)
     expect_sql(f, "SELECT outcome FROM runs", "");
 }
 
+static void add_runs(struct fixture *f, const char *pipeline, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int64_t run = 0;
+        char load[16];
+        (void)snprintf(load, sizeof load, "%d", i);
+        assert_int_equal(rb_state_run_begin(f->state, pipeline, load, NULL, NULL, NULL, &run, NULL),
+                         0);
+        assert_int_equal(rb_state_run_end(f->state, run, "ok", 0, NULL, NULL, NULL), 0);
+    }
+}
+
+static void test_old_runs_are_forgotten(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    struct rb_state_stream stream = {.stream = "s", .outcome = "ok"};
+    int64_t first = 0;
+    assert_int_equal(rb_state_run_begin(f->state, "p", "first", NULL, NULL, NULL, &first, &err), 0);
+    assert_int_equal(rb_state_stream_end(f->state, first, &stream, &err), 0);
+    assert_int_equal(rb_state_run_end(f->state, first, "ok", 0, NULL, NULL, &err), 0);
+    add_runs(f, "p", 4);
+    add_runs(f, "q", 2);
+    assert_int_equal(rb_state_runs_prune(f->state, "p", 0, 5, &err), 0);
+    expect_sql(f, "SELECT count(*) FROM runs", "7");
+    assert_int_equal(rb_state_runs_prune(f->state, "p", 0, 2, &err), 0);
+    expect_sql(f, "SELECT group_concat(pipeline || load_id) FROM runs", "p2,p3,q0,q1");
+    expect_sql(f, "SELECT count(*) FROM run_streams", "0");
+    /* By age all but the newest, which says when the pipeline ran last. */
+    assert_int_equal(rb_state_runs_prune(f->state, "p", INT64_C(3600000000), 10, &err), 0);
+    expect_sql(f, "SELECT count(*) FROM runs", "4");
+    usleep(1000);
+    assert_int_equal(rb_state_runs_prune(f->state, "p", 1, 10, &err), 0);
+    expect_sql(f, "SELECT group_concat(pipeline || load_id) FROM runs", "p3,q0,q1");
+}
+
+/* A run that is on its way, and more than are looked at in one go. */
+static void test_many_runs_are_forgotten(void **ctx)
+{
+    struct fixture *f = *ctx;
+    struct rb_error err = {0};
+    int64_t open = 0;
+    assert_int_equal(rb_state_run_begin(f->state, "p", "open", NULL, NULL, NULL, &open, &err), 0);
+    add_runs(f, "p", 450);
+    assert_int_equal(rb_state_runs_prune(f->state, "p", 0, 3, &err), 0);
+    expect_sql(f, "SELECT group_concat(load_id) FROM runs", "open,447,448,449");
+}
+
 static void test_reap_marks_runs_without_an_end(void **ctx)
 {
     struct fixture *f = *ctx;
@@ -355,6 +403,8 @@ int main(void)
         T(test_run_is_recorded_before_anything_moves),
         T(test_an_outcome_that_is_none_is_refused),
         T(test_reap_marks_runs_without_an_end),
+        T(test_old_runs_are_forgotten),
+        T(test_many_runs_are_forgotten),
         T(test_stream_and_checkpoint_go_together),
         T(test_a_bad_checkpoint_records_nothing),
         T(test_a_good_cursor_is_never_lost),
