@@ -51,4 +51,24 @@ run_is 0 "incremental: run" "$RAPIDBYTE" run "$p"
 src_sql "INSERT INTO c VALUES (5, 'c'); INSERT INTO e VALUES (6, 'e')"
 run_is 0 "incremental: again" "$RAPIDBYTE" run "$p" --streams p
 is "$(own p)" "raw.p:1 raw.p:4 raw.p:6" "incremental: what is new in those that are no streams"
+
+# What a reader asks of a table of many partitions: the rows that the server goes through for it grow with their number, and not with
+# its square.
+# rows_gone_through <partitions>
+rows_gone_through() {
+    src_sql "DROP TABLE IF EXISTS many; CREATE TABLE many (id int) PARTITION BY LIST (id)"
+    src_sql "DO \$\$ BEGIN FOR i IN 1..$1 LOOP EXECUTE format('CREATE TABLE many_%s PARTITION OF many FOR VALUES IN (%s)', i, i); END LOOP; END \$\$"
+    src_sql 'ANALYZE pg_inherits; ANALYZE pg_class'
+    src_sql "SET work_mem = '64kB'; PREPARE s (oid, text) AS $(cat connectors/postgres/source/sql/rewritten.sql);
+        EXPLAIN (ANALYZE, FORMAT json) EXECUTE s ('many'::regclass, 'public.many')" | python3 -c '
+import json, sys
+def rows(node):
+    each = node["Actual Rows"] + sum(v for k, v in node.items() if k.startswith("Rows Removed by"))
+    return node["Actual Loops"] * each + sum(map(rows, node.get("Plans", [])))
+print(int(rows(json.load(sys.stdin)[0]["Plan"])))'
+}
+many=$(rows_gone_through 1000)
+[[ $many -gt 1000 && $many -lt 100000 ]]
+is $? 0 "many partitions: less than a hundred rows for each of a thousand ($many)"
+src_sql 'DROP TABLE many'
 done_testing

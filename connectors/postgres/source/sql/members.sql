@@ -12,4 +12,4 @@ WITH RECURSIVE descendant (oid) AS (
      UNION
     SELECT i.inhrelid FROM covered JOIN pg_inherits i ON i.inhparent = covered.oid
 )
-SELECT array_agg(oid ORDER BY oid)::text FROM descendant WHERE oid NOT IN (SELECT oid FROM covered)
+SELECT array_agg(oid ORDER BY oid)::text FROM descendant d WHERE NOT EXISTS (SELECT FROM covered WHERE covered.oid = d.oid)

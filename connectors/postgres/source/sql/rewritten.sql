@@ -6,7 +6,8 @@ WITH RECURSIVE was (oid) AS (
     SELECT $1::oid
     UNION
     SELECT p.oid FROM was CROSS JOIN LATERAL (
-        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = was.oid
+        SELECT i.inhrelid FROM pg_class t JOIN pg_inherits i ON i.inhparent = t.oid
+        WHERE t.oid = was.oid AND t.relhassubclass -- of a leaf all of pg_inherits would be read
         UNION ALL
         SELECT d.refobjid FROM pg_class v
         JOIN pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'
@@ -27,10 +28,10 @@ SELECT string_agg(DISTINCT what, ', ' ORDER BY what) FROM (
     UNION ALL
     SELECT $2::text WHERE to_regclass($2)::oid IS DISTINCT FROM $1::oid
     UNION ALL
-    SELECT c.oid::regclass::text FROM now JOIN pg_class c ON c.oid = now.oid WHERE c.oid NOT IN (SELECT oid FROM was)
+    SELECT c.oid::regclass::text FROM now JOIN pg_class c ON c.oid = now.oid WHERE NOT EXISTS (SELECT FROM was WHERE was.oid = c.oid)
     UNION ALL
     SELECT c.oid::regclass::text FROM was JOIN pg_class c ON c.oid = was.oid
-    WHERE c.oid NOT IN (SELECT oid FROM now) AND EXISTS (
+    WHERE NOT EXISTS (SELECT FROM now WHERE now.oid = c.oid) AND EXISTS (
         SELECT FROM pg_inherits i JOIN was u ON u.oid = i.inhparent JOIN pg_class p ON p.oid = u.oid AND p.relkind = 'p'
         WHERE i.inhrelid = c.oid)
     UNION ALL
