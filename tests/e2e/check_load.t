@@ -68,4 +68,5 @@ for grant in 'UPDATE ON _rapidbyte.open_loads' 'DELETE ON _rapidbyte.loads' 'DEL
     agree 4 'permission denied for table' "a ledger that may not be written, before $grant"
     dst_sql "GRANT $grant TO etl"
 done
+agree_end
 done_testing

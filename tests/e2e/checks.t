@@ -51,6 +51,13 @@ threats '`add subtracts`; `other: all is well`' >docs/threat-model.md
 mutant 'add subtracts' >tests/mutants/sandbox_good.toml
 mutant 'all is well' >tests/mutants/other.toml
 
+# refusals <what is said> <how>
+refusals() {
+    printf '[in]\nfolders = ["host/"]\n[not_refusals]\nstatuses = ["RB_EIO"]\ncodes = []\n[words]\n[folders]\n[reasons]\nrows = "seen with rows"\n[said]\n'
+    [[ -z ${1:-} ]] || printf '[said."host/engine/no.c"]\n%s = %s\n' "$1" "$2"
+}
+refusals >tests/refusals.toml
+
 run_is 0 "a good tree passes every check" tools/check
 
 fires docs 'no test is named: - It is better' docs/guarantees.md <<<'- It is better.'
@@ -61,6 +68,15 @@ fires docs 'has no "it is better"' docs/guarantees.md <<<'- It is better
   (`good: it is better`).'
 fires docs 'holds no promise' docs/guarantees.md <<<'Nothing.'
 echo '- It is good (`good: it passes`).' >docs/guarantees.md
+fires refusals 'no.c:1: tests/refusals.toml has no "table %s is refused"' host/engine/no.c <<<'int f(void) { return rb_error_set(err, RB_ESCHEMA, "NO", "table %s" " is refused", name); }'
+fires refusals 'no.c:1: line 1 refuses by the same words' host/engine/no.c <<<'int f(void) { return rb_error_set(err, 1, "NO", "no") + rb_error_set(err, 1, "NO", "no"); }'
+fires refusals 'no.c does not say "it is refused"' tests/refusals.toml < <(refusals "'it is refused'" '"rows"')
+fires refusals 'has neither a test nor one of' tests/refusals.toml < <(refusals "'it is refused'" '"whim"')
+fires refusals 'there is no tests/e2e/good.t that ends with agree_end' tests/refusals.toml < <(refusals "'it is refused'" '["good"]')
+refusals >tests/refusals.toml
+echo 'int f(void) { return rb_error_set(err, RB_EIO, "DISK", "the disk is full"); }' >host/engine/no.c
+run_is 0 "refusals: what is none passes" tools/check refusals
+rm host/engine/no.c
 fires docs 'no mutant is named: . to add' docs/threat-model.md < <(threats 'add subtracts')
 fires docs 'there is no mutant "add multiplies"' docs/threat-model.md < <(threats '`add subtracts`; `add multiplies`')
 fires docs 'there is no mutant "all is well"' docs/threat-model.md < <(threats '`add subtracts`; `all is well`')

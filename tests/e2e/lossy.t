@@ -24,4 +24,5 @@ for load_method in copy insert; do
     like "$stderr" 'column "s" .e.seg.: values of seg travel by their text, and may lose digits' "on_lossy_type: warn: it is said ($load_method)"
     is "$(dst_sql 'SELECT s, ss, p FROM raw.t')" "$(src_sql 'SELECT s, ss, p FROM t')" "on_lossy_type: warn: what the text says ($load_method)"
 done
+agree_end
 done_testing

@@ -83,4 +83,5 @@ moves "an upsert into a new table, by the same columns"
 src_sql "UPDATE t SET v = v + 10"
 moves "an upsert into it again"
 same t "an upsert into it again: every row is there"
+agree_end
 done_testing

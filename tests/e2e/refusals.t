@@ -286,4 +286,5 @@ run_is 0 "a column of type oid: check" "$RAPIDBYTE" check "$p"
 like "$stdout" '^warning .*column "doc" \(oid\) moves as a number: a large object' "a column of type oid: said"
 like "$stdout" 'sequences, comments, grants and large objects of the source do not' "what does not move: said"
 is "$(dst_sql 'SELECT count(*) FROM pg_namespace, pg_class WHERE relnamespace = pg_namespace.oid AND nspname IN ($$raw$$, $$_rapidbyte$$)')" 0 "check leaves nothing, also of the first run"
+agree_end
 done_testing

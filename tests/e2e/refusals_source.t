@@ -98,4 +98,5 @@ pg_halt fast
 pg_as_owner "$PG_BIN/pg_resetwal" -e 1 "$PG_DATA" >"$TAP_DIR/resetwal" 2>&1 || bail "$(<"$TAP_DIR/resetwal")"
 pg_boot || bail "the server does not start again"
 agree 3 'does not go with the age of the last run: 2.31 transactions' "a cursor of long ago"
+agree_end
 done_testing

@@ -7,6 +7,7 @@
 #   agree 4 'permission denied' "no right"            # both refuse it alike, and check changes nothing
 #   moves "with the right"                            # both are ok with it, and check changes nothing
 #   if has_extensions 6 citext; then …                # where the server has it; else as many tests are skipped, and it is said
+#   agree_end                                         # what was heard is what tests/refusals.toml says
 
 # What tap.sh assigns, and what scripts read.
 # shellcheck disable=SC2034,SC2154
@@ -20,14 +21,25 @@ agree_begin() {
     pg_sql "CREATE ROLE etl LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE other"
 }
 
-# said: of the answer in JSON, the message (without what `run` says of its lanes) and the exit code.
+# said: of the answer in JSON, the message (without what `run` says of its lanes) and the exit code. It is kept for agree_end.
 said() {
     python3 -c '
 import json, sys
 a = json.load(sys.stdin)
 faults = [x["fault"] for x in [*a.get("checks", []), *a.get("streams", []), a] if x.get("fault")]
-e = faults[0]["error"] if faults else {"message": "nothing", "details": {}}
-print(a["exit_code"], e["message"], "|", (e.get("details") or {}).get("hint") or "")' <"$TAP_STDOUT" 2>&1
+e = faults[0]["error"] if faults else {"code": "", "message": "nothing", "details": {}}
+json.dump({"code": e["code"], "message": e["message"]}, open(sys.argv[1], "w"))
+print(a["exit_code"], e["message"], "|", (e.get("details") or {}).get("hint") or "")' "$TAP_DIR/.said" <"$TAP_STDOUT" 2>&1
+}
+# agreed: what was said last, check and run have both said.
+agreed() {
+    { cat "$TAP_DIR/.said" && echo; } >>"$TAP_DIR/.heard"
+}
+# agree_end: check and run were heard to refuse for all that tests/refusals.toml names this test for (or, where some was skipped, for
+# some of it), and for nothing else.
+agree_end() {
+    ok "tests/refusals.toml names this test for what it hears, and for nothing else" \
+        tools/check-refusals --heard "$(basename "$0" .t)" "$TAP_DIR/.heard" ${AGREE_SKIPPED:+some}
 }
 # held: all that check must not change.
 held() {
@@ -45,7 +57,7 @@ agree() {
     like "$checked" "^$1 .*$2" "$3: check"
     is "$(held)" "$before" "$3: check changes nothing"
     run "$RAPIDBYTE" run --output json "$p" "${@:4}"
-    is "$(said)" "$checked" "$3: run says the same"
+    is "$(said)" "$checked" "$3: run says the same" && agreed
 }
 # case_of <source SQL> <destination SQL>: both databases anew.
 case_of() {
@@ -79,6 +91,7 @@ has_extensions() {
         fail "extensions that ./setup installs: ${*:2}"
     else
         skip "no extensions in $PG_BIN: ${*:2}" "$1"
+        AGREE_SKIPPED=1
     fi
     return 1
 }

@@ -21,6 +21,11 @@ static int no_memory(struct rb_error *err)
     return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a type");
 }
 
+static int type_missing(const char *name, struct rb_error *err)
+{
+    return rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING", "type %s does not exist", name);
+}
+
 /* The value's own text, which ends in 0. */
 static int copy_source(struct rb_json_value value, struct rb_buf *ret, struct rb_error *err)
 {
@@ -54,7 +59,7 @@ static int refer(struct rb_dest *dest, struct rb_json_value reference, bool fina
         return status;
     }
     if (*ret == NULL) {
-        return rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING", "type %s does not exist", name);
+        return type_missing(name, err);
     }
     return 0;
 }
@@ -105,7 +110,7 @@ static int refer_parts(struct rb_dest *dest, const struct made_type *type, struc
         status =
             status < 0 ? status : rb_dest_query(dest, rb_sql_type_exists, &name, 1, &there, err);
         if (status == 0 && !rb_query_bool(&there, 0, 0)) {
-            status = rb_error_set(err, RB_ESCHEMA, "TYPE_MISSING", "type %s does not exist", name);
+            status = type_missing(name, err);
         }
         if (status < 0) {
             return status;
