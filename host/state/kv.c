@@ -138,12 +138,15 @@ int rb_state_kv_cas(struct rb_state *state, const char *pipeline, int scope, con
     return sqlite3_changes(state->db) == 1 ? 0 : 1;
 }
 
-/* The transaction around it is rolled back. */
+/* What a run writes first, too, to the table that opening the file does not look through. The
+ * transaction around it is rolled back. */
 static int probe_write(struct rb_state *state, struct rb_error *err)
 {
+    int64_t run_id = 0;
     RB_CLEANUP(rb_state_query_release) struct rb_state_query query;
     rb_state_query_init(&query, state, rb_sql_state_probe);
-    return rb_state_query_run(&query, err);
+    int status = rb_state_query_run(&query, err);
+    return status != 0 ? status : rb_state_run_begin(state, "", "", "", "[]", NULL, &run_id, err);
 }
 
 int rb_state_probe(struct rb_state *state, struct rb_error *err)

@@ -50,7 +50,8 @@ moves "another state file of ours"
 chmod o+w "$state"
 agree 7 'may be written by other users' "a state file that others may write"
 chmod o-w "$state"
-rm -f "$state"*
+python3 -c 'import sys; f = open(sys.argv[1], "r+b"); f.seek(4096); f.write(b"x" * 8192)' "$state"
+refuses_file 7 'state file .* is damaged' "a state file that is damaged"
 STATE=nowhere/state document
 agree 7 'the folder of state file .*: No such file or directory' "a state file in a folder that is not there"
 
