@@ -9,7 +9,7 @@
 #include "host/config/manifest.h"
 #include "host/guest/guest.h"
 
-enum { DIRS_MAX = 64 * 1024, JSON_MAX = 16 * 1024 * 1024 };
+enum { MODULES_MAX = 64, DIRS_MAX = 64 * 1024, JSON_MAX = 16 * 1024 * 1024 };
 
 struct compilation {
     const struct rb_cli *cli;
@@ -20,6 +20,7 @@ struct compilation {
 
 static int compile_path(struct compilation *work, const char *path, struct rb_error *err)
 {
+    rb_cli_compiling(path);
     int got = rb_guest_compile(path, work->aot_dir, err);
     if (got < 0) {
         return got;
@@ -76,8 +77,13 @@ static int compile_all(struct compilation *work, struct rb_error *err)
 
 static int prepare(const struct compilation *work, struct rb_error *err)
 {
+    const struct rb_cli *cli = work->cli;
+    size_t n = cli->n_operands > 0 ? (size_t)cli->n_operands : MODULES_MAX;
     int status = rb_guest_runtime_load(true, NULL, err);
     rb_guest_clean_cache(work->aot_dir);
+    status = status != 0
+                 ? status
+                 : rb_cli_limit_compiler(cli->compile_memory_bytes, cli->compile_cpu_ms, n, err);
     if (status != 0 || work->cli->no_os_sandbox) {
         return status;
     }

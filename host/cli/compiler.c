@@ -1,9 +1,26 @@
 #include "host/cli/compiler.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "host/engine/engine.h"
 #include "host/sandbox/sandbox.h"
+
+enum { MESSAGE_MAX = 8192 };
+
+static const rlim_t file_max_bytes = (rlim_t)1 << 30; /* of an entry of the cache */
+
+/* For handlers of signals: what to say is written before. */
+static struct {
+    uint64_t memory_bytes;
+    int64_t cpu_ms;
+    char out_of_cpu[MESSAGE_MAX], out_of_memory[MESSAGE_MAX];
+} limit;
 
 /* Ends each folder of `dirs` in 0. */
 static size_t list_paths(struct rb_sandbox_path *ret, const char *aot_dir, char *dirs,
@@ -40,4 +57,69 @@ int rb_cli_confine_compiler(const char *aot_dir, const char *dirs, const char *c
     free(granted);
     free(folders);
     return status;
+}
+
+static void say(const char *text)
+{
+    size_t len = strlen(text);
+    for (ssize_t n = 1; len > 0 && n > 0; text += n, len -= (size_t)n) {
+        n = write(STDERR_FILENO, text, len);
+    }
+    _exit(RB_EXIT_CONNECTOR);
+}
+
+static void on_cpu(int number)
+{
+    (void)number;
+    say(limit.out_of_cpu);
+}
+
+/* LLVM and the library of C++ end the process when there is no memory. */
+static void on_abort(int number)
+{
+    (void)number;
+    say(limit.out_of_memory);
+}
+
+void rb_cli_compiling(const char *path)
+{
+    (void)snprintf(limit.out_of_cpu, sizeof limit.out_of_cpu,
+                   "error: to compile '%s' takes more than %lld s of CPU (compile_cpu)\n"
+                   "  hint: raise resources.compile_cpu in the document, or 'rapidbyte compile "
+                   "--cpu', if you trust the module\n",
+                   path, (long long)limit.cpu_ms / 1000);
+    (void)snprintf(limit.out_of_memory, sizeof limit.out_of_memory,
+                   "error: to compile '%s' takes more than %llu MiB (compile_memory)\n"
+                   "  hint: raise resources.compile_memory in the document, or 'rapidbyte compile "
+                   "--memory', if you trust the module\n",
+                   path, (unsigned long long)limit.memory_bytes >> 20);
+}
+
+static int limit_to(__rlimit_resource_t resource, rlim_t to, rlim_t least, struct rb_error *err)
+{
+    struct rlimit now;
+    if (getrlimit(resource, &now) != 0) {
+        return rb_error_set_errno(err, RB_EIO, "COMPILER_START", errno, "the compiler's limits");
+    }
+    /* The operator's own is kept where it is lower. */
+    now.rlim_max =
+        now.rlim_max == RLIM_INFINITY || now.rlim_max > to + least ? to + least : now.rlim_max;
+    now.rlim_cur = now.rlim_cur == RLIM_INFINITY || now.rlim_cur > to ? to : now.rlim_cur;
+    return setrlimit(resource, &now) == 0
+               ? 0
+               : rb_error_set_errno(err, RB_EIO, "COMPILER_START", errno, "the compiler's limits");
+}
+
+int rb_cli_limit_compiler(uint64_t memory_bytes, int64_t cpu_ms, size_t n, struct rb_error *err)
+{
+    struct sigaction cpu = {.sa_handler = on_cpu}, end = {.sa_handler = on_abort};
+    rlim_t secs = (rlim_t)((uint64_t)(cpu_ms + 999) / 1000 * (n > 0 ? n : 1));
+    limit.memory_bytes = memory_bytes;
+    limit.cpu_ms = cpu_ms;
+    (void)sigaction(SIGXCPU, &cpu, NULL);
+    (void)sigaction(SIGABRT, &end, NULL);
+    int status = limit_to(RLIMIT_DATA, (rlim_t)memory_bytes, 0, err);
+    /* A second more, so that the soft one's signal comes first. */
+    status = status != 0 ? status : limit_to(RLIMIT_CPU, secs, 1, err);
+    return status != 0 ? status : limit_to(RLIMIT_FSIZE, file_max_bytes, 0, err);
 }

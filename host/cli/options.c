@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "host/config/pipeline.h"
+#include "host/config/scalar.h"
 #include "host/engine/engine.h"
 
 enum { LIMIT_DEFAULT = 20 }; /* runs that `history` shows */
@@ -33,6 +35,8 @@ static const struct option long_options[] = {
     {"board-fd", required_argument, NULL, 'b'},
     {"state", required_argument, NULL, 'S'},
     {"limit", required_argument, NULL, 'n'},
+    {"memory", required_argument, NULL, 'M'},
+    {"cpu", required_argument, NULL, 'P'},
     {NULL, 0, NULL, 0},
 };
 
@@ -69,6 +73,21 @@ static int parse_level(const struct rb_command *command, struct rb_cli *ret, con
                ? 0
                : usage(command, ret, "--log-level takes error, warn, info, debug or trace, not",
                        text);
+}
+
+static int parse_memory(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    return rb_scalar_size(text, &ret->compile_memory_bytes) && ret->compile_memory_bytes > 0
+               ? 0
+               : usage(command, ret, "--memory takes a size (3gb), not", text);
+}
+
+static int parse_cpu(const struct rb_command *command, struct rb_cli *ret, const char *text)
+{
+    int64_t micros = 0;
+    bool ok = rb_scalar_micros(text, &micros) && micros >= 1000000;
+    ret->compile_cpu_ms = micros / 1000;
+    return ok ? 0 : usage(command, ret, "--cpu takes a duration of at least 1s (10m), not", text);
 }
 
 static int parse_format(const struct rb_command *command, struct rb_cli *ret, const char *text)
@@ -232,6 +251,10 @@ static int take(const struct rb_command *command, struct rb_cli *ret, int letter
         return 0;
     case 'n':
         return parse_limit(command, ret, value);
+    case 'M':
+        return parse_memory(command, ret, value);
+    case 'P':
+        return parse_cpu(command, ret, value);
     default:
         return RB_EXIT_INTERNAL;
     }
@@ -258,6 +281,8 @@ int rb_cli_parse(int argc, char **argv, const struct rb_command *command, struct
     ret->link_fd = -1;
     ret->board_fd = -1;
     ret->limit = LIMIT_DEFAULT;
+    ret->compile_memory_bytes = RB_COMPILE_MEMORY_BYTES;
+    ret->compile_cpu_ms = RB_COMPILE_CPU_MS;
     opterr = 0;
     optind = 1;
     for (;;) {

@@ -28,10 +28,12 @@ struct rb_cli {
     struct rb_names streams; /* --streams a,b */
     bool has_streams;
     const char *aot_dir;
-    const char *connector_dirs; /* NULL: the default search path */
-    const char *state_path;     /* --state; NULL: ./state.db */
-    int limit;                  /* --limit */
-    int link_fd, board_fd;      /* -1: not given */
+    const char *connector_dirs;    /* NULL: the default search path */
+    const char *state_path;        /* --state; NULL: ./state.db */
+    int limit;                     /* --limit */
+    uint64_t compile_memory_bytes; /* --memory */
+    int64_t compile_cpu_ms;        /* --cpu */
+    int link_fd, board_fd;         /* -1: not given */
     char **operands;
     int n_operands;
     char *streams_text; /* owns what `streams` points to */

@@ -116,6 +116,10 @@ static const struct rb_field resource_fields[] = {
     {FIELD(struct rb_resources, max_stack_bytes, "max_stack", RB_FIELD_SIZE), .min = MB, .max = GB},
     {FIELD(struct rb_resources, max_call_ms, "max_call", RB_FIELD_MS), .max = 365 * DAY_MS},
     {FIELD(struct rb_resources, max_cpu_ms, "max_cpu", RB_FIELD_MS), .max = 365 * DAY_MS},
+    {FIELD(struct rb_resources, compile_memory_bytes, "compile_memory", RB_FIELD_SIZE),
+     .min = 64 * MB, .max = 1024 * GB},
+    {FIELD(struct rb_resources, compile_cpu_ms, "compile_cpu", RB_FIELD_MS), .min = 1000,
+     .max = DAY_MS},
 };
 
 static const struct rb_field timeout_fields[] = {
@@ -160,6 +164,8 @@ static struct rb_pipeline *pipeline_new(const char *path)
                                          .max_connections = 8,
                                          .max_retries = 3,
                                          .max_sockets = RB_SPEC_SOCKETS_MAX,
+                                         .compile_memory_bytes = RB_COMPILE_MEMORY_BYTES,
+                                         .compile_cpu_ms = RB_COMPILE_CPU_MS,
                                          .max_log_lines = 10000,
                                          .max_log_bytes = 16 * MB,
                                          .max_state_keys = 10000,

@@ -16,6 +16,11 @@
 
 enum rb_sync_mode { RB_SYNC_FULL_REFRESH, RB_SYNC_INCREMENTAL };
 enum rb_write_mode { RB_WRITE_APPEND, RB_WRITE_REPLACE, RB_WRITE_UPSERT };
+/* Of the compiler, where nobody says otherwise: our largest connector takes 150 MiB and 15 s, a
+ * module of 5 MiB 1.2 GiB and 35 s. */
+#define RB_COMPILE_MEMORY_BYTES (UINT64_C(3) << 30)
+#define RB_COMPILE_CPU_MS INT64_C(600000)
+
 enum rb_replace_method { RB_REPLACE_SWAP, RB_REPLACE_TRUNCATE };
 enum rb_indexes { RB_INDEXES_NONE, RB_INDEXES_PRIMARY_KEY, RB_INDEXES_ALL };
 enum rb_on_data_error { RB_ON_DATA_ERROR_FAIL, RB_ON_DATA_ERROR_SKIP, RB_ON_DATA_ERROR_DLQ };
@@ -104,6 +109,8 @@ struct rb_resources {
     uint64_t max_sockets, max_log_lines, max_log_bytes, max_state_keys, max_state_bytes;
     uint64_t max_metric_names, max_stack_bytes;
     int64_t max_call_ms, max_cpu_ms; /* 0: none */
+    uint64_t compile_memory_bytes;   /* of the compiler's process */
+    int64_t compile_cpu_ms;          /* of each module */
 };
 
 /* Milliseconds; 0: none. */

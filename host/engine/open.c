@@ -50,9 +50,12 @@ static int compile(struct rb_run *run, const struct rb_connector_use *use, struc
         paths[n++] = run->pipeline->transforms[i].spec.wasm_path;
     }
     paths[n++] = run->pipeline->destination.spec.wasm_path;
+    const struct rb_resources *resources = &run->pipeline->resources;
     const struct rb_compile_limits limits = {.signal_fd = run->options->signal_fd,
                                              .deadline_ms = run->deadline_ms,
-                                             .observer = run->observer};
+                                             .observer = run->observer,
+                                             .memory_bytes = resources->compile_memory_bytes,
+                                             .cpu_ms = resources->compile_cpu_ms};
     char what[BUSY_MAX];
     snprintf(what, sizeof what, "compiling connector '%s', once for this machine", use->use);
     rb_run_busy(run, what, true);

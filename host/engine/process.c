@@ -22,6 +22,8 @@ enum {
     WORKER_LINK_FD = 3,
     COMPILER_ERROR_MAX = 4096, /* bytes kept of what the compiler says */
     COMPILER_PATHS_MAX = 32,
+    NUMBER_MAX = 24,
+    COMPILER_SLACK_MS = 10000,
     KEPT_MAX = 2,          /* descriptors that a child keeps */
     ENVIRONMENT_MAX = 256, /* variables that a child gets */
 };
@@ -239,15 +241,26 @@ static int read_all(int fd, const struct rb_compile_limits *limits, char *text,
 }
 
 /* How the compiler failed, from what it wrote last: its own error and hint are shown as ours. */
-static int fail_compiler(int wait_status, char *text, struct rb_error *err)
+static int fail_compiler(int wait_status, char *text, const struct rb_compile_limits *limits,
+                         struct rb_error *err)
 {
-    static const char error[] = "error: ", hint[] = "\n  hint: ";
+    static const char error[] = "error: ", later[] = "\nerror: ", hint[] = "\n  hint: ";
     char how[128];
     rb_process_describe(wait_status, how, sizeof how);
     char *said = strncmp(text, error, sizeof error - 1) == 0 ? text + sizeof error - 1 : NULL;
+    /* Its libraries may have said something before. */
+    char *at = said == NULL ? strstr(text, later) : NULL;
+    said = at != NULL ? at + sizeof later - 1 : said;
     if (said == NULL) {
-        return rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "the compiler %s%s%s", how,
-                            text[0] != 0 ? ": " : "", text);
+        (void)rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED", "the compiler %s%s%s", how,
+                           text[0] != 0 ? ": " : "", text);
+        if (WIFSIGNALED(wait_status)) { /* one of its threads, which can't say it better */
+            rb_error_set_hint(err,
+                              "it had %llu MiB of memory (resources.compile_memory): raise that, "
+                              "if you trust the module",
+                              (unsigned long long)limits->memory_bytes >> 20);
+        }
+        return RB_ECONNECTOR;
     }
     char *advice = strstr(said, hint);
     if (advice != NULL) {
@@ -265,8 +278,12 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
                        const char *const *wasm_paths, size_t n_paths,
                        const struct rb_compile_limits *limits, struct rb_error *err)
 {
-    const char *argv[COMPILER_PATHS_MAX + 7] = {"rapidbyte", "compile", "--aot-dir", aot_dir};
-    size_t n = 4;
+    char memory[NUMBER_MAX], cpu[NUMBER_MAX];
+    (void)snprintf(memory, sizeof memory, "%llu", (unsigned long long)limits->memory_bytes);
+    (void)snprintf(cpu, sizeof cpu, "%lldms", (long long)limits->cpu_ms);
+    const char *argv[COMPILER_PATHS_MAX + 11] = {"rapidbyte", "compile", "--aot-dir", aot_dir,
+                                                 "--memory",  memory,    "--cpu",     cpu};
+    size_t n = 8;
     if (n_paths > COMPILER_PATHS_MAX) {
         return rb_error_set(err, RB_ECONFIG, "TOO_MANY_CONNECTORS", "%zu connectors to compile",
                             n_paths);
@@ -296,8 +313,19 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     }
     RB_FAULT_MARK(COMPILER_SPAWNED);
     char text[COMPILER_ERROR_MAX];
-    int stopped = read_all(pipe_fds[0], limits, text, err);
+    /* It waits for nobody, so what takes much longer than its CPU stands still. */
+    int64_t longest_ms = 2 * limits->cpu_ms * (int64_t)n_paths + COMPILER_SLACK_MS;
+    int64_t deadline_ms = rb_clock_ms() + longest_ms;
+    struct rb_compile_limits until = *limits;
+    bool is_own = until.deadline_ms == 0 || deadline_ms < until.deadline_ms;
+    until.deadline_ms = is_own ? deadline_ms : until.deadline_ms;
+    int stopped = read_all(pipe_fds[0], &until, text, err);
     close(pipe_fds[0]);
+    if (stopped == RB_ETIMEOUT && is_own) {
+        stopped =
+            rb_error_set(err, RB_ECONNECTOR, "COMPILE_FAILED",
+                         "the compiler took longer than %lld s", (long long)longest_ms / 1000);
+    }
     int status = 0;
     int64_t peak;
     if (stopped != 0) {
@@ -309,7 +337,7 @@ int rb_process_compile(const char *self_path, const char *aot_dir, bool no_os_sa
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return RB_OK;
     }
-    return fail_compiler(status, text, err);
+    return fail_compiler(status, text, limits, err);
 }
 
 static int reap(pid_t pid, int options, int *ret_status, int64_t *ret_peak_bytes)

@@ -24,6 +24,8 @@ struct rb_compile_limits {
     int signal_fd;                      /* a signal that waits there, where it is left; -1: none */
     int64_t deadline_ms;                /* of rb_clock_ms(); 0: none */
     const struct rb_observer *observer; /* is told that time passes; NULL */
+    uint64_t memory_bytes;              /* of its process */
+    int64_t cpu_ms;                     /* of each module */
 };
 
 /* Runs `<self> compile --aot-dir DIR -- <wasm>…` to its end. RB_ECANCELLED: a signal; RB_ETIMEOUT,
