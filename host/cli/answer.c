@@ -1,40 +1,21 @@
 #include "host/cli/answer.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/out.h"
 #include "host/engine/engine.h"
 
 enum { MISTAKES_MAX = 1024 * 1024, JSON_MAX = 2 * MISTAKES_MAX, LAST_WORDS_MAX = 2048 };
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 
-/* What a signal has printed. A handler has nothing else to go by. */
-static char last_words[LAST_WORDS_MAX];
-static volatile sig_atomic_t n_last_words;
-
-void rb_answer_die(void)
-{
-    const char *at = last_words;
-    size_t left = (size_t)n_last_words;
-    n_last_words = 0;
-    while (left > 0) {
-        ssize_t n = write(STDOUT_FILENO, at, left);
-        if (n <= 0) {
-            break;
-        }
-        at += n;
-        left -= (size_t)n;
-    }
-}
-
 static void on_signal(int signal_number)
 {
     (void)signal_number;
-    rb_answer_die();
+    rb_out_die();
     _exit(RB_EXIT_CANCELLED);
 }
 
@@ -76,8 +57,7 @@ static int write_failure(const struct rb_answer *answer, int exit_code,
     rb_json_error(&json, fault);
     rb_json_end_object(&json);
     rb_json_end_object(&json);
-    int status = rb_json_finish(&json);
-    return status != 0 ? status : rb_buf_append(ret, "\n", 1);
+    return rb_json_finish(&json);
 }
 
 static void prepare_last_words(const struct rb_answer *answer)
@@ -86,11 +66,8 @@ static void prepare_last_words(const struct rb_answer *answer)
     struct rb_error error;
     rb_error_clear(&error);
     rb_error_set(&error, RB_ECANCELLED, "CANCELLED", "cancelled");
-    n_last_words = 0;
-    if (write_failure(answer, RB_EXIT_CANCELLED, &error, &text) == 0) {
-        memcpy(last_words, text.data, text.len);
-        n_last_words = (sig_atomic_t)text.len;
-    }
+    bool written = write_failure(answer, RB_EXIT_CANCELLED, &error, &text) == 0;
+    rb_out_set_last(written ? &text : NULL);
 }
 
 void rb_answer_init(struct rb_answer *answer, const char *command, const char *list, bool json)
@@ -112,7 +89,7 @@ void rb_answer_init(struct rb_answer *answer, const char *command, const char *l
 
 void rb_answer_release(struct rb_answer *answer)
 {
-    n_last_words = 0;
+    rb_out_set_last(NULL);
     rb_buf_release(&answer->mistakes);
     free(answer->pipeline);
 }
@@ -170,11 +147,9 @@ int rb_answer_print(struct rb_answer *answer, struct rb_json *json, const struct
         return status;
     }
     /* From here on a signal prints nothing of its own. */
-    n_last_words = 0;
+    rb_out_set_last(NULL);
     answer->written = true;
-    fwrite(text->data, 1, text->len, stdout);
-    putchar('\n');
-    fflush(stdout);
+    rb_out_json(RB_OUT_ANSWER, text);
     return RB_OK;
 }
 
@@ -183,7 +158,7 @@ void rb_answer_end(struct rb_answer *answer, int exit_code)
     if (!answer->json || answer->written || exit_code == RB_EXIT_OK) {
         return;
     }
-    n_last_words = 0;
+    rb_out_set_last(NULL);
     answer->written = true;
     struct rb_error unknown;
     rb_error_clear(&unknown);
@@ -191,6 +166,6 @@ void rb_answer_end(struct rb_answer *answer, int exit_code)
     RB_CLEANUP(rb_buf_release) struct rb_buf text = RB_BUF_INIT(JSON_MAX);
     if (write_failure(answer, exit_code, answer->has_fault ? &answer->fault : &unknown, &text) ==
         0) {
-        fwrite(text.data, 1, text.len, stdout);
+        rb_out_json(RB_OUT_ANSWER, &text);
     }
 }

@@ -40,7 +40,5 @@ void rb_answer_mistake(struct rb_answer *answer, const struct rb_diag *diag);
 int rb_answer_print(struct rb_answer *answer, struct rb_json *json, const struct rb_buf *text);
 /* Prints the document of a failure when there was to be one and nothing was printed. */
 void rb_answer_end(struct rb_answer *answer, int exit_code);
-/* What ends the process at once prints, when it is still to be printed. Async-signal-safe. */
-void rb_answer_die(void);
 
 #endif

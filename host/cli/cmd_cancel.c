@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/load.h"
+#include "host/cli/out.h"
 #include "host/state/inspect.h"
 
 enum { WAIT_MS = 2000, JSON_MAX = 64 * 1024 };
@@ -24,10 +24,11 @@ static int say(const struct rb_cli *cli, const struct rb_pipeline *pipeline, enu
             return RB_EXIT_OK;
         }
         if (result == NOT_RUNNING) {
-            printf("'%s' is not being run: nothing to cancel\n", pipeline->name);
+            rb_out_line(RB_OUT_ANSWER, "'%s' is not being run: nothing to cancel", pipeline->name);
         } else if (result == ENDED) {
-            printf("the run of '%s' by process %lld was told to stop, and has ended\n",
-                   pipeline->name, (long long)pid);
+            rb_out_line(RB_OUT_ANSWER,
+                        "the run of '%s' by process %lld was told to stop, and has ended",
+                        pipeline->name, (long long)pid);
         }
         return RB_EXIT_OK;
     }

@@ -1,10 +1,10 @@
-#include <stdio.h>
 
 #include "host/cli/console.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/cli/report.h"
 
-enum { JSON_MAX = 64 * 1024 * 1024 };
+enum { JSON_MAX = 64 * 1024 * 1024, DEEP = 9 };
 
 static void print_text(struct rb_console *console, const struct rb_check_report *report)
 {
@@ -14,13 +14,11 @@ static void print_text(struct rb_console *console, const struct rb_check_report 
         if (item->ok && console->quiet) {
             continue;
         }
-        printf("%-8s %s%s%s\n", verdict, item->what, item->message[0] != 0 ? ": " : "",
-               item->message);
-        if (!item->ok && item->fault.error.detail[0] != 0) {
-            printf("         detail: %s\n", item->fault.error.detail);
-        }
-        if (!item->ok && item->fault.error.hint[0] != 0) {
-            printf("         hint: %s\n", item->fault.error.hint);
+        rb_out_line(RB_OUT_ANSWER, "%-8s %s%s%s", verdict, item->what,
+                    item->message[0] != 0 ? ": " : "", item->message);
+        if (!item->ok) {
+            rb_out_block(RB_OUT_ANSWER, DEEP, "detail", item->fault.error.detail);
+            rb_out_block(RB_OUT_ANSWER, DEEP, "hint", item->fault.error.hint);
         }
     }
 }

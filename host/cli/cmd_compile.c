@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +5,7 @@
 #include "host/cli/compiler.h"
 #include "host/cli/console.h"
 #include "host/cli/env.h"
+#include "host/cli/out.h"
 #include "host/config/manifest.h"
 #include "host/guest/guest.h"
 
@@ -31,7 +31,7 @@ static int compile_path(struct compilation *work, const char *path, struct rb_er
         rb_json_member_bool(&work->json, "compiled", got == 0);
         rb_json_end_object(&work->json);
     } else if (!work->cli->quiet) {
-        printf("%-10s %s\n", got == 0 ? "compiled" : "cached", path);
+        rb_out_line(RB_OUT_ANSWER, "%-10s %s", got == 0 ? "compiled" : "cached", path);
     }
     return RB_OK;
 }

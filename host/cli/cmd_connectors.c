@@ -1,9 +1,9 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/env.h"
+#include "host/cli/out.h"
 #include "host/config/manifest.h"
 
 enum { JSON_MAX = 16 * 1024 * 1024, DIRS_MAX = 64 * 1024 };
@@ -62,9 +62,9 @@ static void print_text(struct rb_console *console, struct rb_manifest *const *ma
             continue;
         }
         const struct rb_manifest *manifest = manifests[i];
-        printf("%-20s %-8s %s%s%s %s\n", manifest->id, manifest->version,
-               manifest->is_source ? "source" : "", manifest->is_transform ? "transform" : "",
-               manifest->is_destination ? "destination" : "", manifest->wasm_path);
+        rb_out_line(RB_OUT_ANSWER, "%-20s %-8s %s%s%s %s", manifest->id, manifest->version,
+                    manifest->is_source ? "source" : "", manifest->is_transform ? "transform" : "",
+                    manifest->is_destination ? "destination" : "", manifest->wasm_path);
     }
 }
 
@@ -91,7 +91,7 @@ int rb_cmd_connectors(const struct rb_cli *cli)
     } else {
         print_text(&console, manifests, errors, n);
         if (n == 0) {
-            fprintf(stderr, "no connectors in %s\n", rb_buf_str(&dirs));
+            rb_out_line(RB_OUT_NEWS, "no connectors in %s", rb_buf_str(&dirs));
         }
     }
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,4 @@
 /* connectors verify: everything about a connector that can be checked without running it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "host/cli/compiler.h"
 #include "host/cli/console.h"
 #include "host/cli/env.h"
+#include "host/cli/out.h"
 #include "host/config/manifest.h"
 #include "host/guest/guest.h"
 
@@ -117,10 +117,10 @@ static void print_text(struct rb_console *console, const struct rb_cli *cli,
     if (verdict->error.status != 0) {
         rb_console_error(console, NULL, &verdict->error);
     } else if (!cli->quiet) {
-        printf("ok  %-20s %-8s %s  sha256:%s%s, %s\n", manifest->id, manifest->version,
-               manifest->wasm_path, manifest->sha256,
-               manifest->names_sha256 ? "" : " (not in its manifest)",
-               verdict->aot == RB_GUEST_AOT_READY ? "compiled" : "not compiled");
+        rb_out_line(RB_OUT_ANSWER, "ok  %-20s %-8s %s  sha256:%s%s, %s", manifest->id,
+                    manifest->version, manifest->wasm_path, manifest->sha256,
+                    manifest->names_sha256 ? "" : " (not in its manifest)",
+                    verdict->aot == RB_GUEST_AOT_READY ? "compiled" : "not compiled");
     }
 }
 
@@ -221,7 +221,7 @@ int rb_cmd_connectors_verify(const struct rb_cli *cli)
         }
     }
     if (work.n == 0) {
-        fprintf(stderr, "no connectors in %s\n", rb_buf_str(&dirs));
+        rb_out_line(RB_OUT_NEWS, "no connectors in %s", rb_buf_str(&dirs));
     }
     return show(&console, cli, &work);
 }

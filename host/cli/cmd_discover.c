@@ -1,13 +1,13 @@
-#include <stdio.h>
 #include <string.h>
 #include <yyjson.h>
 
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 
-enum { CATALOG_MAX = 64 * 1024 * 1024 };
+enum { CATALOG_MAX = 64 * 1024 * 1024, SCALAR_MAX = CATALOG_MAX };
 
 static const char *text_of(yyjson_val *object, const char *key)
 {
@@ -22,39 +22,41 @@ static void print_list(yyjson_val *array, const char *separator)
     yyjson_arr_foreach(array, i, n, item)
     {
         const char *text = yyjson_get_str(item);
-        printf("%s%s", i > 0 ? separator : "", text != NULL ? text : "");
+        rb_out_part(RB_OUT_ANSWER, "%s%s", i > 0 ? separator : "", text != NULL ? text : "");
     }
 }
 
 static void print_stream(yyjson_val *stream)
 {
     char rows[RB_TEXT_MAX];
-    printf("%s", text_of(stream, "name"));
+    rb_out_part(RB_OUT_ANSWER, "%s", text_of(stream, "name"));
     yyjson_val *estimate = yyjson_obj_get(stream, "estimated_rows");
     if (yyjson_is_int(estimate)) {
-        printf("  (about %s rows)", rb_text_count(yyjson_get_sint(estimate), rows));
+        rb_out_part(RB_OUT_ANSWER, "  (about %s rows)",
+                    rb_text_count(yyjson_get_sint(estimate), rows));
     }
-    putchar('\n');
+    rb_out_end(RB_OUT_ANSWER);
     size_t i, n;
     yyjson_val *column;
     yyjson_arr_foreach(yyjson_obj_get(stream, "schema"), i, n, column)
     {
-        printf("  %-24s %-28s %-24s%s\n", text_of(column, "name"), text_of(column, "data_type"),
-               text_of(column, "arrow_type"),
-               yyjson_is_false(yyjson_obj_get(column, "nullable")) ? " not null" : "");
+        rb_out_line(RB_OUT_ANSWER, "  %-24s %-28s %-24s%s", text_of(column, "name"),
+                    text_of(column, "data_type"), text_of(column, "arrow_type"),
+                    yyjson_is_false(yyjson_obj_get(column, "nullable")) ? " not null" : "");
     }
     yyjson_val *key = yyjson_obj_get(stream, "source_defined_primary_key");
     if (yyjson_arr_size(key) > 0) {
-        printf("  primary key: ");
+        rb_out_part(RB_OUT_ANSWER, "  primary key: ");
         print_list(key, ", ");
-        putchar('\n');
+        rb_out_end(RB_OUT_ANSWER);
     }
-    printf("  sync modes: ");
+    rb_out_part(RB_OUT_ANSWER, "  sync modes: ");
     print_list(yyjson_obj_get(stream, "supported_sync_modes"), ", ");
     if (text_of(stream, "proposed_cursor")[0] != 0) {
-        printf("; cursor: %s", text_of(stream, "proposed_cursor"));
+        rb_out_part(RB_OUT_ANSWER, "; cursor: %s", text_of(stream, "proposed_cursor"));
     }
-    puts("\n");
+    rb_out_end(RB_OUT_ANSWER);
+    rb_out_end(RB_OUT_ANSWER);
 }
 
 /* A double-quoted YAML scalar where a plain one might mean something else (YAML 1.2, section 7.3).
@@ -71,43 +73,44 @@ static void print_scalar(const char *text)
         plain = plain && strcasecmp(text, words[i]) != 0;
     }
     if (plain) {
-        printf("%s", text);
+        rb_out_part(RB_OUT_ANSWER, "%s", text);
         return;
     }
-    putchar('"');
-    for (const char *p = text; *p != 0; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c == '"' || c == '\\') {
-            printf("\\%c", c);
-        } else if (c == '$') {
-            printf("$%s", p[1] == '{' ? "$" : "");
-        } else if (c < 0x20 || c == 0x7f) {
-            printf("\\x%02x", c);
-        } else {
-            putchar(c);
-        }
+    RB_CLEANUP(rb_buf_release) struct rb_buf value = RB_BUF_INIT(SCALAR_MAX);
+    RB_CLEANUP(rb_buf_release) struct rb_buf quoted = RB_BUF_INIT(SCALAR_MAX);
+    struct rb_json json;
+    int status = RB_OK;
+    for (const char *p = text; status == 0 && *p != 0; p++) {
+        status = rb_buf_append(&value, "$", *p == '$' && p[1] == '{' ? 1 : 0);
+        status = status != 0 ? status : rb_buf_append(&value, p, 1);
     }
-    putchar('"');
+    /* JSON's strings are YAML's. */
+    rb_json_init(&json, &quoted);
+    rb_json_strn(&json, rb_buf_str(&value), value.len);
+    if (status == 0 && rb_json_finish(&json) == 0) {
+        rb_out_json_part(RB_OUT_ANSWER, &quoted);
+    }
 }
 
 static void print_yaml(yyjson_val *streams)
 {
-    puts("  streams:");
+    rb_out_line(RB_OUT_ANSWER, "  streams:");
     size_t i, n;
     yyjson_val *stream;
     yyjson_arr_foreach(streams, i, n, stream)
     {
         const char *cursor = text_of(stream, "proposed_cursor");
-        printf("    - name: ");
+        rb_out_part(RB_OUT_ANSWER, "    - name: ");
         print_scalar(text_of(stream, "name"));
-        putchar('\n');
+        rb_out_end(RB_OUT_ANSWER);
         if (cursor[0] == 0) {
-            puts("      sync_mode: full_refresh");
+            rb_out_line(RB_OUT_ANSWER, "      sync_mode: full_refresh");
             continue;
         }
-        printf("      sync_mode: full_refresh   # or incremental, with cursor_field: ");
+        rb_out_part(RB_OUT_ANSWER,
+                    "      sync_mode: full_refresh   # or incremental, with cursor_field: ");
         print_scalar(cursor);
-        putchar('\n');
+        rb_out_end(RB_OUT_ANSWER);
     }
 }
 
@@ -131,7 +134,7 @@ static int print_catalog(const struct rb_cli *cli, const struct rb_buf *catalog)
         {
             print_stream(stream);
         }
-        printf("%zu streams\n", yyjson_arr_size(streams));
+        rb_out_line(RB_OUT_ANSWER, "%zu streams", yyjson_arr_size(streams));
     }
     yyjson_doc_free(doc);
     return 0;

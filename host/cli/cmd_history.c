@@ -9,14 +9,12 @@
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/load.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 #include "host/engine/engine.h"
 #include "host/state/inspect.h"
 
-enum {
-    JSON_MAX = 256 * 1024 * 1024,
-    KEY_SHOWN_MAX = 256, /* a key has at most 250 bytes */
-};
+enum { JSON_MAX = 256 * 1024 * 1024 };
 
 struct history {
     const struct rb_cli *cli;
@@ -68,19 +66,13 @@ static char *message_of(const char *error_json)
     yyjson_doc *doc = error_json != NULL ? yyjson_read(error_json, strlen(error_json), 0) : NULL;
     const char *message = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "message"));
     char *copy = message != NULL ? strdup(message) : NULL;
-    if (copy != NULL) {
-        rb_text_sanitize(copy);
-    }
     yyjson_doc_free(doc);
     return copy;
 }
 
-/* Text that others gave, of at most `cap` bytes with the final 0. */
-static const char *shown(const char *text, char *ret, size_t cap)
+static const char *shown(const char *text)
 {
-    snprintf(ret, cap, "%s", text != NULL ? text : "-");
-    rb_text_sanitize(ret);
-    return ret;
+    return text != NULL ? text : "-";
 }
 
 static int find_key(void *user, const struct rb_state_run *run)
@@ -95,21 +87,21 @@ static int print_run(void *user, const struct rb_state_run *run)
     struct history *history = user;
     char started[RB_TEXT_MAX], rows[RB_TEXT_MAX], secs[RB_TEXT_MAX], exit_code[16] = "-";
     if (history->n++ == 0) {
-        printf("%6s  %-20s  %-20s  %-10s %4s %8s %12s %12s%s\n", "run", "pipeline", "started",
-               "outcome", "exit", "streams", "rows", "time", history->has_keys ? "  key" : "");
+        rb_out_line(RB_OUT_ANSWER, "%6s  %-20s  %-20s  %-10s %4s %8s %12s %12s%s", "run",
+                    "pipeline", "started", "outcome", "exit", "streams", "rows", "time",
+                    history->has_keys ? "  key" : "");
     }
     if (run->ended_unix_us != 0) {
         snprintf(exit_code, sizeof exit_code, "%d", run->exit_code);
     }
-    char key[KEY_SHOWN_MAX];
-    printf("%6lld  %-20s  %-20s  %-10s %4s %8lld %12s %12s%s%s\n", (long long)run->id,
-           run->pipeline, rb_text_time(run->started_unix_us, started), outcome_of(history, run),
-           exit_code, (long long)run->n_streams, rb_text_count(run->records_written, rows),
-           run->ended_unix_us != 0
-               ? rb_text_secs(secs_of(run->started_unix_us, run->ended_unix_us), secs)
-               : "-",
-           history->has_keys ? "  " : "",
-           history->has_keys ? shown(run->key, key, sizeof key) : "");
+    rb_out_line(RB_OUT_ANSWER, "%6lld  %-20s  %-20s  %-10s %4s %8lld %12s %12s%s%s",
+                (long long)run->id, run->pipeline, rb_text_time(run->started_unix_us, started),
+                outcome_of(history, run), exit_code, (long long)run->n_streams,
+                rb_text_count(run->records_written, rows),
+                run->ended_unix_us != 0
+                    ? rb_text_secs(secs_of(run->started_unix_us, run->ended_unix_us), secs)
+                    : "-",
+                history->has_keys ? "  " : "", history->has_keys ? shown(run->key) : "");
     return 0;
 }
 
@@ -157,20 +149,21 @@ static int print_stream(void *user, const struct rb_state_stream *stream)
     struct history *history = user;
     char mode[64], read[RB_TEXT_MAX], written[RB_TEXT_MAX], bytes[RB_TEXT_MAX], secs[RB_TEXT_MAX];
     if (history->n++ == 0) {
-        printf("\n%-24s  %-20s %12s %12s %10s %10s  %-16s  %s\n", "stream", "mode", "read",
-               "written", "bytes", "time", "checksum", "outcome");
+        rb_out_end(RB_OUT_ANSWER);
+        rb_out_line(RB_OUT_ANSWER, "%-24s  %-20s %12s %12s %10s %10s  %-16s  %s", "stream", "mode",
+                    "read", "written", "bytes", "time", "checksum", "outcome");
     }
     snprintf(mode, sizeof mode, "%s/%s", stream->sync_mode != NULL ? stream->sync_mode : "-",
              stream->write_mode != NULL ? stream->write_mode : "-");
-    printf("%-24s  %-20s %12s %12s %10s %10s  %-16s  %s\n", stream->stream, mode,
-           rb_text_count(stream->records_read, read),
-           rb_text_count(stream->records_written, written),
-           rb_text_bytes((double)stream->bytes_written, bytes),
-           rb_text_secs(secs_of(stream->started_unix_us, stream->ended_unix_us), secs),
-           stream->checksum != NULL ? stream->checksum : "-", stream->outcome);
+    rb_out_line(RB_OUT_ANSWER, "%-24s  %-20s %12s %12s %10s %10s  %-16s  %s", stream->stream, mode,
+                rb_text_count(stream->records_read, read),
+                rb_text_count(stream->records_written, written),
+                rb_text_bytes((double)stream->bytes_written, bytes),
+                rb_text_secs(secs_of(stream->started_unix_us, stream->ended_unix_us), secs),
+                stream->checksum != NULL ? stream->checksum : "-", stream->outcome);
     char *message = message_of(stream->error_json);
     if (message != NULL) {
-        printf("  error: %s\n", message);
+        rb_out_line(RB_OUT_ANSWER, "  error: %s", message);
     }
     free(message);
     return 0;
@@ -244,7 +237,7 @@ int rb_cmd_history(const struct rb_cli *cli)
     rb_json_end_array(&history.json);
     rb_json_end_object(&history.json);
     if (status == 0 && !is_json && history.n == 0) {
-        puts("no runs");
+        rb_out_line(RB_OUT_ANSWER, "no runs");
     }
     return end(&history, status);
 }
@@ -259,17 +252,12 @@ static void print_connectors(const char *connectors_json)
     yyjson_arr_foreach(yyjson_doc_get_root(doc), i, n, connector)
     {
         static const char *const members[] = {"role", "id", "version", "sha256"};
-        printf("connector:");
+        rb_out_part(RB_OUT_ANSWER, "connector:");
         for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
-            char *shown = NULL;
             const char *member = yyjson_get_str(yyjson_obj_get(connector, members[m]));
-            if (member != NULL && (shown = strdup(member)) != NULL) {
-                rb_text_sanitize(shown);
-            }
-            printf(" %s%s", m == 3 ? "sha256:" : "", shown != NULL ? shown : "-");
-            free(shown);
+            rb_out_part(RB_OUT_ANSWER, " %s%s", m == 3 ? "sha256:" : "", shown(member));
         }
-        putchar('\n');
+        rb_out_end(RB_OUT_ANSWER);
     }
     yyjson_doc_free(doc);
 }
@@ -288,22 +276,24 @@ static int show_run(void *user, const struct rb_state_run *run)
         rb_json_end_array(&history->json);
         return status;
     }
-    printf("run %lld of '%s': %s", (long long)run->id, run->pipeline, outcome_of(history, run));
+    rb_out_part(RB_OUT_ANSWER, "run %lld of '%s': %s", (long long)run->id, run->pipeline,
+                outcome_of(history, run));
     if (run->ended_unix_us != 0) {
-        printf(", exit code %d", run->exit_code);
+        rb_out_part(RB_OUT_ANSWER, ", exit code %d", run->exit_code);
     }
-    printf("\nload:      %s\nstarted:   %s\nended:     %s\nprocess:   %lld on %s\ndocument:  %s\n",
-           run->load_id, rb_text_time(run->started_unix_us, started),
-           rb_text_time(run->ended_unix_us, ended), (long long)run->pid, run->host,
-           run->document_path != NULL ? run->document_path : "-");
-    char key[KEY_SHOWN_MAX];
+    rb_out_end(RB_OUT_ANSWER);
+    rb_out_line(RB_OUT_ANSWER, "load:      %s", run->load_id);
+    rb_out_line(RB_OUT_ANSWER, "started:   %s", rb_text_time(run->started_unix_us, started));
+    rb_out_line(RB_OUT_ANSWER, "ended:     %s", rb_text_time(run->ended_unix_us, ended));
+    rb_out_line(RB_OUT_ANSWER, "process:   %lld on %s", (long long)run->pid, run->host);
+    rb_out_line(RB_OUT_ANSWER, "document:  %s", shown(run->document_path));
     if (run->key != NULL) {
-        printf("key:       %s\n", shown(run->key, key, sizeof key));
+        rb_out_line(RB_OUT_ANSWER, "key:       %s", shown(run->key));
     }
     print_connectors(run->connectors_json);
     char *message = message_of(run->error_json);
     if (message != NULL) {
-        printf("error:     %s\n", message);
+        rb_out_line(RB_OUT_ANSWER, "error:     %s", message);
     }
     free(message);
     history->n = 0;

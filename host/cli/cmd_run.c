@@ -1,9 +1,9 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/console.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/cli/report.h"
 
 static void print_faults(struct rb_console *console, const struct rb_run_report *report)
@@ -46,7 +46,7 @@ static int print_report(const struct rb_cli *cli, struct rb_console *console,
         status = rb_report_print_json(cli->answer, pipeline, report);
     } else if (!cli->quiet && any_started(report)) {
         rb_report_print_table(report);
-        fflush(stdout);
+        (void)rb_out_flush();
     }
     print_faults(console, report);
     const char *bench = getenv("RAPIDBYTE_BENCH");

@@ -1,11 +1,11 @@
 /* state show, state export. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "host/cli/console.h"
 #include "host/cli/cursor.h"
 #include "host/cli/load.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 #include "host/link/text.h"
 #include "host/state/inspect.h"
@@ -22,14 +22,12 @@ static int print_cursor(void *user, const struct rb_state_cursor *cursor)
         return status;
     }
     if ((*n)++ == 0) {
-        printf("%-24s %-20s %-32s %-20s %s\n", "stream", "cursor", "value", "since", "load");
+        rb_out_line(RB_OUT_ANSWER, "%-24s %-20s %-32s %-20s %s", "stream", "cursor", "value",
+                    "since", "load");
     }
-    if (value.data != NULL) {
-        rb_text_sanitize((char *)value.data);
-    }
-    printf("%-24s %-20s %-32s %-20s %s\n", cursor->stream,
-           cursor->cursor_field != NULL ? cursor->cursor_field : "-", rb_buf_str(&value),
-           rb_text_time(cursor->updated_unix_us, updated), cursor->load_id);
+    rb_out_line(RB_OUT_ANSWER, "%-24s %-20s %-32s %-20s %s", cursor->stream,
+                cursor->cursor_field != NULL ? cursor->cursor_field : "-", rb_buf_str(&value),
+                rb_text_time(cursor->updated_unix_us, updated), cursor->load_id);
     return 0;
 }
 
@@ -122,11 +120,11 @@ static int show_text(struct rb_state *state, const struct rb_pipeline *pipeline,
     size_t n = 0;
     int status = rb_state_each_cursor(state, pipeline->name, print_cursor, &n, err);
     if (status == 0 && n == 0) {
-        printf("no stream of '%s' has a cursor\n", pipeline->name);
+        rb_out_line(RB_OUT_ANSWER, "no stream of '%s' has a cursor", pipeline->name);
     }
     if (status == 0 && holder != NULL) {
-        printf("'%s' is being run by process %lld on %s since %s\n", pipeline->name,
-               (long long)holder->pid, holder->host, holder->taken);
+        rb_out_line(RB_OUT_ANSWER, "'%s' is being run by process %lld on %s since %s",
+                    pipeline->name, (long long)holder->pid, holder->host, holder->taken);
     }
     return status;
 }

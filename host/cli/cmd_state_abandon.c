@@ -1,10 +1,10 @@
 /* state abandon: an unfinished load is given up. */
-#include <stdio.h>
 #include <string.h>
 #include <yyjson.h>
 
 #include "host/cli/console.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 
 enum { INFO_MAX = 16 * 1024 * 1024 };
@@ -14,7 +14,7 @@ static void print_text(const struct rb_job *job, yyjson_val *loads)
     size_t i, n;
     yyjson_val *load;
     if (yyjson_arr_size(loads) == 0) {
-        printf("pipeline '%s' has no unfinished load\n", job->pipeline->name);
+        rb_out_line(RB_OUT_ANSWER, "pipeline '%s' has no unfinished load", job->pipeline->name);
     }
     yyjson_arr_foreach(loads, i, n, load)
     {
@@ -22,10 +22,10 @@ static void print_text(const struct rb_job *job, yyjson_val *loads)
         const char *id = yyjson_get_str(yyjson_obj_get(load, "load_id"));
         const char *key = yyjson_get_str(yyjson_obj_get(load, "key"));
         int64_t at_ms = yyjson_get_sint(yyjson_obj_get(load, "started_ms"));
-        printf("load %s of %s%s%s%s is given up; what it has committed stays\n",
-               id != NULL ? id : "?", rb_text_time(at_ms * 1000, began),
-               key != NULL ? " with the key '" : "", key != NULL ? key : "",
-               key != NULL ? "'" : "");
+        rb_out_line(RB_OUT_ANSWER, "load %s of %s%s%s%s is given up; what it has committed stays",
+                    id != NULL ? id : "?", rb_text_time(at_ms * 1000, began),
+                    key != NULL ? " with the key '" : "", key != NULL ? key : "",
+                    key != NULL ? "'" : "");
     }
 }
 
@@ -51,7 +51,7 @@ int rb_cmd_state_abandon(const struct rb_cli *cli)
         return rb_fault_exit_code(&fault);
     }
     if (cli->output == RB_OUTPUT_JSON) {
-        printf("%s\n", rb_buf_str(&info));
+        rb_out_json(RB_OUT_ANSWER, &info);
         return RB_EXIT_OK;
     }
     yyjson_doc *doc = yyjson_read(rb_buf_str(&info), info.len, 0);

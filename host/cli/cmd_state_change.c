@@ -11,6 +11,7 @@
 #include "host/cli/console.h"
 #include "host/cli/cursor.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/config/pattern.h"
 #include "host/engine/retry.h"
 #include "host/link/text.h"
@@ -67,8 +68,9 @@ static int print_done(const struct command *command, bool ledger,
 {
     if (command->cli->output == RB_OUTPUT_TEXT) {
         if (!command->cli->quiet) {
-            printf("%s%s\n", text,
-                   ledger ? "" : " (the destination keeps no ledger: in the state file alone)");
+            rb_out_line(RB_OUT_ANSWER, "%s%s", text,
+                        ledger ? ""
+                               : " (the destination keeps no ledger: in the state file alone)");
         }
         return RB_EXIT_OK;
     }

@@ -1,13 +1,13 @@
-#include <stdio.h>
 #include <string.h>
 #include <yyjson.h>
 
 #include "host/cli/console.h"
 #include "host/cli/job.h"
+#include "host/cli/out.h"
 #include "host/cli/report.h"
 #include "host/cli/text.h"
 
-enum { JSON_MAX = 64 * 1024 * 1024, NAME_MAX_SHOWN = 200, RANGES_SHOWN = 20 };
+enum { JSON_MAX = 64 * 1024 * 1024, VALUE_MAX_SHOWN = 200, DEEP = 9, RANGES_SHOWN = 20 };
 
 /* A JSON array of texts, separated by commas. */
 static void print_values(const char *array)
@@ -17,11 +17,9 @@ static void print_values(const char *array)
     yyjson_val *item;
     yyjson_arr_foreach(yyjson_doc_get_root(doc), i, n, item)
     {
-        char value[NAME_MAX_SHOWN];
         const char *text = yyjson_get_str(item);
-        (void)snprintf(value, sizeof value, "%s", text != NULL ? text : "null");
-        rb_text_sanitize(value);
-        printf("%s%s", i > 0 ? ", " : "", value);
+        rb_out_part(RB_OUT_ANSWER, "%s%.*s", i > 0 ? ", " : "", VALUE_MAX_SHOWN,
+                    text != NULL ? text : "null");
     }
     yyjson_doc_free(doc);
 }
@@ -29,59 +27,54 @@ static void print_values(const char *array)
 static void print_range(const struct rb_verify_stream *stream, const struct rb_verify_range *range)
 {
     char source[RB_TEXT_MAX], destination[RB_TEXT_MAX];
-    printf("         ");
+    rb_out_part(RB_OUT_ANSWER, "         ");
     if (stream->key == NULL || (range->from == NULL && range->to == NULL)) {
-        printf("the whole table");
+        rb_out_part(RB_OUT_ANSWER, "the whole table");
     } else {
         print_values(stream->key);
     }
     if (range->from != NULL) {
-        printf(" from ");
+        rb_out_part(RB_OUT_ANSWER, " from ");
         print_values(range->from);
     }
     if (range->to != NULL) {
-        printf(" to before ");
+        rb_out_part(RB_OUT_ANSWER, " to before ");
         print_values(range->to);
     }
-    printf(": rows at the source %s, at the destination %s\n",
-           rb_text_count(range->source_rows, source),
-           rb_text_count(range->destination_rows, destination));
+    rb_out_line(RB_OUT_ANSWER, ": rows at the source %s, at the destination %s",
+                rb_text_count(range->source_rows, source),
+                rb_text_count(range->destination_rows, destination));
 }
 
 static void print_stream(const struct rb_console *console, const struct rb_verify_stream *stream)
 {
-    char rows[RB_TEXT_MAX], secs[RB_TEXT_MAX], name[NAME_MAX_SHOWN];
-    (void)snprintf(name, sizeof name, "%s", stream->name);
-    rb_text_sanitize(name);
+    char rows[RB_TEXT_MAX], secs[RB_TEXT_MAX];
+    const char *name = stream->name;
     switch (stream->verdict) {
     case RB_VERIFY_SAME:
         if (!console->quiet) {
-            printf("same     %s: %s rows, %s\n", name, rb_text_count(stream->source_rows, rows),
-                   rb_text_secs(stream->secs, secs));
+            rb_out_line(RB_OUT_ANSWER, "same     %s: %s rows, %s", name,
+                        rb_text_count(stream->source_rows, rows), rb_text_secs(stream->secs, secs));
         }
         return;
     case RB_VERIFY_FAILED:
-        printf("FAILED   %s: %s\n", name, stream->fault.error.message);
-        if (stream->fault.error.detail[0] != 0) {
-            printf("         detail: %s\n", stream->fault.error.detail);
-        }
-        if (stream->fault.error.hint[0] != 0) {
-            printf("         hint: %s\n", stream->fault.error.hint);
-        }
+        rb_out_line(RB_OUT_ANSWER, "FAILED   %s: %s", name, stream->fault.error.message);
+        rb_out_block(RB_OUT_ANSWER, DEEP, "detail", stream->fault.error.detail);
+        rb_out_block(RB_OUT_ANSWER, DEEP, "hint", stream->fault.error.hint);
         return;
     case RB_VERIFY_DIFFERS:
         break;
     }
     char destination[RB_TEXT_MAX];
-    printf("DIFFERS  %s: rows at the source %s, at the destination %s\n", name,
-           rb_text_count(stream->source_rows, rows),
-           rb_text_count(stream->destination_rows, destination));
+    rb_out_line(RB_OUT_ANSWER, "DIFFERS  %s: rows at the source %s, at the destination %s", name,
+                rb_text_count(stream->source_rows, rows),
+                rb_text_count(stream->destination_rows, destination));
     for (size_t i = 0; i < stream->n_ranges && i < RANGES_SHOWN; i++) {
         print_range(stream, &stream->ranges[i]);
     }
     if (stream->n_ranges > RANGES_SHOWN) {
-        printf("         and %zu further ranges (--output json has them all)\n",
-               stream->n_ranges - RANGES_SHOWN);
+        rb_out_line(RB_OUT_ANSWER, "         and %zu further ranges (--output json has them all)",
+                    stream->n_ranges - RANGES_SHOWN);
     }
 }
 

@@ -1,7 +1,7 @@
-#include <stdio.h>
 
 #include "base/json.h"
 #include "host/cli/options.h"
+#include "host/cli/out.h"
 #include "host/cli/version.h"
 
 enum { JSON_MAX = 1024 };
@@ -19,7 +19,8 @@ int rb_cmd_version(const struct rb_cli *cli)
         rb_json_end_object(&json);
         return rb_answer_print(cli->answer, &json, &text) == 0 ? 0 : 1;
     } else {
-        printf("rapidbyte %s (connector protocol %s)\n", RB_VERSION, RB_PROTOCOL_VERSION);
+        rb_out_line(RB_OUT_ANSWER, "rapidbyte %s (connector protocol %s)", RB_VERSION,
+                    RB_PROTOCOL_VERSION);
     }
     return 0;
 }

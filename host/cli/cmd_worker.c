@@ -1,9 +1,9 @@
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "host/cli/env.h"
 #include "host/cli/options.h"
+#include "host/cli/out.h"
 #include "host/cli/version.h"
 #include "host/engine/engine.h"
 #include "host/worker/worker.h"
@@ -11,7 +11,7 @@
 int rb_cmd_worker(const struct rb_cli *cli)
 {
     if (cli->link_fd < 0) {
-        fputs("rapidbyte worker: it is started by 'rapidbyte run', not by hand\n", stderr);
+        rb_out_line(RB_OUT_NEWS, "rapidbyte worker: it is started by 'rapidbyte run', not by hand");
         return RB_EXIT_USAGE;
     }
     char stub_path[PATH_MAX];

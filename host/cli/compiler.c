@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "host/cli/out.h"
 #include "host/engine/engine.h"
 #include "host/sandbox/sandbox.h"
 
@@ -59,40 +60,34 @@ int rb_cli_confine_compiler(const char *aot_dir, const char *dirs, const char *c
     return status;
 }
 
-static void say(const char *text)
-{
-    size_t len = strlen(text);
-    for (ssize_t n = 1; len > 0 && n > 0; text += n, len -= (size_t)n) {
-        n = write(STDERR_FILENO, text, len);
-    }
-    _exit(RB_EXIT_CONNECTOR);
-}
-
 static void on_cpu(int number)
 {
+    static const char hint[] = "  hint: raise resources.compile_cpu in the document, or 'rapidbyte "
+                               "compile --cpu', if you trust the module";
     (void)number;
-    say(limit.out_of_cpu);
+    rb_out_last_line(limit.out_of_cpu, hint);
+    _exit(RB_EXIT_CONNECTOR);
 }
 
 /* LLVM and the library of C++ end the process when there is no memory. */
 static void on_abort(int number)
 {
+    static const char hint[] =
+        "  hint: raise resources.compile_memory in the document, or 'rapidbyte compile --memory', "
+        "if you trust the module";
     (void)number;
-    say(limit.out_of_memory);
+    rb_out_last_line(limit.out_of_memory, hint);
+    _exit(RB_EXIT_CONNECTOR);
 }
 
 void rb_cli_compiling(const char *path)
 {
     (void)snprintf(limit.out_of_cpu, sizeof limit.out_of_cpu,
-                   "error: to compile '%s' takes more than %lld s of CPU (compile_cpu)\n"
-                   "  hint: raise resources.compile_cpu in the document, or 'rapidbyte compile "
-                   "--cpu', if you trust the module\n",
-                   path, (long long)limit.cpu_ms / 1000);
+                   "error: to compile '%s' takes more than %lld s of CPU (compile_cpu)", path,
+                   (long long)limit.cpu_ms / 1000);
     (void)snprintf(limit.out_of_memory, sizeof limit.out_of_memory,
-                   "error: to compile '%s' takes more than %llu MiB (compile_memory)\n"
-                   "  hint: raise resources.compile_memory in the document, or 'rapidbyte compile "
-                   "--memory', if you trust the module\n",
-                   path, (unsigned long long)limit.memory_bytes >> 20);
+                   "error: to compile '%s' takes more than %llu MiB (compile_memory)", path,
+                   (unsigned long long)limit.memory_bytes >> 20);
 }
 
 static int limit_to(__rlimit_resource_t resource, rlim_t to, rlim_t least, struct rb_error *err)

@@ -1,6 +1,5 @@
 #include "host/cli/console.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "host/cli/fields.h"
 #include "host/cli/log_line.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 #include "host/engine/session.h"
 
@@ -22,23 +22,15 @@ void rb_console_init(struct rb_console *console, const struct rb_cli *cli)
     console->quiet = cli->quiet;
     console->log_json = cli->log_json;
     console->log_level = cli->log_level;
-    console->live = !cli->quiet && !cli->log_json && isatty(STDERR_FILENO) == 1 && term != NULL &&
-                    strcmp(term, "dumb") != 0;
-    console->dated = !cli->quiet && isatty(STDERR_FILENO) != 1;
+    console->live = !cli->quiet && !cli->log_json && rb_out_is_terminal(RB_OUT_NEWS) &&
+                    term != NULL && strcmp(term, "dumb") != 0;
+    console->dated = !cli->quiet && !rb_out_is_terminal(RB_OUT_NEWS);
 }
 
 void rb_console_clear(struct rb_console *console)
 {
-    if (console->n_drawn > 0) {
-        fprintf(stderr, "\x1b[%dA\x1b[J", console->n_drawn);
-        console->n_drawn = 0;
-    }
-}
-
-static void name_of(const struct rb_stream_report *report, char *out, size_t cap)
-{
-    snprintf(out, cap, "%s", report->stream->name);
-    rb_text_sanitize(out);
+    rb_out_erase(console->n_drawn);
+    console->n_drawn = 0;
 }
 
 /* Of the source's estimate: it is one, so 100 is left to the end, and what was shown does not go
@@ -73,21 +65,18 @@ static void format_progress(struct rb_console_stream *running, size_t width, cha
 {
     const struct rb_stream_report *report = running->report;
     char rows[RB_TEXT_MAX], rate[RB_TEXT_MAX], speed[RB_TEXT_MAX], elapsed[RB_TEXT_MAX];
-    char name[RB_FIELD_TEXT_MAX], left[RB_TEXT_MAX + 8];
+    char left[RB_TEXT_MAX + 8];
     struct rb_fields fields = {.n = 0};
     double secs = (double)(rb_clock_unix_us() - report->started_unix_us) / 1e6;
     double divisor = secs > 0.001 ? secs : 0.001;
     int percent = percent_of(running);
     format_left(running, secs, left, sizeof left);
-    name_of(report, name, sizeof name);
-    rb_fields_add(&fields, -20, 0, "%s", name);
+    rb_fields_add(&fields, -20, 0, "%s", report->stream->name);
     rb_fields_add(&fields, 16, 0, "%s rows", rb_text_count(report->records_read, rows));
     if (report->phase[0] != 0) {
-        char phase[RB_PHASE_MAX], took[RB_TEXT_MAX];
+        char took[RB_TEXT_MAX];
         double since = (double)(rb_clock_unix_us() - report->phase_unix_us) / 1e6;
-        snprintf(phase, sizeof phase, "%s", report->phase);
-        rb_text_sanitize(phase);
-        rb_fields_add(&fields, 0, 0, "%s %s", phase, rb_text_whole_secs(since, took));
+        rb_fields_add(&fields, 0, 0, "%s %s", report->phase, rb_text_whole_secs(since, took));
     } else if (percent > 0) {
         rb_fields_add(&fields, 4, 1, "%d %%", percent);
     }
@@ -107,11 +96,11 @@ static void draw(struct rb_console *console)
     }
     rb_console_clear(console);
     /* The last column stays free: a line that wraps would break the drawing. */
-    size_t width = rb_text_columns(STDERR_FILENO) - 1;
+    size_t width = rb_out_columns(RB_OUT_NEWS) - 1;
     for (size_t i = 0; i < console->n_running; i++) {
         char line[LINE_MAX_BYTES];
         format_progress(&console->running[i], width, line, sizeof line);
-        fprintf(stderr, "%s\n", line);
+        rb_out_line(RB_OUT_NEWS, "%s", line);
         console->n_drawn++;
     }
     if (console->busy[0] != 0) {
@@ -122,11 +111,10 @@ static void draw(struct rb_console *console)
         rb_fields_add(&fields, 8, 0, "%s", rb_text_whole_secs(secs, elapsed));
         char line[LINE_MAX_BYTES];
         rb_fields_format(&fields, width, line, sizeof line);
-        fprintf(stderr, "%s\n", line);
+        rb_out_line(RB_OUT_NEWS, "%s", line);
         console->n_drawn++;
     }
     console->drawn_ms = rb_clock_ms();
-    fflush(stderr);
 }
 
 static void forget_running(struct rb_console *console, const struct rb_stream_report *report)
@@ -157,11 +145,10 @@ static bool add_running(struct rb_console *console, const struct rb_stream_repor
 
 static void print_end(const struct rb_console *console, const struct rb_stream_report *report)
 {
-    char rows[RB_TEXT_MAX], elapsed[RB_TEXT_MAX], name[RB_FIELD_TEXT_MAX], line[LINE_MAX_BYTES];
+    char rows[RB_TEXT_MAX], elapsed[RB_TEXT_MAX], line[LINE_MAX_BYTES];
     bool ok = report->outcome == RB_OUTCOME_OK;
     struct rb_fields fields = {.n = 0};
-    name_of(report, name, sizeof name);
-    rb_fields_add(&fields, -20, 0, "%s", name);
+    rb_fields_add(&fields, -20, 0, "%s", report->stream->name);
     if (ok || report->outcome == RB_OUTCOME_ALREADY_LOADED) {
         rb_fields_add(&fields, 17, 0, "%s rows", rb_text_count(report->records_written, rows));
     }
@@ -172,9 +159,9 @@ static void print_end(const struct rb_console *console, const struct rb_stream_r
         rb_fields_add(&fields, 0, 0, "%s",
                       already ? "already loaded" : rb_outcome_name(report->outcome));
     }
-    size_t width = console->live ? rb_text_columns(STDERR_FILENO) : LINE_MAX_BYTES;
+    size_t width = console->live ? rb_out_columns(RB_OUT_NEWS) : LINE_MAX_BYTES;
     rb_fields_format(&fields, width, line, sizeof line);
-    fprintf(stderr, "%s\n", line);
+    rb_out_line(RB_OUT_NEWS, "%s", line);
 }
 
 /* What every line has. */
@@ -185,26 +172,6 @@ static struct rb_log_line log_line(const struct rb_console *console, const char 
                                 .message = message,
                                 .pipeline = console->pipeline,
                                 .load = console->load_id};
-}
-
-static void print_line(struct rb_console *console, const char *fmt, ...) RB_PRINTF(2, 3);
-
-/* Connectors, servers and tables have a say in the line: none may steer the terminal. */
-static void print_line(struct rb_console *console, const char *fmt, ...)
-{
-    char *line = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int n = vasprintf(&line, fmt, args);
-    va_end(args);
-    if (n < 0) {
-        return;
-    }
-    rb_text_sanitize(line);
-    rb_console_clear(console);
-    fprintf(stderr, "%s\n", line);
-    free(line);
-    draw(console);
 }
 
 static void on_log(void *user, int level, const char *connector, const char *stream,
@@ -223,9 +190,11 @@ static void on_log(void *user, int level, const char *connector, const char *str
         return;
     }
     bool has_stream = stream != NULL && stream[0] != 0;
-    print_line(console, "%s: %s%s%s%s%s", names[level], connector != NULL ? connector : "",
-               connector != NULL ? ": " : "", has_stream ? stream : "", has_stream ? ": " : "",
-               text);
+    rb_console_clear(console);
+    rb_out_line(RB_OUT_NEWS, "%s: %s%s%s%s%s", names[level], connector != NULL ? connector : "",
+                connector != NULL ? ": " : "", has_stream ? stream : "", has_stream ? ": " : "",
+                text);
+    draw(console);
 }
 
 static void on_note(void *user, const char *text)
@@ -239,7 +208,9 @@ static void on_note(void *user, const char *text)
         rb_log_line_print(&line);
         return;
     }
-    print_line(console, "note: %s", text);
+    rb_console_clear(console);
+    rb_out_line(RB_OUT_NEWS, "note: %s", text);
+    draw(console);
 }
 
 static void log_stream(const struct rb_console *console, const struct rb_stream_report *report)
@@ -305,7 +276,6 @@ static void on_busy(void *user, const char *what, bool at_once)
     bool is_over = what[0] == 0;
     if (!is_over) {
         snprintf(console->busy, sizeof console->busy, "%s", what);
-        rb_text_sanitize(console->busy);
         console->busy_since_ms = rb_clock_ms();
     }
     if (!console->live && console->busy[0] != 0) {
@@ -338,23 +308,6 @@ void rb_console_observer(struct rb_console *console, struct rb_observer *ret)
                                 .user = console};
 }
 
-static void print_part(const char *label, const char *text)
-{
-    if (text[0] == 0) {
-        return;
-    }
-    fprintf(stderr, "  %s: ", label);
-    for (const char *p = text; *p != 0; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c == '\n') {
-            fputs("\n    ", stderr);
-        } else {
-            fputc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
-        }
-    }
-    fputc('\n', stderr);
-}
-
 void rb_console_error(struct rb_console *console, const char *where, const struct rb_error *error)
 {
     rb_console_clear(console);
@@ -366,16 +319,11 @@ void rb_console_error(struct rb_console *console, const char *where, const struc
         rb_log_line_print(&line);
         return;
     }
-    char message[sizeof error->message];
-    memcpy(message, error->message, sizeof message);
-    rb_text_sanitize(message);
-    fprintf(stderr, "error: %s%s%s%s%s\n", message, where != NULL ? " [" : "",
-            where != NULL ? where : "", where != NULL ? "]" : "", "");
-    if (error->sqlstate[0] != 0) {
-        print_part("SQLSTATE", error->sqlstate);
-    }
-    print_part("detail", error->detail);
-    print_part("hint", error->hint);
+    rb_out_line(RB_OUT_NEWS, "error: %s%s%s%s", error->message, where != NULL ? " [" : "",
+                where != NULL ? where : "", where != NULL ? "]" : "");
+    rb_out_block(RB_OUT_NEWS, 2, "SQLSTATE", error->sqlstate);
+    rb_out_block(RB_OUT_NEWS, 2, "detail", error->detail);
+    rb_out_block(RB_OUT_NEWS, 2, "hint", error->hint);
 }
 
 void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
@@ -396,13 +344,13 @@ void rb_console_diags(struct rb_console *console, const struct rb_diags *diags)
             rb_log_line_print(&line);
             continue;
         }
-        fprintf(stderr, "%s%s: %s\n", diag->path, place, diag->message);
+        rb_out_line(RB_OUT_NEWS, "%s%s: %s", diag->path, place, diag->message);
         if (diag->hint != NULL) {
-            fprintf(stderr, "  hint: %s\n", diag->hint);
+            rb_out_line(RB_OUT_NEWS, "  hint: %s", diag->hint);
         }
     }
     if (diags->dropped > 0) {
-        fprintf(stderr, "… and %zu more mistakes\n", diags->dropped);
+        rb_out_line(RB_OUT_NEWS, "… and %zu more mistakes", diags->dropped);
     }
 }
 
@@ -435,9 +383,9 @@ void rb_console_run_begins(struct rb_console *console, const struct rb_pipeline 
         snprintf(streams, sizeof streams, "%s stream%s", rb_text_count((int64_t)n_streams, count),
                  n_streams == 1 ? "" : "s");
     }
-    fprintf(stderr, "%s run of '%s' begins: %s, %s, process %ld%s%s\n", rb_text_now(now),
-            pipeline->name, streams, pipeline->path, (long)getpid(), key != NULL ? ", key " : "",
-            key != NULL ? key : "");
+    rb_out_line(RB_OUT_NEWS, "%s run of '%s' begins: %s, %s, process %ld%s%s", rb_text_now(now),
+                pipeline->name, streams, pipeline->path, (long)getpid(),
+                key != NULL ? ", key " : "", key != NULL ? key : "");
 }
 
 static void print_run_end(const struct rb_console *console, const struct rb_run_report *report,
@@ -449,9 +397,9 @@ static void print_run_end(const struct rb_console *console, const struct rb_run_
         enum rb_outcome outcome = report->streams[i].outcome;
         done += outcome == RB_OUTCOME_OK || outcome == RB_OUTCOME_ALREADY_LOADED ? 1 : 0;
     }
-    fprintf(
-        stderr,
-        "%s run of '%s' ends: %s (exit code %d), %d of %zu streams, %s rows in %s, load %s%s%s\n",
+    rb_out_line(
+        RB_OUT_NEWS,
+        "%s run of '%s' ends: %s (exit code %d), %d of %zu streams, %s rows in %s, load %s%s%s",
         rb_text_now(now), console->pipeline, end->outcome, end->exit_code, done, report->n_streams,
         rb_text_count(end->rows, rows), rb_text_secs(end->secs, secs), report->load_id,
         report->key != NULL ? ", key " : "", report->key != NULL ? report->key : "");
@@ -480,7 +428,7 @@ void rb_console_run_ended(struct rb_console *console, const char *document,
         print_run_end(console, report, &end);
     } else if (console->dated) {
         char now[RB_TEXT_MAX];
-        fprintf(stderr, "%s run of %s ends: %s (exit code %d)\n", rb_text_now(now), document,
-                end.outcome, exit_code);
+        rb_out_line(RB_OUT_NEWS, "%s run of %s ends: %s (exit code %d)", rb_text_now(now), document,
+                    end.outcome, exit_code);
     }
 }

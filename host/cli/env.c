@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/cli/out.h"
 #include "host/config/home.h"
 #include "host/config/manifest.h"
 
@@ -146,7 +147,7 @@ void rb_env_engine_options(const struct rb_env *env, const struct rb_cli *cli,
         .no_os_sandbox = cli->no_os_sandbox,
         .log_level = cli->log_level,
         .signal_fd = env->signal_fd,
-        .die = rb_answer_die,
+        .die = rb_out_die,
         .only_streams = cli->has_streams ? &cli->streams : NULL,
         .full_refresh = cli->full_refresh,
         .key = cli->key,

@@ -20,6 +20,7 @@ void rb_fields_add(struct rb_fields *fields, int width, int rank, const char *fm
     va_start(args, fmt);
     vsnprintf(field->text, sizeof field->text, fmt, args);
     va_end(args);
+    rb_text_sanitize(field->text); /* for its width */
     field->width = width;
     field->rank = rank;
     fields->n += field->text[0] != 0 ? 1 : 0;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "host/cli/out.h"
 
 enum { LINE_MAX_BYTES = 80 * 1024, TIME_MAX = 40 };
 
@@ -80,6 +81,6 @@ void rb_log_line_print(const struct rb_log_line *line)
     }
     rb_json_end_object(&json);
     if (rb_json_finish(&json) == 0) {
-        fprintf(stderr, "%s\n", rb_buf_str(&text));
+        rb_out_json(RB_OUT_NEWS, &text);
     }
 }

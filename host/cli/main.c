@@ -1,10 +1,10 @@
 /* rapidbyte: moves tables between databases through sandboxed connectors. */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "host/cli/help.h"
 #include "host/cli/options.h"
+#include "host/cli/out.h"
 #include "host/engine/engine.h"
 
 static const struct rb_command state_commands[] = {
@@ -169,15 +169,15 @@ static const struct rb_command commands[] = {
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-static void print_overview(FILE *out)
+static void print_overview(enum rb_out to)
 {
-    fputs(rb_help_overview_head, out);
+    rb_out_own(to, rb_help_overview_head);
     for (size_t i = 0; i < N_COMMANDS; i++) {
         if (commands[i].summary != NULL) {
-            fprintf(out, "  %-12s%s\n", commands[i].name, commands[i].summary);
+            rb_out_line(to, "  %-12s%s", commands[i].name, commands[i].summary);
         }
     }
-    fputs(rb_help_overview_tail, out);
+    rb_out_own(to, rb_help_overview_tail);
 }
 
 static const struct rb_command *find(const char *name)
@@ -222,15 +222,15 @@ static int run_command(const struct rb_command *command, int argc, char **argv)
                    strchr(command->options, 'o') != NULL && rb_cli_wants_json(argc, argv));
     int code = rb_cli_parse(argc, argv, command, &answer, &cli);
     if (code == 0 && cli.help) {
-        fputs(command->help, stdout);
+        rb_out_own(RB_OUT_ANSWER, command->help);
     } else if (code == 0) {
         code = command->run(&cli);
     }
     rb_cli_release(&cli);
     rb_answer_end(&answer, code);
     /* A full disk or a closed pipe must not look like success. */
-    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == 0) {
-        fputs("rapidbyte: writing to standard output failed\n", stderr);
+    if (!rb_out_flush() && code == 0) {
+        rb_out_line(RB_OUT_NEWS, "rapidbyte: writing to standard output failed");
         code = RB_EXIT_INTERNAL;
     }
     return code;
@@ -247,7 +247,8 @@ static int unknown(const char *parent, int argc, char **argv, const char *near)
                  space, argv[1], near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
                  near != NULL ? "'?" : "");
     rb_error_set_hint(&error, "try 'rapidbyte %s%s--help'", parent, space);
-    fprintf(stderr, "%s\n  %s\n", error.message, error.hint);
+    rb_out_line(RB_OUT_NEWS, "%s", error.message);
+    rb_out_line(RB_OUT_NEWS, "  %s", error.hint);
     rb_answer_init(&answer, parent, NULL, rb_cli_wants_json(argc, argv));
     rb_answer_fail(&answer, NULL, &error);
     rb_answer_end(&answer, RB_EXIT_USAGE);
@@ -266,11 +267,11 @@ static int dispatch(const struct rb_command *command, int argc, char **argv)
         return run_command(command, argc, argv);
     }
     if (next == NULL) {
-        fputs(command->help, stderr);
+        rb_out_own(RB_OUT_NEWS, command->help);
         return RB_EXIT_USAGE;
     }
     if (strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0) {
-        fputs(command->help, stdout);
+        rb_out_own(RB_OUT_ANSWER, command->help);
         return RB_EXIT_OK;
     }
     return unknown(command->name, argc, argv, NULL);
@@ -282,13 +283,13 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
-        print_overview(stderr);
+        print_overview(RB_OUT_NEWS);
         return RB_EXIT_USAGE;
     }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
         (strcmp(name, "help") == 0 && argc == 2)) {
-        print_overview(stdout);
+        print_overview(RB_OUT_ANSWER);
         return RB_EXIT_OK;
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
@@ -297,7 +298,7 @@ int main(int argc, char **argv)
     if (strcmp(name, "help") == 0 && find(argv[2]) != NULL) {
         const struct rb_command *command = find(argv[2]);
         const struct rb_command *own = argc > 3 ? find_own(command, argv[3]) : NULL;
-        fputs(own != NULL ? own->help : command->help, stdout);
+        rb_out_own(RB_OUT_ANSWER, own != NULL ? own->help : command->help);
         return RB_EXIT_OK;
     }
     const struct rb_command *command = find(name);

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "host/cli/out.h"
 #include "host/config/pipeline.h"
 #include "host/config/scalar.h"
 #include "host/engine/engine.h"
@@ -50,7 +50,8 @@ static int usage(const struct rb_command *command, const struct rb_cli *cli, con
     rb_error_set(&error, RB_ECONFIG, "USAGE", "rapidbyte %s: %s%s%s%s", command->name, what,
                  value != NULL ? " '" : "", value != NULL ? value : "", value != NULL ? "'" : "");
     rb_error_set_hint(&error, "try 'rapidbyte %s --help'", command->name);
-    fprintf(stderr, "%s\n  %s\n", error.message, error.hint);
+    rb_out_line(RB_OUT_NEWS, "%s", error.message);
+    rb_out_line(RB_OUT_NEWS, "  %s", error.hint);
     rb_answer_fail(cli->answer, NULL, &error);
     return RB_EXIT_USAGE;
 }

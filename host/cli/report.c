@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/cli/fields.h"
+#include "host/cli/out.h"
 #include "host/cli/text.h"
 #include "host/cli/version.h"
 
@@ -27,7 +27,6 @@ static void print_row(const struct rb_stream_report *report, int name_width, siz
         double divisor = report->secs > 0.000001 ? report->secs : 0.000001;
         double per_sec = (double)report->records_written / divisor;
         snprintf(name, sizeof name, "%s", report->stream->name);
-        rb_text_sanitize(name);
         rb_text_count(report->records_read, read);
         rb_text_count(report->records_written, written);
         rb_text_bytes((double)report->bytes_written, bytes);
@@ -46,34 +45,31 @@ static void print_row(const struct rb_stream_report *report, int name_width, siz
     rb_fields_add(&fields, -OUTCOME_WIDTH, 0, "%s",
                   report != NULL ? rb_outcome_name(report->outcome) : "outcome");
     rb_fields_format(&fields, columns, line, sizeof line);
-    printf("%s\n", line + GAP);
+    rb_out_line(RB_OUT_ANSWER, "%s", line + GAP);
 }
 
 /* Rows that were read and are not in the table: nobody should have to look for that. */
 static void print_left_out(const struct rb_stream_report *report)
 {
-    char name[NAME_MAX_SHOWN], count[RB_TEXT_MAX];
+    char count[RB_TEXT_MAX];
     if (report->outcome != RB_OUTCOME_OK || report->records_skipped == 0) {
         return;
     }
-    snprintf(name, sizeof name, "%s", report->stream->name);
-    rb_text_sanitize(name);
-    printf("%s: %s rows were left out (on_data_error: %s)\n", name,
-           rb_text_count(report->records_skipped, count),
-           rb_on_data_error_name(report->stream->on_data_error));
+    rb_out_line(RB_OUT_ANSWER, "%s: %s rows were left out (on_data_error: %s)",
+                report->stream->name, rb_text_count(report->records_skipped, count),
+                rb_on_data_error_name(report->stream->on_data_error));
 }
 
 /* What the run found done, by whom and when. */
 static void print_loaded_by(const struct rb_stream_report *report)
 {
-    char name[NAME_MAX_SHOWN], began[RB_TEXT_MAX];
+    char began[RB_TEXT_MAX];
     if (report->outcome != RB_OUTCOME_ALREADY_LOADED || report->loaded_by[0] == 0) {
         return;
     }
-    snprintf(name, sizeof name, "%s", report->stream->name);
-    rb_text_sanitize(name);
-    printf("%s: appended by the load of %s (%s), not again\n", name,
-           rb_text_time(report->loaded_unix_ms * 1000, began), report->loaded_by);
+    rb_out_line(RB_OUT_ANSWER, "%s: appended by the load of %s (%s), not again",
+                report->stream->name, rb_text_time(report->loaded_unix_ms * 1000, began),
+                report->loaded_by);
 }
 
 void rb_report_print_table(const struct rb_run_report *report)
@@ -85,7 +81,7 @@ void rb_report_print_table(const struct rb_run_report *report)
     }
     name_width = name_width < 40 ? name_width : 40;
     size_t columns =
-        isatty(STDOUT_FILENO) == 1 ? rb_text_columns(STDOUT_FILENO) + GAP : LINE_MAX_BYTES;
+        rb_out_is_terminal(RB_OUT_ANSWER) ? rb_out_columns(RB_OUT_ANSWER) + GAP : LINE_MAX_BYTES;
     print_row(NULL, name_width, columns);
     int64_t rows = 0;
     for (size_t i = 0; i < report->n_streams; i++) {
@@ -99,12 +95,13 @@ void rb_report_print_table(const struct rb_run_report *report)
         print_loaded_by(&report->streams[i]);
     }
     char count[RB_TEXT_MAX], secs[RB_TEXT_MAX];
-    printf("%s: %s rows in %s (load %s)\n",
-           report->already_loaded && report->exit_code == 0 ? "already loaded"
-           : report->exit_code == 0                         ? "ok"
-           : report->cancelled                              ? "cancelled"
-                                                            : "failed",
-           rb_text_count(rows, count), rb_text_secs(report->timings.total, secs), report->load_id);
+    rb_out_line(RB_OUT_ANSWER, "%s: %s rows in %s (load %s)",
+                report->already_loaded && report->exit_code == 0 ? "already loaded"
+                : report->exit_code == 0                         ? "ok"
+                : report->cancelled                              ? "cancelled"
+                                                                 : "failed",
+                rb_text_count(rows, count), rb_text_secs(report->timings.total, secs),
+                report->load_id);
 }
 
 void rb_report_write_fault(struct rb_json *json, const struct rb_fault *fault)
@@ -255,7 +252,7 @@ int rb_report_print_bench(const struct rb_run_report *report, bool interpreter)
     rb_json_end_object(&json);
     int status = rb_json_finish(&json);
     if (status == 0) {
-        printf("@@BENCH_JSON@@%s\n", rb_buf_str(&text));
+        rb_out_line(RB_OUT_ANSWER, "@@BENCH_JSON@@%s", rb_buf_str(&text));
     }
     return status;
 }

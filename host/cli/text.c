@@ -1,12 +1,9 @@
 #include "host/cli/text.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-
-enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 20 };
 
 const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX])
 {
@@ -86,16 +83,6 @@ const char *rb_text_whole_secs(double secs, char out[RB_TEXT_MAX])
     return out;
 }
 
-size_t rb_text_columns(int fd)
-{
-    struct winsize size;
-    const char *given = getenv("COLUMNS");
-    long columns = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                   : given != NULL                                      ? strtol(given, NULL, 10)
-                                                                        : 0;
-    return columns <= 0 ? COLUMNS_DEFAULT : columns < COLUMNS_MIN ? COLUMNS_MIN : (size_t)columns;
-}
-
 size_t rb_text_width(const char *text)
 {
     size_t width = 0;
@@ -105,16 +92,85 @@ size_t rb_text_width(const char *text)
     return width;
 }
 
+/* Bytes of the character at `p`, and its number; 1 and U+FFFD where it is not UTF-8 (Unicode, table
+ * 3-7). */
+static size_t decode(const unsigned char *p, size_t len, uint32_t *ret)
+{
+    size_t need = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    uint32_t code = need == 4 ? p[0] & 0x07U : need == 3 ? p[0] & 0x0fU : p[0] & 0x1fU;
+    static const uint32_t least[] = {0x80, 0x800, 0x10000};
+    *ret = 0xfffd;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || len < need) {
+        return 1;
+    }
+    for (size_t i = 1; i < need; i++) {
+        if ((p[i] & 0xc0U) != 0x80U) {
+            return 1;
+        }
+        code = code << 6 | (p[i] & 0x3fU);
+    }
+    if (code < least[need - 2] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+        return 1;
+    }
+    *ret = code;
+    return need;
+}
+
+/* Line and paragraph separators, and what turns or marks the direction of text, so that a name is
+ * read as another: Unicode's Bidi_Control, and the deprecated ones beside them. */
+static bool is_unsafe(uint32_t code)
+{
+    return code < 0xa0 || code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x206f);
+}
+
+/* Where the next character stands that may not reach a terminal, from `at` on; `len`: none does. */
+static size_t find_unsafe(const char *text, size_t len, size_t at, uint32_t *ret_code,
+                          size_t *ret_bytes)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t bytes = 1;
+    for (; at < len; at += bytes) {
+        uint32_t code = p[at];
+        bytes = 1;
+        if (code >= 0x20 && code < 0x7f) {
+            continue;
+        }
+        bytes = code < 0x80 ? 1 : decode(p + at, len - at, &code);
+        if (is_unsafe(code) || (bytes == 1 && code == 0xfffd)) {
+            *ret_code = code;
+            *ret_bytes = bytes;
+            return at;
+        }
+    }
+    return len;
+}
+
 void rb_text_sanitize(char *text)
 {
-    for (; *text != 0; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f) {
-            *text = '?';
-        } else if (c == 0xc2 && ((unsigned char)text[1] & 0xe0U) == 0x80) {
-            /* U+0080 to U+009F, among them CSI: an escape sequence in one character. */
-            *text++ = '?';
-            *text = '?';
+    size_t len = strlen(text), bytes = 0;
+    uint32_t code = 0;
+    for (size_t at = 0; (at = find_unsafe(text, len, at, &code, &bytes)) < len; at += bytes) {
+        memset(text + at, '?', bytes);
+    }
+}
+
+void rb_text_escape_json(const char *text, size_t len,
+                         void (*put)(void *user, const char *text, size_t len), void *user)
+{
+    size_t from = 0, bytes = 0;
+    uint32_t code = 0;
+    while (from < len) {
+        size_t at = find_unsafe(text, len, from, &code, &bytes);
+        put(user, text + from, at - from);
+        from = at + bytes;
+        if (at == len) {
+            return;
         }
+        char escaped[12] = " ";
+        if (code >= 0x20) {
+            snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)code);
+        }
+        put(user, escaped, strlen(escaped));
     }
 }

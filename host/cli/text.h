@@ -17,12 +17,14 @@ const char *rb_text_time(int64_t unix_us, char out[RB_TEXT_MAX]);
 const char *rb_text_now(char out[RB_TEXT_MAX]);
 /* Without a fraction: 5 s, 2:03 min. */
 const char *rb_text_whole_secs(double secs, char out[RB_TEXT_MAX]);
-/* Of the terminal that `fd` is, else as $COLUMNS says, else 80. At least 20. */
-size_t rb_text_columns(int fd);
 /* Columns that `text` takes on a terminal, as far as UTF-8's characters tell. */
 size_t rb_text_width(const char *text);
-/* What is printable of a name or message from elsewhere: control characters become '?' (in place).
- */
+/* Makes text from elsewhere harmless to a terminal, in place: control characters, line breaks, line
+ * separators, marks of direction and what is not UTF-8 become '?', one for each byte. */
 void rb_text_sanitize(char *text);
+/* Gives a JSON document to `put` in pieces, with the same characters escaped (\u202e). Controls
+ * below U+0020 stand between JSON's words alone (RFC 8259, section 7) and become spaces. */
+void rb_text_escape_json(const char *text, size_t len,
+                         void (*put)(void *user, const char *text, size_t len), void *user);
 
 #endif

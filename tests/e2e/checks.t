@@ -138,6 +138,18 @@ C
 fires banned 'system is banned' host/engine/bad.c <<'C'
 int f(void) { return system ("true"); }
 C
+fires banned 'printf is banned; use host.cli.out.h' host/cli/bad.c <<'C'
+#include <stdio.h>
+void rb_f(const char *a) { printf("%s", a); }
+C
+fires banned 'stderr is banned' host/engine/bad.c <<'C'
+#include <stdio.h>
+void rb_f(const char *a) { fputs(a, stderr); }
+C
+fires banned 'write.STDOUT_FILENO is banned' base/bad.c <<'C'
+#include <unistd.h>
+void rb_f(const char *a) { write(STDOUT_FILENO, a, 1); }
+C
 fires sizes 'a function of 81 lines' base/bad.c < <(
     printf 'int f(int x)\n{\n'
     for ((i = 0; i < 79; i++)); do echo '    x++;'; done
