@@ -243,17 +243,12 @@ static int take_stream(struct rb_run *run, yyjson_val *info, yyjson_val *now, si
                        struct rb_error *err)
 {
     const char *name = rb_view_str(info, "stream_name");
-    struct rb_stream_run *stream = NULL;
-    for (size_t k = 0; name != NULL && k < run->n_streams && stream == NULL; k++) {
-        size_t i = (*at + k) % run->n_streams;
-        if (strcmp(run->streams[i].stream->name, name) == 0) {
-            stream = &run->streams[i];
-            *at = i + 1;
-        }
-    }
-    if (stream == NULL) {
+    size_t i = rb_run_find(run, name, *at);
+    if (i == run->n_streams) {
         return RB_OK;
     }
+    struct rb_stream_run *stream = &run->streams[i];
+    *at = i + 1;
     if (stream->stream->sync_mode == RB_SYNC_INCREMENTAL) {
         int status = reconcile(run, stream, info, err);
         if (status != 0) {
@@ -369,14 +364,11 @@ static void take_tables(struct rb_run *run, yyjson_val *tables)
     yyjson_val *item;
     yyjson_arr_foreach(tables, i, n, item)
     {
-        const char *name = rb_view_str(item, "stream_name");
-        while (name != NULL && at < run->n_streams &&
-               strcmp(run->streams[at].stream->name, name) != 0) {
-            at++;
-        }
-        if (run->dry && name != NULL && at < run->n_streams) {
-            free(run->streams[at].table);
-            run->streams[at].table = rb_view_json(item, "table");
+        size_t found = rb_run_find(run, rb_view_str(item, "stream_name"), at);
+        if (run->dry && found < run->n_streams) {
+            free(run->streams[found].table);
+            run->streams[found].table = rb_view_json(item, "table");
+            at = found + 1;
         }
     }
 }

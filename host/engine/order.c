@@ -5,16 +5,6 @@
 #include "host/engine/run.h"
 #include "host/engine/view.h"
 
-static size_t find(const struct rb_run *run, const char *name)
-{
-    size_t i = 0;
-    while (i < run->n_streams &&
-           (name == NULL || strcmp(run->streams[i].stream->name, name) != 0)) {
-        i++;
-    }
-    return i;
-}
-
 /* Whether `from` comes after `to`, by others or not. `seen`: n_streams, of those looked at. */
 static bool comes_after(const struct rb_run *run, size_t from, size_t to, bool *seen)
 {
@@ -63,10 +53,10 @@ static void take(struct rb_run *run, yyjson_val *references, bool as_listed)
     yyjson_val *item, *name;
     yyjson_arr_foreach(references, i, n, item)
     {
-        size_t child = find(run, rb_view_str(item, "stream_name"));
+        size_t child = rb_run_find(run, rb_view_str(item, "stream_name"), 0);
         yyjson_arr_foreach(yyjson_obj_get(item, "after"), j, m, name)
         {
-            size_t parent = find(run, yyjson_get_str(name));
+            size_t parent = rb_run_find(run, yyjson_get_str(name), 0);
             if (child < run->n_streams && parent < run->n_streams && child != parent &&
                 (parent < child) == as_listed) {
                 put_after(run, child, parent);

@@ -125,41 +125,37 @@ static int64_t estimate(const struct rb_stream_run *stream, int64_t rows)
 static int take_stream(struct rb_run *run, yyjson_val *plan, const char *snapshot, size_t *at,
                        struct rb_error *err)
 {
-    const char *name = rb_view_str(plan, "stream_name");
-    for (size_t k = 0; name != NULL && k < run->n_streams; k++) {
-        /* As a rule it is the one behind the last. */
-        size_t i = (*at + k) % run->n_streams;
-        struct rb_stream_run *stream = &run->streams[i];
-        if (strcmp(stream->stream->name, name) != 0 || !is_wanted(stream)) {
-            continue;
-        }
-        *at = i + 1;
-        RB_CLEANUP(rb_view_text_free) char *error = rb_view_json(plan, "error");
-        if (error != NULL) {
-            struct rb_error failure;
-            rb_error_clear(&failure);
-            if (rb_link_error_decode(error, strlen(error), &failure) == 0) {
-                rb_run_stream_fail(run, stream, RB_FAULT_SOURCE, &failure);
-                return RB_OK;
-            }
-        }
-        free(stream->primary_key);
-        stream->primary_key = rb_view_json(plan, "primary_key");
-        if (run->dry) {
-            free(stream->notes);
-            stream->notes = rb_view_json(plan, "notes");
-        }
-        free(stream->plan);
-        stream->plan = rb_view_json(plan, "plan");
-        stream->report->estimated_rows = estimate(stream, rb_view_count(plan, "estimated_rows"));
-        free(stream->snapshot);
-        stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
-        if (snapshot != NULL && stream->snapshot == NULL) {
-            return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
-        }
-        return set_units(run, stream, yyjson_obj_get(plan, "units"), err);
+    /* As a rule it is the one behind the last. */
+    size_t i = rb_run_find(run, rb_view_str(plan, "stream_name"), *at);
+    if (i == run->n_streams || !is_wanted(&run->streams[i])) {
+        return RB_OK;
     }
-    return RB_OK;
+    struct rb_stream_run *stream = &run->streams[i];
+    *at = i + 1;
+    RB_CLEANUP(rb_view_text_free) char *error = rb_view_json(plan, "error");
+    if (error != NULL) {
+        struct rb_error failure;
+        rb_error_clear(&failure);
+        if (rb_link_error_decode(error, strlen(error), &failure) == 0) {
+            rb_run_stream_fail(run, stream, RB_FAULT_SOURCE, &failure);
+            return RB_OK;
+        }
+    }
+    free(stream->primary_key);
+    stream->primary_key = rb_view_json(plan, "primary_key");
+    if (run->dry) {
+        free(stream->notes);
+        stream->notes = rb_view_json(plan, "notes");
+    }
+    free(stream->plan);
+    stream->plan = rb_view_json(plan, "plan");
+    stream->report->estimated_rows = estimate(stream, rb_view_count(plan, "estimated_rows"));
+    free(stream->snapshot);
+    stream->snapshot = snapshot != NULL ? strdup(snapshot) : NULL;
+    if (snapshot != NULL && stream->snapshot == NULL) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "out of memory");
+    }
+    return set_units(run, stream, yyjson_obj_get(plan, "units"), err);
 }
 
 static int take_answer(struct rb_run *run, const struct rb_buf *data, struct rb_error *err)

@@ -34,6 +34,17 @@ void rb_run_busy(const struct rb_run *run, const char *what, bool at_once)
     }
 }
 
+size_t rb_run_find(const struct rb_run *run, const char *name, size_t from)
+{
+    for (size_t k = 0; name != NULL && k < run->n_streams; k++) {
+        size_t i = (from + k) % run->n_streams;
+        if (strcmp(run->streams[i].stream->name, name) == 0) {
+            return i;
+        }
+    }
+    return run->n_streams;
+}
+
 void rb_run_tell(const struct rb_run *run, struct rb_stream_run *stream)
 {
     if (run->observer != NULL && run->observer->stream != NULL) {

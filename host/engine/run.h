@@ -114,6 +114,9 @@ void rb_run_stream_fail(struct rb_run *run, struct rb_stream_run *stream, enum r
                         const struct rb_error *error);
 void rb_run_note(const struct rb_run *run, const char *fmt, ...) RB_PRINTF(2, 3);
 void rb_run_tell(const struct rb_run *run, struct rb_stream_run *stream);
+/* The index of the stream with that name (NULL: of none); n_streams: there is none. It is looked
+ * for from `from` on, then from the start. */
+size_t rb_run_find(const struct rb_run *run, const char *name, size_t from);
 /* The observer's `busy`. */
 void rb_run_busy(const struct rb_run *run, const char *what, bool at_once);
 enum rb_fault_side rb_run_side_of(enum rb_role role);
