@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arith.h"
+#include "base/json.h"
 #include "base/suggest.h"
 
 #define N RB_FORM_NATIVE
@@ -229,6 +230,18 @@ const struct rb_column *rb_columns_find(const struct rb_columns *columns, const 
         }
     }
     return NULL;
+}
+
+int rb_columns_put_names(const struct rb_columns *columns, struct rb_buf *ret)
+{
+    struct rb_json json;
+    rb_json_init(&json, ret);
+    rb_json_begin_array(&json);
+    for (size_t i = 0; i < columns->n; i++) {
+        rb_json_str(&json, columns->items[i].name);
+    }
+    rb_json_end_array(&json);
+    return rb_json_finish(&json);
 }
 
 void rb_columns_suggest(const struct rb_columns *columns, const char *name, struct rb_error *err)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 enum {
@@ -115,6 +116,8 @@ int rb_columns_add(struct rb_columns *columns, const struct rb_column *column,
                    struct rb_error *err);
 /* NULL: there is no such column. */
 const struct rb_column *rb_columns_find(const struct rb_columns *columns, const char *name);
+/* Their names, as a JSON array. */
+int rb_columns_put_names(const struct rb_columns *columns, struct rb_buf *ret);
 /* The hint of `err` (NULL: nobody wants it) proposes the column whose name is nearest. */
 void rb_columns_suggest(const struct rb_columns *columns, const char *name, struct rb_error *err);
 /* Fills form, codec, arrow, utc and extension of `column` for a type: what a source calls. */

@@ -8,7 +8,6 @@
 enum {
     TABLES_MAX = 500,                   /* that one statement looks for by name */
     COLUMNS_MAX = 2000,                 /* of the tables that one statement looks into, or of one */
-    N_COLUMNS = 8,                      /* of target_table.sql */
     SQL_MAX = 16 * 1024,                /* of one of our statements */
     ANSWER_MAX_BYTES = 2 * 1024 * 1024, /* of all tables; the others are asked for one by one */
     ANSWER_MIN_BYTES = 64 * 1024,
@@ -75,7 +74,7 @@ static int put_oids(const struct rb_query_result *tables, size_t *at, struct rb_
     int64_t columns = 0;
     int status = rb_buf_append_byte(ret, '{');
     for (size_t first = *at; status == 0 && *at < tables->n_rows; (*at)++) {
-        columns += rb_query_int(tables, *at, 1 + N_COLUMNS, 0);
+        columns += rb_query_int(tables, *at, 1 + RB_TABLE_N_COLUMNS, 0);
         if (*at > first && columns > COLUMNS_MAX) {
             break;
         }

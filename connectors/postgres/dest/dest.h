@@ -31,6 +31,9 @@ enum {
     RB_TARGET_CAST_MADE = 10,  /* somebody made a cast from text to the type */
     RB_TARGET_MONEY = 11,      /* money, an array or a domain of it */
     RB_TARGET_COLUMNS = 12,
+    /* Columns of target_table.sql. */
+    RB_TABLE_N_COLUMNS = 8, /* of the table, dropped ones too */
+    RB_TABLE_COLUMNS = 9,
     RB_DEST_WHOLE_STREAM = -1, /* the ledger's unit of a published stream */
     RB_DEST_TYPES_KEPT = 32,
     RB_DEST_TYPE_KEPT_MAX = 64, /* bytes, with the final 0, of a type's name that is remembered */

@@ -25,20 +25,6 @@ static int refuse(const struct rb_target *target, const struct rb_query_result *
     return status;
 }
 
-static int write_names(const struct rb_columns *columns, struct rb_buf *ret, struct rb_error *err)
-{
-    struct rb_json json;
-    rb_json_init(&json, ret);
-    rb_json_begin_array(&json);
-    for (size_t i = 0; i < columns->n; i++) {
-        rb_json_str(&json, columns->items[i].name);
-    }
-    rb_json_end_array(&json);
-    return rb_json_finish(&json) == 0
-               ? 0
-               : rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for columns' names");
-}
-
 int rb_references_check(struct rb_dest *dest, const struct rb_target *target,
                         const struct rb_columns *columns, struct rb_buf *note, struct rb_error *err)
 {
@@ -48,10 +34,11 @@ int rb_references_check(struct rb_dest *dest, const struct rb_target *target,
     if (!target->exists || target->referenced[0] == '\0' || !target->refers) {
         return 0;
     }
-    int status = write_names(columns, &names, err);
+    if (rb_columns_put_names(columns, &names) < 0) {
+        return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for columns' names");
+    }
     const char *params[] = {target->oid, rb_buf_str(&names)};
-    status = status < 0 ? status
-                        : rb_dest_query(dest, rb_sql_circular_reference, params, 2, &circle, err);
+    int status = rb_dest_query(dest, rb_sql_circular_reference, params, 2, &circle, err);
     if (status < 0 || circle.n_rows == 0) {
         return status;
     }

@@ -103,18 +103,6 @@ static int ensure_table(struct rb_rejects *rejects, struct rb_error *err)
                                    err);
 }
 
-static int write_names(const struct rb_columns *columns, struct rb_buf *ret)
-{
-    struct rb_json json;
-    rb_json_init(&json, ret);
-    rb_json_begin_array(&json);
-    for (size_t i = 0; i < columns->n; i++) {
-        rb_json_str(&json, columns->items[i].name);
-    }
-    rb_json_end_array(&json);
-    return rb_json_finish(&json);
-}
-
 /* Where the row to keep is taken from. */
 enum form {
     STAGED, /* it stands in RB_LOAD_TEMPORARY */
@@ -257,7 +245,7 @@ static int keep(struct rb_rejects *rejects, enum form form, const struct rb_buf 
     char number[NUMBER_MAX];
     size_t n = rejects->columns->n;
     struct rb_query_param *params = calloc(FIXED_PARAMS + n, sizeof *params);
-    if (params == NULL || write_names(rejects->columns, &names) < 0) {
+    if (params == NULL || rb_columns_put_names(rejects->columns, &names) < 0) {
         free(params);
         return rb_error_set(err, RB_ENOMEM, "OUT_OF_MEMORY", "no memory for a rejected row");
     }

@@ -5,8 +5,6 @@
 #include "connectors/postgres/dest/dest.h"
 #include "gen/connectors/postgres/dest/sql.h"
 
-enum { TABLE_COLUMNS = 9 }; /* of target_table.sql */
-
 void rb_target_init(struct rb_target *target)
 {
     target->exists = false;
@@ -142,7 +140,7 @@ int rb_target_take(struct rb_dest *dest, const char *schema, const char *table,
 {
     RB_CLEANUP(rb_query_result_release) struct rb_query_result found;
     rb_query_result_init(&found);
-    int status = rb_query_result_read(rb_json_get(known, "found"), TABLE_COLUMNS, &found, err);
+    int status = rb_query_result_read(rb_json_get(known, "found"), RB_TABLE_COLUMNS, &found, err);
     status = status < 0 ? status
                         : rb_query_result_read(rb_json_get(known, "columns"), RB_TARGET_COLUMNS,
                                                &target->columns, err);
