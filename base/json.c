@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void rb_json_init(struct rb_json *json, struct rb_buf *out)
 {
     *json = (struct rb_json){.out = out};
@@ -86,38 +88,6 @@ void rb_json_end_array(struct rb_json *json)
     close_level(json, ']');
 }
 
-/* Bytes of the well-formed UTF-8 character at `p` (Unicode, table 3-7); 0 when it is not one. */
-static size_t utf8_length(const unsigned char *p, size_t len)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    size_t need = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len < need) {
-        return 0;
-    }
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    if (p[0] == 0xe0) {
-        low = 0xa0;
-    } else if (p[0] == 0xed) {
-        high = 0x9f;
-    } else if (p[0] == 0xf0) {
-        low = 0x90;
-    } else if (p[0] == 0xf4) {
-        high = 0x8f;
-    }
-    if (p[1] < low || p[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < need; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return need;
-}
-
 static void put_escaped(struct rb_json *json, unsigned char c)
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -139,7 +109,7 @@ static void put_string(struct rb_json *json, const char *text, size_t len)
     size_t start = 0; /* of the bytes that are taken as they are */
     put(json, "\"", 1);
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(p + i, len - i);
+        size_t n = rb_utf8_length(p + i, len - i);
         bool plain = n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\';
         if (plain) {
             i += n;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
+
 const char *rb_text_count(int64_t n, char out[RB_TEXT_MAX])
 {
     char digits[RB_TEXT_MAX];
@@ -92,28 +94,16 @@ size_t rb_text_width(const char *text)
     return width;
 }
 
-/* Bytes of the character at `p`, and its number; 1 and U+FFFD where it is not UTF-8 (Unicode, table
- * 3-7). */
+/* Bytes of the character at `p`, and its number; 1 and U+FFFD where it is not UTF-8. */
 static size_t decode(const unsigned char *p, size_t len, uint32_t *ret)
 {
-    size_t need = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    uint32_t code = need == 4 ? p[0] & 0x07U : need == 3 ? p[0] & 0x0fU : p[0] & 0x1fU;
-    static const uint32_t least[] = {0x80, 0x800, 0x10000};
-    *ret = 0xfffd;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len < need) {
-        return 1;
+    static const uint32_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t n = rb_utf8_length(p, len);
+    *ret = n == 0 ? 0xfffd : p[0] & lead[n];
+    for (size_t i = 1; i < n; i++) {
+        *ret = *ret << 6 | (p[i] & 0x3fU);
     }
-    for (size_t i = 1; i < need; i++) {
-        if ((p[i] & 0xc0U) != 0x80U) {
-            return 1;
-        }
-        code = code << 6 | (p[i] & 0x3fU);
-    }
-    if (code < least[need - 2] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-        return 1;
-    }
-    *ret = code;
-    return need;
+    return n == 0 ? 1 : n;
 }
 
 /* Line and paragraph separators, and what turns or marks the direction of text, so that a name is
@@ -136,7 +126,7 @@ static size_t find_unsafe(const char *text, size_t len, size_t at, uint32_t *ret
         if (code >= 0x20 && code < 0x7f) {
             continue;
         }
-        bytes = code < 0x80 ? 1 : decode(p + at, len - at, &code);
+        bytes = decode(p + at, len - at, &code);
         if (is_unsafe(code) || (bytes == 1 && code == 0xfffd)) {
             *ret_code = code;
             *ret_bytes = bytes;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "host/config/doc.h"
 #include "host/config/subst.h"
 
@@ -68,32 +69,13 @@ static int read_text(struct rb_doc *doc, struct rb_buf *ret)
     }
 }
 
-/* The length of the UTF-8 character at p (RFC 3629), 0 when it is none. */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || n > left || p[0] > 0xf4) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
-        return 0;
-    }
-    return n;
-}
-
 /* YAML 1.2.2, 5.1: printable characters. */
 static bool check_characters(struct rb_doc *doc, const struct rb_buf *text)
 {
     int line = 1, column = 1;
     for (size_t i = 0; i < text->len;) {
         uint8_t c = text->data[i];
-        size_t n = utf8_length(text->data + i, text->len - i);
+        size_t n = rb_utf8_length(text->data + i, text->len - i);
         if (n == 0 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
             rb_diags_add(doc->diags, doc->path, line, column, NULL,
                          n == 0 ? "this is not UTF-8 text (byte 0x%02x)"
