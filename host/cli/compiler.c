@@ -90,7 +90,8 @@ void rb_cli_compiling(const char *path)
                    (unsigned long long)limit.memory_bytes >> 20);
 }
 
-static int limit_to(__rlimit_resource_t resource, rlim_t to, rlim_t least, struct rb_error *err)
+/* `beyond`: by how much the hard limit is above. */
+static int limit_to(__rlimit_resource_t resource, rlim_t to, rlim_t beyond, struct rb_error *err)
 {
     struct rlimit now;
     if (getrlimit(resource, &now) != 0) {
@@ -98,7 +99,7 @@ static int limit_to(__rlimit_resource_t resource, rlim_t to, rlim_t least, struc
     }
     /* The operator's own is kept where it is lower. */
     now.rlim_max =
-        now.rlim_max == RLIM_INFINITY || now.rlim_max > to + least ? to + least : now.rlim_max;
+        now.rlim_max == RLIM_INFINITY || now.rlim_max > to + beyond ? to + beyond : now.rlim_max;
     now.rlim_cur = now.rlim_cur == RLIM_INFINITY || now.rlim_cur > to ? to : now.rlim_cur;
     return setrlimit(resource, &now) == 0
                ? 0
