@@ -4,7 +4,6 @@
 . tests/lib/agree.sh
 
 agree_begin
-keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 case_of "CREATE TABLE t (id int PRIMARY KEY, at int, v text); INSERT INTO t SELECT i, i, i FROM generate_series(1, 5) i" ''
 STREAMS='- { name: t, sync_mode: incremental, cursor_field: id }' write_mode=append document

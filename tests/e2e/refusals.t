@@ -4,7 +4,6 @@
 . tests/lib/agree.sh
 
 agree_begin
-keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 # ---- Keys.
 case_of "$keyed" "CREATE TABLE t (id int, v text); INSERT INTO t VALUES (7, 'a'), (7, 'b')"

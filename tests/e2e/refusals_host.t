@@ -5,7 +5,6 @@
 . tests/lib/agree.sh
 
 agree_begin
-keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 # ---- Patterns.
 case_of "$keyed; CREATE SCHEMA two; CREATE TABLE two.t (id int); CREATE TABLE two.u (id int)" ''

@@ -4,7 +4,6 @@
 . tests/lib/agree.sh
 
 agree_begin
-keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 
 # ---- Columns.
 case_of "$keyed" 'CREATE TABLE t (id int, v varchar(2)); CREATE VIEW w AS SELECT v FROM t'

@@ -14,25 +14,13 @@ SHELL_TEXT=$'\e[31m\r\nEVIL\u202e\u2066\u200f\u2028\u0085\x7f'
 
 # shown <where> <command>...: runs it on a terminal, or without one, and prints how it ended and what is wrong with what it wrote.
 cat >"$TAP_DIR/shown.py" <<'PY'
-import json, os, pty, re, subprocess, sys
+import json, os, re, subprocess, sys
+from on_terminal import on_terminal
 where, command = sys.argv[1], sys.argv[2:]
 if where == "terminal":
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm", COLUMNS="200")
-        os.execvp(command[0], command)
-    parts = [b""]
-    while True:
-        try:
-            block = os.read(fd, 65536)
-        except OSError:
-            break
-        if not block:
-            break
-        parts[0] += block
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    written, status = on_terminal(command, 200)
     # What the terminal makes of a line's end, and what the program draws over.
-    parts = [re.sub(rb"\x1b\[[0-9]+A\x1b\[J", b"", parts[0].replace(b"\r\n", b"\n"))]
+    parts = [re.sub(rb"\x1b\[[0-9]+A\x1b\[J", b"", written.replace(b"\r\n", b"\n"))]
 else:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     status, parts = done.returncode, [done.stdout, done.stderr]
@@ -61,7 +49,7 @@ harmless() {
     local expected=$1 least=$2 name=$3 where
     shift 3
     for where in nobody terminal; do
-        run python3 "$TAP_DIR/shown.py" "$where" "$@"
+        PYTHONPATH=tests/lib run python3 "$TAP_DIR/shown.py" "$where" "$@"
         like "$stdout" "^status $expected\$" "$name, $where: ends as it should" || diag "$(<"$SHOWN")"
         unlike "$stdout" "^wrong" "$name, $where: harmless"
         cmp_ok "$(sed -n 's/^evil //p' <<<"$stdout")" -ge "$least" "$name, $where: and readable" || diag "$(<"$SHOWN")"

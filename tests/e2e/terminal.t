@@ -17,29 +17,15 @@ EXTRA='resources: { parallelism: 1 }' write_mode=replace pipeline "$p"
 
 # on_terminal <columns> <command>...: both outputs go to a terminal of that width; lines.py prints what was on it, a line each.
 cat >"$TAP_DIR/lines.py" <<'PY'
-import fcntl, os, pty, re, struct, sys, termios
-columns = int(sys.argv[1])
-pid, fd = pty.fork()
-if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    os.environ["TERM"] = "xterm"
-    os.execvp(sys.argv[2], sys.argv[2:])
-data = b""
-while True:
-    try:
-        block = os.read(fd, 65536)
-    except OSError:
-        break
-    if not block:
-        break
-    data += block
-_, status = os.waitpid(pid, 0)
+import re, sys
+from on_terminal import on_terminal
+data, status = on_terminal(sys.argv[2:], int(sys.argv[1]))
 for line in re.sub("\x1b\\[[0-9]*[AJ]", "", data.decode()).split("\r\n"):
     print(line)
-sys.exit(os.waitstatus_to_exitcode(status))
+sys.exit(status)
 PY
 on_terminal() {
-    run python3 "$TAP_DIR/lines.py" "$@"
+    PYTHONPATH=tests/lib run python3 "$TAP_DIR/lines.py" "$@"
 }
 widest() {
     python3 -c 'import sys; print(max(len(l.rstrip("\n")) for l in sys.stdin))' <<<"$stdout"

@@ -15,6 +15,9 @@
 . tests/lib/pipeline.sh
 
 p=$TAP_DIR/p.yaml
+# A source's table as most cases have it.
+# shellcheck disable=SC2034 # the tests use it
+keyed='CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i FROM generate_series(1, 5) i'
 agree_begin() {
     pg_start || bail "no PostgreSQL server"
     databases
